@@ -1,0 +1,239 @@
+//! Close codes and the contents of a close frame ([RFC 6455 §7.4]).
+//!
+//! [RFC 6455 §7.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4
+
+use std::fmt;
+
+/// Why a connection was closed: the 16-bit code of a close frame ([RFC 6455 §7.4.1]).
+///
+/// Any integer can be held, since a peer may send any; the registered ones are constants.
+/// [`is_sendable`](Self::is_sendable) tells which codes may travel in a close frame.
+/// `Display` gives the number with its explanation, as in `1000 (OK)`.
+///
+/// ```
+/// use ws_types::CloseCode;
+/// assert_eq!(CloseCode::NORMAL_CLOSURE, CloseCode::new(1000));
+/// assert_eq!(CloseCode::new(3500).to_string(), "3500 (registered)");
+/// ```
+///
+/// [RFC 6455 §7.4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+#[derive(Clone, Copy, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct CloseCode(u16);
+
+macro_rules! close_codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        impl CloseCode {
+            $($(#[$doc])* pub const $name: Self = Self($code);)*
+        }
+
+        /// The constant's name and the explanation of each registered code.
+        const fn registered(code: u16) -> Option<(&'static str, &'static str)> {
+            match code {
+                $($code => Some((stringify!($name), $text)),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+close_codes! {
+    /// 1000: the purpose of the connection was fulfilled. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    NORMAL_CLOSURE = 1000, "OK";
+    /// 1001: a server goes down, or a browser leaves the page. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    GOING_AWAY = 1001, "going away";
+    /// 1002: the peer broke the protocol. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    PROTOCOL_ERROR = 1002, "protocol error";
+    /// 1003: a kind of data that the endpoint can't accept, such as binary. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    UNSUPPORTED_DATA = 1003, "unsupported data";
+    /// 1005: stands for "no code in the close frame"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    NO_STATUS_RCVD = 1005, "no status received [internal]";
+    /// 1006: stands for "no close frame at all"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    ABNORMAL_CLOSURE = 1006, "abnormal closure [internal]";
+    /// 1007: data that isn't what its type says, such as text that isn't UTF-8. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    INVALID_DATA = 1007, "invalid frame payload data";
+    /// 1008: a message violates the endpoint's policy; when no other code fits. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    POLICY_VIOLATION = 1008, "policy violation";
+    /// 1009: a message is too big to process. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    MESSAGE_TOO_BIG = 1009, "message too big";
+    /// 1010: a client misses an extension that it needs. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    MANDATORY_EXTENSION = 1010, "mandatory extension";
+    /// 1011: the endpoint met a condition it didn't expect. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    INTERNAL_ERROR = 1011, "internal error";
+    /// 1012: the service restarts. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
+    SERVICE_RESTART = 1012, "service restart";
+    /// 1013: the service is overloaded; try again later. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
+    TRY_AGAIN_LATER = 1013, "try again later";
+    /// 1014: a gateway got an invalid answer from its upstream. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
+    BAD_GATEWAY = 1014, "bad gateway";
+    /// 1015: stands for "the TLS handshake failed"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    TLS_HANDSHAKE = 1015, "TLS handshake failure [internal]";
+}
+
+impl CloseCode {
+    /// A close code with this value, whatever it is: 0 to 65,535.
+    #[must_use]
+    pub const fn new(code: u16) -> Self {
+        Self(code)
+    }
+
+    /// The value as it is on the wire.
+    #[must_use]
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+
+    /// Whether the code may travel in a close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999.
+    ///
+    /// A received close frame with another code is a protocol error, and none is sent.
+    /// [RFC 6455 §7.4.2](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2)
+    #[must_use]
+    pub const fn is_sendable(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// What the code means, in a few words: `OK`, `going away`, …; `registered` for 3000 to 3999,
+    /// `private use` for 4000 to 4999, `unknown` for all others.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self.0 {
+            3000..=3999 => "registered",
+            4000..=4999 => "private use",
+            code => match registered(code) {
+                Some((_, text)) => text,
+                None => "unknown",
+            },
+        }
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.0, self.explanation())
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match registered(self.0) {
+            Some((name, _)) => write!(f, "CloseCode::{name}"),
+            None => write!(f, "CloseCode({})", self.0),
+        }
+    }
+}
+
+impl From<u16> for CloseCode {
+    fn from(code: u16) -> Self {
+        Self(code)
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.0
+    }
+}
+
+impl PartialEq<u16> for CloseCode {
+    fn eq(&self, other: &u16) -> bool {
+        self.0 == *other
+    }
+}
+
+/// What a close frame says: a code and a reason ([RFC 6455 §5.5.1]).
+///
+/// A frame without a code stands here as [`CloseCode::NO_STATUS_RCVD`] with an empty reason.
+/// `Display` gives `1000 (OK)`, followed by a space and the reason unless that is empty.
+/// The reason is the peer's text: control characters are escaped by `Display`, not in the field.
+///
+/// [RFC 6455 §5.5.1]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+#[non_exhaustive]
+pub struct Close {
+    /// The code; [`CloseCode::NO_STATUS_RCVD`] when the frame had none.
+    pub code: CloseCode,
+    /// The reason, at most 123 bytes of UTF-8 on the wire; often empty.
+    pub reason: Box<str>,
+}
+
+impl Close {
+    /// The contents of a close frame; nothing is checked here.
+    #[must_use]
+    pub fn new(code: impl Into<CloseCode>, reason: impl Into<Box<str>>) -> Self {
+        Self { code: code.into(), reason: reason.into() }
+    }
+
+    /// The meaning of a close frame with an empty payload: code 1005 and no reason.
+    #[must_use]
+    pub fn no_status() -> Self {
+        Self::new(CloseCode::NO_STATUS_RCVD, "")
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)?;
+        if self.reason.is_empty() {
+            return Ok(());
+        }
+        f.write_str(" ")?;
+        for c in self.reason.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_debug())? } else { write!(f, "{c}")? }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_print_their_explanation() {
+        for (code, text) in [
+            (1000, "1000 (OK)"),
+            (1003, "1003 (unsupported data)"),
+            (1004, "1004 (unknown)"),
+            (1005, "1005 (no status received [internal])"),
+            (1006, "1006 (abnormal closure [internal])"),
+            (1007, "1007 (invalid frame payload data)"),
+            (1010, "1010 (mandatory extension)"),
+            (1011, "1011 (internal error)"),
+            (1014, "1014 (bad gateway)"),
+            (1015, "1015 (TLS handshake failure [internal])"),
+            (1016, "1016 (unknown)"),
+            (2999, "2999 (unknown)"),
+            (3000, "3000 (registered)"),
+            (3999, "3999 (registered)"),
+            (4000, "4000 (private use)"),
+            (4999, "4999 (private use)"),
+            (5000, "5000 (unknown)"),
+            (0, "0 (unknown)"),
+        ] {
+            assert_eq!(CloseCode::new(code).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn sendable_codes_are_those_of_the_rfc_and_the_registry() {
+        let sendable: Vec<u16> =
+            (0..=u16::MAX).filter(|&c| CloseCode::new(c).is_sendable()).collect();
+        let expected: Vec<u16> = (1000..=1003).chain(1007..=1014).chain(3000..=4999).collect();
+        assert_eq!(sendable, expected);
+    }
+
+    #[test]
+    fn debug_names_the_registered_codes() {
+        assert_eq!(format!("{:?}", CloseCode::GOING_AWAY), "CloseCode::GOING_AWAY");
+        assert_eq!(format!("{:?}", CloseCode::new(4001)), "CloseCode(4001)");
+    }
+
+    #[test]
+    fn close_prints_the_reason_with_control_characters_escaped() {
+        assert_eq!(Close::new(1000, "").to_string(), "1000 (OK)");
+        assert_eq!(
+            Close::new(4000, "a\u{1b}[2J\r\né").to_string(),
+            "4000 (private use) a\\u{1b}[2J\\r\\né"
+        );
+        assert_eq!(Close::no_status().to_string(), "1005 (no status received [internal])");
+    }
+}

@@ -1,0 +1,291 @@
+//! Names that travel in handshake headers: origins, subprotocols, extensions.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+/// Whether `s` is a token of HTTP: one or more of ``!#$%&'*+-.^_`|~``, digits and ASCII letters
+/// ([RFC 9110 §5.6.2]).
+///
+/// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+#[must_use]
+pub const fn is_token(s: &str) -> bool {
+    let mut rest = s.as_bytes();
+    let nonempty = !rest.is_empty();
+    while let [first, tail @ ..] = rest {
+        if !first.is_ascii_alphanumeric()
+            && !matches!(
+                first,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            )
+        {
+            return false;
+        }
+        rest = tail;
+    }
+    nonempty
+}
+
+/// A string that had to be a token and isn't one.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("invalid {what}: {value}")]
+#[non_exhaustive]
+pub struct InvalidToken {
+    /// What the string was to name: `subprotocol`, `extension name`, `extension parameter name` or
+    /// `extension parameter value`.
+    pub what: &'static str,
+    /// The refused string.
+    pub value: Box<str>,
+}
+
+/// The value of an `Origin` header: where a browser says that a page came from ([RFC 6455 §10.2]).
+///
+/// It is the peer's text, unchecked and compared byte by byte. The absence of the header is
+/// `Option::None`; the empty string and the literal `null`, which browsers send for sandboxed
+/// pages, are values like any other.
+///
+/// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Origin(Box<str>);
+
+impl Origin {
+    /// An origin with this text, such as `https://example.com`; nothing is checked.
+    #[must_use]
+    pub fn new(value: impl Into<Box<str>>) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<&str> for Origin {
+    fn from(value: &str) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<String> for Origin {
+    fn from(value: String) -> Self {
+        Self(value.into())
+    }
+}
+
+macro_rules! text {
+    ($($name:ident)*) => {$(
+        impl $name {
+            /// The text of the value.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                *self.0 == *other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                *self.0 == **other
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.0).finish()
+            }
+        }
+    )*};
+}
+
+macro_rules! token {
+    ($($name:ident, $what:literal;)*) => {$(
+        impl $name {
+            /// A name with this text, which has to be a token; upper and lower case differ.
+            ///
+            /// # Errors
+            /// [`InvalidToken`] when `value` is empty or has a character that tokens can't have.
+            pub fn new(value: impl Into<Box<str>>) -> Result<Self, InvalidToken> {
+                let value = value.into();
+                if is_token(&value) { Ok(Self(value)) } else { Err(InvalidToken { what: $what, value }) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidToken;
+
+            fn from_str(value: &str) -> Result<Self, InvalidToken> {
+                Self::new(value)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidToken;
+
+            fn try_from(value: &str) -> Result<Self, InvalidToken> {
+                Self::new(value)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidToken;
+
+            fn try_from(value: String) -> Result<Self, InvalidToken> {
+                Self::new(value)
+            }
+        }
+    )*};
+}
+
+/// The name of a subprotocol, as in `Sec-WebSocket-Protocol` ([RFC 6455 §1.9]).
+///
+/// It is a token, and case-sensitive.
+///
+/// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Subprotocol(Box<str>);
+
+/// The name of an extension, as in `Sec-WebSocket-Extensions` ([RFC 6455 §9.1]).
+///
+/// It is a token, and case-sensitive.
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct ExtensionName(Box<str>);
+
+text!(Origin Subprotocol ExtensionName);
+token!(Subprotocol, "subprotocol"; ExtensionName, "extension name";);
+
+/// One parameter of an extension: a name, and a value or none ([RFC 6455 §9.1]).
+///
+/// Name and value are tokens: the grammar lets a value be quoted, but what is quoted has to be a
+/// token too, so it never needs quotes. A parameter without a value differs from one with any value.
+///
+/// ```
+/// use ws_types::ExtensionParameter;
+/// let bits = ExtensionParameter::new("client_max_window_bits", Some("12"))?;
+/// assert_eq!(bits.to_string(), "client_max_window_bits=12");
+/// let flag = ExtensionParameter::new("server_no_context_takeover", None)?;
+/// assert_eq!((flag.name(), flag.value()), ("server_no_context_takeover", None));
+/// # Ok::<(), ws_types::InvalidToken>(())
+/// ```
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct ExtensionParameter {
+    name: Box<str>,
+    value: Option<Box<str>>,
+}
+
+impl ExtensionParameter {
+    /// A parameter with this name and value; both have to be tokens.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] when one of them isn't.
+    pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Result<Self, InvalidToken> {
+        let name = name.into();
+        if !is_token(&name) {
+            return Err(InvalidToken { what: "extension parameter name", value: name });
+        }
+        match value {
+            Some(value) if !is_token(value) => {
+                Err(InvalidToken { what: "extension parameter value", value: value.into() })
+            }
+            value => Ok(Self { name, value: value.map(Into::into) }),
+        }
+    }
+
+    /// The name, case-sensitive.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value; `None` for a parameter that is a mere flag.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+impl fmt::Display for ExtensionParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.value {
+            Some(value) => write!(f, "={value}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_exactly_those_of_rfc9110() {
+        for c in 0..=0x17fu32 {
+            let s = char::from_u32(c).unwrap().to_string();
+            let expected = s.len() == 1
+                && (s.as_bytes()[0].is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(&s));
+            assert_eq!(is_token(&s), expected, "{s:?}");
+        }
+        assert!(!is_token(""));
+    }
+
+    #[test]
+    fn subprotocols_are_case_sensitive_tokens() {
+        assert_ne!(Subprotocol::new("Chat").unwrap(), Subprotocol::new("chat").unwrap());
+        for bad in ["", "a b", "a,b", "\"a\"", "é", "a\r\nb"] {
+            let e = Subprotocol::new(bad).unwrap_err();
+            assert_eq!(e.to_string(), format!("invalid subprotocol: {bad}"));
+        }
+    }
+
+    #[test]
+    fn parameters_refuse_what_would_need_quotes() {
+        assert!(ExtensionParameter::new("a", Some("")).is_err());
+        assert!(ExtensionParameter::new("a;b", None).is_err());
+        assert_ne!(
+            ExtensionParameter::new("a", None).unwrap(),
+            ExtensionParameter::new("a", Some("b")).unwrap()
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! The state of a connection, in the four names of RFC 6455.
+
+use std::fmt;
+
+/// The public state of a connection ([RFC 6455 §4.1], [§7.1.3], [§7.1.4]); states only move downwards.
+///
+/// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+/// [§7.1.3]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.3
+/// [§7.1.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.4
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the four states of RFC 6455")]
+pub enum State {
+    /// The opening handshake is under way.
+    Connecting,
+    /// Messages can be sent and received.
+    Open,
+    /// A close frame was sent or received, or the connection is being failed.
+    Closing,
+    /// The TCP connection is closed.
+    Closed,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "CONNECTING",
+            Self::Open => "OPEN",
+            Self::Closing => "CLOSING",
+            Self::Closed => "CLOSED",
+        })
+    }
+}

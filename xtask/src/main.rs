@@ -1,0 +1,2 @@
+//! The tasks of this workspace; `cargo xtask --help` lists them.
+fn main() {}
