@@ -1,1 +1,23 @@
 #![doc = include_str!("../README.md")]
+//!
+//! Start reading at [`Headers`]. Nothing here parses a request or knows the meaning of any header.
+
+mod convert;
+mod error;
+mod field;
+mod headers;
+#[cfg(feature = "http")]
+mod http;
+mod index;
+mod iter;
+mod lines;
+#[cfg(feature = "serde")]
+mod serde;
+mod wire;
+
+pub use error::{
+    InvalidHeaderField, InvalidHeaderName, InvalidHeaderValue, MultipleValuesError, SetDefaultError,
+};
+pub use field::{HeaderName, HeaderValue};
+pub use headers::Headers;
+pub use iter::{GetAll, IntoIter, Items, Key, Keys, RawItems, Values};

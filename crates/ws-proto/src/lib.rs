@@ -1,1 +1,20 @@
 #![doc = include_str!("../README.md")]
+
+pub mod client;
+mod config;
+mod connection;
+mod frame;
+pub mod grammar;
+mod handshake;
+pub mod http;
+mod message;
+mod payload;
+pub mod server;
+mod uri;
+
+pub use config::Config;
+pub use connection::{Connection, Event, PingId, ReadSpace};
+pub use frame::{FrameHeader, MAX_HEADER_LEN, apply_mask};
+pub use message::{Message, MessageKind, Utf8Bytes};
+pub use payload::Payload;
+pub use uri::Uri;

@@ -1,0 +1,128 @@
+//! An echo server: text and binary, on every path.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use websockets::{Error, WebSocket, serve};
+
+const HELP: &str = "\
+An echo server for WebSocket.
+
+usage: echo_server [ADDR] [options]
+
+  ADDR                         where to listen (default: 127.0.0.1:8765)
+  --threads N                  worker threads; 1: a current-thread runtime (default: the cores)
+  --max-size BYTES|none        the longest message (default: 1048576)
+  --max-fragments N|none       the most fragments of a message (default: 4096)
+  --ping-interval SECONDS|none between keepalive pings (default: 20)
+  --no-compression             without permessage-deflate
+  --help                       print this
+";
+
+struct Args {
+    addr: String,
+    threads: usize,
+    max_size: Option<usize>,
+    max_fragments: Option<usize>,
+    ping_interval: Option<Duration>,
+}
+
+/// The plain loop: receive, then send.
+async fn echo(mut ws: WebSocket) -> Result<(), Error> {
+    // The request is not needed; without it, a connection takes less memory.
+    drop(ws.take_request());
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let args = match parse_args() {
+        Ok(Some(args)) => args,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("echo_server: {e}");
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = match args.threads {
+        1 => runtime::Builder::new_current_thread().enable_all().build(),
+        n => runtime::Builder::new_multi_thread().worker_threads(n).enable_all().build(),
+    };
+    let addr = args.addr.clone();
+    match runtime.and_then(|runtime| runtime.block_on(run(args))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("echo_server: {addr}: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let server = serve(args.addr, echo)
+        .max_message_size(args.max_size)
+        .max_fragments(args.max_fragments)
+        .ping_interval(args.ping_interval)
+        .await?;
+    println!("listening on ws://{}", server.local_addr());
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    server.shutdown().await;
+    Ok(())
+}
+
+fn parse_args() -> Result<Option<Args>, lexopt::Error> {
+    let mut args = Args {
+        addr: "127.0.0.1:8765".to_owned(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        max_size: Some(1 << 20),
+        max_fragments: Some(4096),
+        ping_interval: Some(Duration::from_secs(20)),
+    };
+    let mut parser = lexopt::Parser::from_env();
+    let mut addr = None;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("threads") => {
+                args.threads = parser.value()?.parse()?;
+                if args.threads == 0 {
+                    return Err("--threads must be at least 1".into());
+                }
+            }
+            Long("max-size") => args.max_size = or_none(&parser.value()?)?,
+            Long("max-fragments") => args.max_fragments = or_none(&parser.value()?)?,
+            Long("ping-interval") => {
+                let seconds: Option<f64> = or_none(&parser.value()?)?;
+                args.ping_interval =
+                    seconds.map(Duration::try_from_secs_f64).transpose().map_err(|e| e.to_string())?;
+            }
+            // There is none to be left out yet.
+            Long("no-compression") => {}
+            Long("help") => {
+                print!("{HELP}");
+                return Ok(None);
+            }
+            Value(value) if addr.is_none() => addr = Some(value.string()?),
+            arg => return Err(arg.unexpected()),
+        }
+    }
+    args.addr = addr.unwrap_or(args.addr);
+    Ok(Some(args))
+}
+
+/// A value, or the word "none".
+fn or_none<T>(value: &std::ffi::OsString) -> Result<Option<T>, lexopt::Error>
+where
+    T: std::str::FromStr<Err: Into<Box<dyn std::error::Error + Send + Sync>>>,
+{
+    if value == "none" { Ok(None) } else { value.parse().map(Some) }
+}

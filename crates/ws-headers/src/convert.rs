@@ -1,0 +1,88 @@
+//! Conversions: from text with a check, from checked names and values without, and back.
+
+use crate::iter::{IntoIter, RawItems};
+use crate::{HeaderName, HeaderValue, Headers, InvalidHeaderField};
+
+/// A line for each pair, in order.
+///
+/// ```
+/// # use ws_headers::Headers;
+/// assert_eq!(Headers::try_from([("Host", "a"), ("Via", "b")])?.len(), 2);
+/// assert!(Headers::try_from([("Host:", "a")]).is_err());
+/// # Ok::<(), ws_headers::InvalidHeaderField>(())
+/// ```
+impl<N: AsRef<str>, V: AsRef<str>, const L: usize> TryFrom<[(N, V); L]> for Headers {
+    type Error = InvalidHeaderField;
+
+    fn try_from(pairs: [(N, V); L]) -> Result<Self, InvalidHeaderField> {
+        Self::try_from(pairs.as_slice())
+    }
+}
+
+/// A line for each pair, in order.
+impl<N: AsRef<str>, V: AsRef<str>> TryFrom<Vec<(N, V)>> for Headers {
+    type Error = InvalidHeaderField;
+
+    fn try_from(pairs: Vec<(N, V)>) -> Result<Self, InvalidHeaderField> {
+        Self::try_from(pairs.as_slice())
+    }
+}
+
+/// A line for each pair, in order. Takes two allocations, of the right size.
+impl<N: AsRef<str>, V: AsRef<str>> TryFrom<&[(N, V)]> for Headers {
+    type Error = InvalidHeaderField;
+
+    fn try_from(pairs: &[(N, V)]) -> Result<Self, InvalidHeaderField> {
+        let text = pairs.iter().map(|(name, value)| name.as_ref().len() + value.as_ref().len());
+        let mut headers = Self::new();
+        headers.reserve(pairs.len(), text.fold(0, usize::saturating_add));
+        headers.try_extend(pairs.iter().map(|(name, value)| (name, value)))?;
+        Ok(headers)
+    }
+}
+
+/// Adds a line for each pair. Names and values were checked when they were made.
+impl Extend<(HeaderName, HeaderValue)> for Headers {
+    fn extend<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(&mut self, pairs: I) {
+        for (name, value) in pairs {
+            self.push(name.as_str(), value.as_str());
+        }
+    }
+}
+
+/// A line for each pair. Names and values were checked when they were made.
+///
+/// ```
+/// # use ws_headers::{HeaderName, HeaderValue, Headers};
+/// let pair = (HeaderName::new("Host")?, HeaderValue::new("example.com")?);
+/// let headers: Headers = [pair].into_iter().collect();
+/// assert_eq!(headers.get("host")?, Some("example.com"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl FromIterator<(HeaderName, HeaderValue)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(pairs: I) -> Self {
+        let mut headers = Self::new();
+        headers.extend(pairs);
+        headers
+    }
+}
+
+impl IntoIterator for Headers {
+    type Item = (HeaderName, HeaderValue);
+    type IntoIter = IntoIter;
+
+    /// All lines as checked names and values, which any `Headers` can take up again.
+    fn into_iter(self) -> IntoIter {
+        IntoIter::new(self.into_lines())
+    }
+}
+
+impl<'a> IntoIterator for &'a Headers {
+    type Item = (&'a str, &'a str);
+    type IntoIter = RawItems<'a>;
+
+    /// All lines, as [`Headers::raw_items`] gives them.
+    fn into_iter(self) -> RawItems<'a> {
+        self.raw_items()
+    }
+}

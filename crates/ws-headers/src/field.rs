@@ -1,0 +1,230 @@
+//! Header names and values that were checked once, and the checks.
+
+use std::fmt;
+use std::str::FromStr;
+
+use unicase::Ascii;
+
+use crate::{InvalidHeaderName, InvalidHeaderValue};
+
+/// The name of a header: a token ([RFC 9110 §5.1]), in the spelling it was given.
+///
+/// Comparison, order and hash ignore the case of ASCII letters.
+///
+/// ```
+/// use ws_headers::HeaderName;
+///
+/// let name = HeaderName::new("X-Request-ID")?;
+/// assert_eq!(name, "x-request-id");
+/// assert_eq!(name.as_str(), "X-Request-ID");
+/// assert!(HeaderName::new("X-Request-ID:").is_err());
+/// # Ok::<(), ws_headers::InvalidHeaderName>(())
+/// ```
+///
+/// [RFC 9110 §5.1]: https://www.rfc-editor.org/rfc/rfc9110#section-5.1
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct HeaderName(Ascii<Box<str>>);
+
+impl HeaderName {
+    /// A name with this text.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderName`] when `name` is empty or has a character that tokens can't have.
+    pub fn new(name: impl Into<Box<str>>) -> Result<Self, InvalidHeaderName> {
+        let name = name.into();
+        check_name(&name)?;
+        Ok(Self::trusted(name))
+    }
+
+    /// The name in the spelling it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref()
+    }
+
+    /// A name with this text, which was checked before.
+    pub(crate) fn trusted(name: impl Into<Box<str>>) -> Self {
+        Self(Ascii::new(name.into()))
+    }
+}
+
+/// Ignores the case of ASCII letters.
+impl PartialEq<str> for HeaderName {
+    fn eq(&self, other: &str) -> bool {
+        same_name(self.as_str(), other)
+    }
+}
+
+/// Ignores the case of ASCII letters.
+impl PartialEq<&str> for HeaderName {
+    fn eq(&self, other: &&str) -> bool {
+        same_name(self.as_str(), other)
+    }
+}
+
+/// The value of a header: any text of TAB, U+0020 to U+007E and U+0080 to U+00FF, even none
+/// ([RFC 9110 §5.5]).
+///
+/// Each character stands for one octet of the wire, as in ISO-8859-1.
+///
+/// ```
+/// use ws_headers::HeaderValue;
+///
+/// assert_eq!(HeaderValue::new("café")?, "café");
+/// assert!(HeaderValue::new("a\r\nSet-Cookie: b").is_err());
+/// # Ok::<(), ws_headers::InvalidHeaderValue>(())
+/// ```
+///
+/// [RFC 9110 §5.5]: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct HeaderValue(Box<str>);
+
+impl HeaderValue {
+    /// A value with this text.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderValue`], with an empty name, when `value` has a character that values can't
+    /// have: a control character other than TAB and U+0080 to U+009F, or one above U+00FF.
+    pub fn new(value: impl Into<Box<str>>) -> Result<Self, InvalidHeaderValue> {
+        let value = value.into();
+        check_value("", &value)?;
+        Ok(Self(value))
+    }
+
+    /// The value's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A value with this text, which was checked before.
+    pub(crate) fn trusted(value: impl Into<Box<str>>) -> Self {
+        Self(value.into())
+    }
+}
+
+impl PartialEq<str> for HeaderValue {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+impl PartialEq<&str> for HeaderValue {
+    fn eq(&self, other: &&str) -> bool {
+        *self.0 == **other
+    }
+}
+
+macro_rules! text {
+    ($($name:ident, $error:ident, $inner:expr;)*) => {$(
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = $error;
+
+            fn from_str(s: &str) -> Result<Self, $error> {
+                Self::new(s)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = $error;
+
+            fn try_from(s: &str) -> Result<Self, $error> {
+                Self::new(s)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $error;
+
+            fn try_from(s: String) -> Result<Self, $error> {
+                Self::new(s)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                $inner(text).into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
+            }
+        }
+    )*};
+}
+
+text! {
+    HeaderName, InvalidHeaderName, |name: HeaderName| name.0.into_inner();
+    HeaderValue, InvalidHeaderValue, |value: HeaderValue| value.0;
+}
+
+/// Whether two names are the same header.
+pub(crate) fn same_name(a: &str, b: &str) -> bool {
+    Ascii::new(a) == Ascii::new(b)
+}
+
+/// Refuses names that aren't tokens ([RFC 9110 §5.6.2]).
+///
+/// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+pub(crate) fn check_name(name: &str) -> Result<(), InvalidHeaderName> {
+    let token = name.bytes().fold(true, |token, b| token & is_token_octet(b));
+    if token && !name.is_empty() { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
+}
+
+/// Refuses values that would break out of their line, or that ISO-8859-1 can't write.
+pub(crate) fn check_value(name: &str, value: &str) -> Result<(), InvalidHeaderValue> {
+    // In UTF-8 the characters U+0080 to U+00FF are C2 or C3 and one byte of 80 to BF, and all
+    // others above begin with C4 or more; C0 and C1 never occur. Without branches on the way, the
+    // compiler checks many bytes at once.
+    let valid = value.bytes().fold(true, |valid, b| valid & is_value_octet(b) & (b < 0xC4));
+    if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(value.to_owned()))) }
+}
+
+/// The same for a value as it is on the wire, one octet for each character.
+pub(crate) fn check_latin1(name: &str, value: &[u8]) -> Result<(), InvalidHeaderValue> {
+    let valid = value.iter().fold(true, |valid, &b| valid & is_value_octet(b));
+    if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(decode_latin1(value)))) }
+}
+
+/// The text that octets of ISO-8859-1 stand for.
+fn decode_latin1(octets: &[u8]) -> String {
+    octets.iter().copied().map(char::from).collect()
+}
+
+fn is_token_octet(b: u8) -> bool {
+    TOKEN.get(usize::from(b)).is_some_and(|&token| token)
+}
+
+const fn is_value_octet(b: u8) -> bool {
+    (b >= 0x20 && b != 0x7F) | (b == b'\t')
+}
+
+/// Which octets may be part of a token. A table is the fastest check of short names.
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, within the table")]
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < table.len() {
+        table[octet] = matches!(
+            octet as u8,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+                | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        );
+        octet += 1;
+    }
+    table
+};

@@ -1,0 +1,114 @@
+//! Where the text of all headers is: one string, and the places where names and values end.
+//!
+//! ```text
+//! text: H o s t e x a m p l e . c o m A c c e p t * / *
+//! ends:         4                   15          21  24     → [(4, 15), (21, 24)]
+//! ```
+//!
+//! So a map costs two allocations and 16 bytes for each line besides its text, on a 64-bit machine.
+//! The offsets are `usize`: a limit of 4 GiB would save 8 bytes for each line and cost an error
+//! that infallible operations such as `Extend` can't give.
+
+use crate::field::same_name;
+use crate::iter::RawItems;
+
+/// Lines in the order they were added. The caller checks what is pushed.
+#[derive(Clone, Default)]
+pub(crate) struct Lines {
+    /// Names and values, one after the other.
+    text: String,
+    /// 0 <= `ends[i - 1].value` <= `ends[i].name` <= `ends[i].value` <= `text.len()`, all of them at
+    /// the border of a character.
+    ends: Vec<Ends>,
+}
+
+/// Where a line's name and value end in the text. The name begins where the line before ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) name: usize,
+    pub(crate) value: usize,
+}
+
+impl Lines {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Bytes of all names and values.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Makes room; what can't be had now is left to fail when it is needed.
+    pub(crate) fn reserve(&mut self, lines: usize, text: usize) {
+        _ = self.ends.try_reserve(lines);
+        _ = self.text.try_reserve(text);
+    }
+
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.ends.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
+    pub(crate) fn push(&mut self, name: &str, value: &str) {
+        self.push_with(name, |text| text.push_str(value));
+    }
+
+    /// Adds a line whose value is as on the wire, one octet for each character.
+    pub(crate) fn push_latin1(&mut self, name: &str, value: &[u8]) {
+        self.push_with(name, |text| match str::from_utf8(value) {
+            Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
+            _ => text.extend(value.iter().copied().map(char::from)),
+        });
+    }
+
+    fn push_with(&mut self, name: &str, push_value: impl FnOnce(&mut String)) {
+        self.text.push_str(name);
+        let name = self.text.len();
+        push_value(&mut self.text);
+        self.ends.push(Ends { name, value: self.text.len() });
+    }
+
+    /// Adds all lines of `other`.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let base = self.text.len();
+        self.text.push_str(&other.text);
+        let moved = other.ends.iter().map(|e| Ends { name: base + e.name, value: base + e.value });
+        self.ends.extend(moved);
+    }
+
+    /// Forgets the lines from `len` on.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.text.truncate(self.start(len));
+        self.ends.truncate(len);
+    }
+
+    pub(crate) fn iter(&self) -> RawItems<'_> {
+        RawItems::new(&self.text, &self.ends)
+    }
+
+    /// Name and value of a line.
+    pub(crate) fn get(&self, line: usize) -> Option<(&str, &str)> {
+        let Ends { name, value } = *self.ends.get(line)?;
+        Some((self.text.get(self.start(line)..name)?, self.text.get(name..value)?))
+    }
+
+    /// The first line from `from` on that has this name; reads every line on the way.
+    pub(crate) fn position(&self, from: usize, name: &str) -> Option<usize> {
+        let mut start = self.start(from);
+        let found = self.ends.get(from..)?.iter().position(|ends| {
+            // Most names differ in length, so most lines cost one comparison.
+            let found = ends.name - start == name.len()
+                && self.text.get(start..ends.name).is_some_and(|other| same_name(other, name));
+            start = ends.value;
+            found
+        });
+        found.map(|passed| from + passed)
+    }
+
+    /// Where a line begins in the text; the text's end for the line after the last.
+    fn start(&self, line: usize) -> usize {
+        let before = line.checked_sub(1).map(|before| self.ends.get(before));
+        before.map_or(0, |ends| ends.map_or(self.text.len(), |ends| ends.value))
+    }
+}

@@ -1,0 +1,361 @@
+//! The client's half of the opening handshake ([RFC 6455 §4.1]).
+//!
+//! Start reading at [`ClientHandshake`]. The server's half is in [`server`](crate::server); what
+//! both share is in `handshake`. Opening a socket, asking a proxy, following
+//! redirects and retrying are the driver's.
+//!
+//! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+
+use ws_errors::{
+    InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
+};
+use ws_headers::Headers;
+use ws_types::{Origin, Subprotocol};
+
+use crate::grammar::{
+    Extension, build_authorization_basic, build_subprotocol, join, parse_subprotocol,
+};
+use crate::handshake::{
+    PRODUCT, accept_key, all, check_upgrade, checked, key, required, single,
+};
+use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
+use crate::uri::Uri;
+
+/// What a client asks for, besides the URI.
+///
+/// ```
+/// use ws_proto::client::ClientOptions;
+/// let options = ClientOptions::default()
+///     .subprotocols(["graphql-transport-ws".parse()?])
+///     .user_agent(None)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    origin: Option<Origin>,
+    subprotocols: Vec<Subprotocol>,
+    headers: Headers,
+    user_agent: Option<String>,
+    limits: HandshakeLimits,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            origin: None,
+            subprotocols: Vec::new(),
+            headers: Headers::new(),
+            user_agent: Some(PRODUCT.to_owned()),
+            limits: HandshakeLimits::default(),
+        }
+    }
+}
+
+impl ClientOptions {
+    /// Sends an `Origin` header, as browsers do. Default: none, as is right for other programs.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Offers subprotocols, the preferred one first. Default: none. A server may choose none of
+    /// them; that isn't an error.
+    #[must_use]
+    pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
+        self.subprotocols = subprotocols.into_iter().collect();
+        self
+    }
+
+    /// Appends headers to those of the handshake. Default: none.
+    ///
+    /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those that the
+    /// handshake would send. Headers that make the handshake what it is are refused when it is
+    /// made: `Upgrade`, `Connection`, everything that starts with `Sec-WebSocket-`,
+    /// `Content-Length` and `Transfer-Encoding`.
+    #[doc(alias = "additional_headers")]
+    #[must_use]
+    pub fn headers(mut self, headers: Headers) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// Replaces the `User-Agent` header; `None` sends none. Default: `websockets/` and the version
+    /// of this crate.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderValue`] when headers can't hold the value.
+    #[doc(alias = "user_agent_header")]
+    pub fn user_agent(mut self, user_agent: Option<&str>) -> Result<Self, InvalidHeaderValue> {
+        self.user_agent = checked("User-Agent", user_agent)?;
+        Ok(self)
+    }
+
+    /// Replaces the limits of what the server may answer.
+    #[must_use]
+    pub fn limits(mut self, limits: HandshakeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// A connection that the server has accepted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The response, `101 Switching Protocols`.
+    pub response: Response,
+    /// The subprotocol that the server has chosen from those offered, if any.
+    pub subprotocol: Option<Subprotocol>,
+    /// The extensions that the server has accepted, in its order. Empty, since none are offered
+    /// yet.
+    pub extensions: Vec<Extension>,
+}
+
+/// One opening handshake, from the client's side.
+///
+/// 1. Write the request: `request().serialize()`.
+/// 2. Feed what the server sends to [`receive_data`](Self::receive_data), until it returns how many
+///    of the bytes belong to the handshake, or an error. Bytes after these belong to the first
+///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
+/// 3. Take the result with [`into_accepted`](Self::into_accepted).
+///
+/// After an error, close the connection without reading further. The first error is kept, and
+/// returned by every later call.
+///
+/// ```
+/// use ws_proto::client::{ClientHandshake, ClientOptions};
+///
+/// let uri = "ws://example.com/chat".parse()?;
+/// let nonce = *b"the sample nonce"; // 16 random bytes
+/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce)?;
+/// let request = handshake.request().serialize();
+/// assert!(request.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
+///
+/// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81";
+/// assert_eq!(handshake.receive_data(answer)?, Some(answer.len() - 1)); // a frame has begun
+/// let accepted = handshake.into_accepted().expect("the head is complete");
+/// assert_eq!(accepted.response.status_code, 101);
+/// # Ok::<(), ws_errors::WebSocketException>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientHandshake {
+    request: Request,
+    key: String,
+    subprotocols: Vec<Subprotocol>,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The response is being received.
+    Receiving(Box<ResponseReader>),
+    Accepted(Box<Accepted>),
+    Failed(InvalidHandshake),
+}
+
+impl ClientHandshake {
+    /// Prepares a handshake. `nonce` has to be random; it is no secret, but a server, or a cache
+    /// on the way, mustn't be able to foresee it.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`] when [`ClientOptions::headers`] has one that
+    /// only the handshake itself may send, or repeats one that may be there once.
+    pub fn new(
+        uri: &Uri,
+        options: ClientOptions,
+        nonce: [u8; 16],
+    ) -> Result<Self, InvalidHandshake> {
+        let key = key(nonce);
+        let request = build_request(uri, &options, &key)?;
+        let reader = ResponseReader::new(options.limits);
+        let phase = Phase::Receiving(Box::new(reader));
+        Ok(Self { request, key, subprotocols: options.subprotocols, phase })
+    }
+
+    /// The request to send.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Takes bytes from the server. Returns `None` if more are needed; otherwise the server has
+    /// accepted, and the result is how many of `data` belong to the handshake. The rest belongs to
+    /// the first frame.
+    ///
+    /// Informational responses that come first, such as `103 Early Hints`, are skipped
+    /// ([RFC 9110 §15.2]).
+    ///
+    /// # Errors
+    /// In this order:
+    /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) or
+    ///   [`InvalidMessage`](ws_errors::InvalidMessage) when the server exceeds a limit or doesn't
+    ///   speak HTTP/1.1;
+    /// - [`InvalidStatus`], once the body has been received, when the status isn't 101;
+    /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
+    ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) for `Connection` and `Upgrade`;
+    /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for
+    ///   `Sec-WebSocket-Accept`;
+    /// - [`NegotiationError`](ws_errors::NegotiationError) when the server has accepted an extension that wasn't offered;
+    /// - [`NegotiationError`](ws_errors::NegotiationError), [`InvalidHeader`] or
+    ///   [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) when it has chosen a subprotocol
+    ///   that wasn't offered, or several.
+    ///
+    /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+    pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
+        let reader = match &mut self.phase {
+            Phase::Receiving(reader) => reader,
+            Phase::Accepted(_) => return Ok(Some(0)),
+            Phase::Failed(error) => return Err(error.clone()),
+        };
+        match reader.receive_data(data) {
+            Ok(None) => Ok(None),
+            Ok(Some((response, used))) => self.finish(response).map(|()| Some(used)),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Takes note of the end of the stream.
+    ///
+    /// # Errors
+    /// [`InvalidStatus`] when this completes the body of a rejection, otherwise
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end; none if the
+    /// server had accepted before.
+    pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
+        let reader = match &mut self.phase {
+            Phase::Receiving(reader) => reader,
+            Phase::Accepted(_) => return Ok(()),
+            Phase::Failed(error) => return Err(error.clone()),
+        };
+        match reader.receive_eof() {
+            Ok(response) => self.finish(response),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The accepted connection; `None` unless [`receive_data`](Self::receive_data) has said that
+    /// the handshake is complete.
+    #[must_use]
+    pub fn into_accepted(self) -> Option<Accepted> {
+        match self.phase {
+            Phase::Accepted(accepted) => Some(*accepted),
+            Phase::Receiving(_) | Phase::Failed(_) => None,
+        }
+    }
+
+    fn finish(&mut self, response: Response) -> Result<(), InvalidHandshake> {
+        match self.check(response) {
+            Ok(accepted) => {
+                self.phase = Phase::Accepted(Box::new(accepted));
+                Ok(())
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    fn fail(&mut self, error: InvalidHandshake) -> InvalidHandshake {
+        self.phase = Phase::Failed(error.clone());
+        error
+    }
+
+    /// Decides whether the server has accepted ([RFC 6455 §4.1]).
+    ///
+    /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    fn check(&self, response: Response) -> Result<Accepted, InvalidHandshake> {
+        if response.status_code != 101 {
+            return Err(InvalidStatus::new(response).into());
+        }
+        let headers = &response.headers;
+        check_upgrade(headers)?;
+        let accept = required(headers, "Sec-WebSocket-Accept")?;
+        if accept != accept_key(&self.key) {
+            return Err(InvalidHeaderValue::new("Sec-WebSocket-Accept", Some(accept.into())).into());
+        }
+        // "If the response includes a |Sec-WebSocket-Extensions| header field and this header
+        // field indicates the use of an extension that was not present in the client's handshake
+        // [...], the client MUST _Fail the WebSocket Connection_." None was.
+        if headers.contains("Sec-WebSocket-Extensions") {
+            return Err(NegotiationErrorKind::NoExtensions.into());
+        }
+        let subprotocol = self.check_subprotocol(headers)?;
+        Ok(Accepted { response, subprotocol, extensions: Vec::new() })
+    }
+
+    fn check_subprotocol(&self, headers: &Headers) -> Result<Option<Subprotocol>, InvalidHandshake> {
+        const NAME: &str = "Sec-WebSocket-Protocol";
+        if !headers.contains(NAME) {
+            return Ok(None);
+        }
+        if self.subprotocols.is_empty() {
+            return Err(NegotiationErrorKind::NoSubprotocols.into());
+        }
+        let mut chosen = all(headers, NAME, parse_subprotocol)?;
+        match (chosen.pop(), chosen.is_empty()) {
+            (Some(one), true) if self.subprotocols.contains(&one) => Ok(Some(one)),
+            (Some(one), true) => Err(NegotiationErrorKind::UnsupportedSubprotocol(one).into()),
+            (last, _) => {
+                chosen.extend(last);
+                let value = format!("multiple values: {}", join(&chosen));
+                Err(InvalidHeader::new(NAME, Some(&value)).into())
+            }
+        }
+    }
+}
+
+/// The request, with its headers in the usual order.
+fn build_request(
+    uri: &Uri,
+    options: &ClientOptions,
+    key: &str,
+) -> Result<Request, InvalidHandshake> {
+    let extra = &options.headers;
+    check_headers(extra)?;
+    let mut request = Request::new("GET", uri.resource_name())?;
+    let headers = request.headers_mut();
+    let mut insert = |name, value: &str| {
+        headers.insert(name, value).map_err(|_| InvalidHeaderValue::new(name, Some(value.into())))
+    };
+    match single(extra, "Host")? {
+        Some(host) => insert("Host", host)?,
+        None => insert("Host", &uri.host_header())?,
+    }
+    if let (Some((user, password)), None) = (uri.user_info(), single(extra, "Authorization")?) {
+        insert("Authorization", &build_authorization_basic(user, password)?)?;
+    }
+    if let (Some(origin), None) = (&options.origin, single(extra, "Origin")?) {
+        insert("Origin", origin.as_str())?;
+    }
+    insert("Upgrade", "websocket")?;
+    insert("Connection", "Upgrade")?;
+    insert("Sec-WebSocket-Key", key)?;
+    insert("Sec-WebSocket-Version", "13")?;
+    if !options.subprotocols.is_empty() {
+        insert("Sec-WebSocket-Protocol", &build_subprotocol(&options.subprotocols))?;
+    }
+    for (name, value) in extra.raw_items().filter(|(name, _)| !name.eq_ignore_ascii_case("Host")) {
+        headers
+            .insert(name, value)
+            .map_err(|_| InvalidHeaderValue::new(name, Some(value.into())))?;
+    }
+    if let (Some(user_agent), None) = (&options.user_agent, single(extra, "User-Agent")?) {
+        headers
+            .insert("User-Agent", user_agent)
+            .map_err(|_| InvalidHeaderValue::new("User-Agent", Some(user_agent.clone())))?;
+    }
+    Ok(request)
+}
+
+/// Refuses headers that would contradict those of the handshake, or promise a body.
+fn check_headers(headers: &Headers) -> Result<(), InvalidHandshake> {
+    const PREFIX: &str = "sec-websocket-";
+    const OWNED: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];
+    for (name, _) in headers.raw_items() {
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with(PREFIX) || OWNED.contains(&&*lower) {
+            let value = "only the opening handshake itself may set it";
+            return Err(InvalidHeader::new(name, Some(value)).into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! Frames that are to be written: small ones side by side in one buffer, large payloads by reference.
+
+use std::collections::VecDeque;
+use std::io::IoSlice; // data only: the type in which `Buf` hands out several slices
+use std::mem;
+
+use bytes::{Buf, Bytes};
+
+use crate::Payload;
+use crate::frame::{FrameHeader, MAX_HEADER_LEN, extend_masked};
+
+/// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
+const BY_REFERENCE: usize = 8 << 10;
+
+/// A queue of bytes, written from the front: `parts`, then `tail`.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    parts: VecDeque<Part>,
+    tail: Vec<u8>,
+    /// How much of `tail` was written; not 0 only while `parts` is empty.
+    tail_start: usize,
+    /// The bytes of all parts that are still to be written.
+    parts_len: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    Owned { data: Vec<u8>, start: usize },
+    Header { data: [u8; MAX_HEADER_LEN], start: usize, end: usize },
+    Shared(Bytes),
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Owned { data, start } => data.get(*start..),
+            Self::Header { data, start, end } => data.get(*start..*end),
+            Self::Shared(bytes) => Some(&bytes[..]),
+        }
+        .unwrap_or_default()
+    }
+
+    fn advance(&mut self, n: usize) {
+        match self {
+            Self::Owned { start, .. } | Self::Header { start, .. } => *start += n,
+            Self::Shared(bytes) => bytes.advance(n),
+        }
+    }
+}
+
+impl Output {
+    /// Queues a frame; its payload is masked if the header has a key.
+    #[inline]
+    pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
+        let (head, len) = header.to_array();
+        let head_bytes = head.get(..len).unwrap_or_default();
+        match header.mask {
+            Some(key) => {
+                self.tail.extend_from_slice(head_bytes);
+                extend_masked(&mut self.tail, &payload, key);
+            }
+            None if payload.len() < BY_REFERENCE => {
+                self.tail.reserve(len + payload.len());
+                self.tail.extend_from_slice(head_bytes);
+                self.tail.extend_from_slice(&payload);
+            }
+            None => {
+                if self.tail.len() > self.tail_start {
+                    self.tail.extend_from_slice(head_bytes);
+                    self.parts_len += self.tail.len() - self.tail_start;
+                    let start = mem::take(&mut self.tail_start);
+                    self.parts.push_back(Part::Owned { data: mem::take(&mut self.tail), start });
+                } else {
+                    self.parts_len += len;
+                    self.parts.push_back(Part::Header { data: head, start: 0, end: len });
+                }
+                self.parts_len += payload.len();
+                self.parts.push_back(Part::Shared(payload.into_bytes()));
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.parts_len + self.tail.len() - self.tail_start
+    }
+
+    /// Drops everything, with the memory.
+    pub(super) fn discard(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether memory for small frames is held.
+    #[inline]
+    pub(super) fn has_memory(&self) -> bool {
+        self.tail.capacity() > 0
+    }
+
+    /// Gives memory for small frames, to be used if none is held.
+    pub(super) fn lend(&mut self, mut memory: Vec<u8>) {
+        if !self.has_memory() {
+            memory.clear();
+            self.tail = memory;
+        }
+    }
+
+    /// Takes the memory back once everything was written.
+    pub(super) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if self.len() > 0 {
+            return None;
+        }
+        self.parts = VecDeque::new();
+        self.tail_start = 0;
+        Some(mem::take(&mut self.tail)).filter(|memory| memory.capacity() > 0)
+    }
+}
+
+impl Buf for Output {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.parts.front() {
+            Some(part) => part.bytes(),
+            None => self.tail.get(self.tail_start..).unwrap_or_default(),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
+        let tail = self.tail.get(self.tail_start..).filter(|tail| !tail.is_empty());
+        let slices = self.parts.iter().map(Part::bytes).chain(tail);
+        let mut n = 0;
+        for (place, slice) in dst.iter_mut().zip(slices) {
+            *place = IoSlice::new(slice);
+            n += 1;
+        }
+        n
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        while let Some(part) = self.parts.front_mut() {
+            let len = part.bytes().len();
+            let step = len.min(n);
+            self.parts_len -= step;
+            n -= step;
+            if step < len {
+                part.advance(step);
+                return;
+            }
+            self.parts.pop_front();
+        }
+        self.tail_start += n;
+        if self.tail_start >= self.tail.len() {
+            self.tail.clear();
+            self.tail_start = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ws_types::Opcode;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn partial_writes_keep_the_order(
+            sizes in prop::collection::vec(prop_oneof![0..200usize, 8_000..9_000usize], 0..12),
+            masked: bool,
+            writes in prop::collection::vec(1..9_000usize, 1..40),
+        ) {
+            let mut output = Output::default();
+            let mut expected = Vec::new();
+            let mut written = Vec::new();
+            let mut writes = writes.into_iter().cycle();
+            for (i, size) in sizes.into_iter().enumerate() {
+                let payload = vec![i as u8; size];
+                let mask = masked.then_some([1, 2, 3, i as u8]);
+                let header =
+                    FrameHeader { mask, ..FrameHeader::new(Opcode::Binary, size as u64) };
+                header.encode(&mut expected);
+                extend_masked(&mut expected, &payload, mask.unwrap_or_default());
+                output.push(header, Payload::from(payload));
+                if i % 3 == 0 {
+                    write(&mut output, &mut written, writes.next().unwrap());
+                }
+                prop_assert_eq!(output.len() + written.len(), expected.len());
+            }
+            while output.has_remaining() {
+                prop_assert!(output.reclaim().is_none());
+                write(&mut output, &mut written, writes.next().unwrap());
+            }
+            prop_assert_eq!(written, expected);
+            output.reclaim();
+            prop_assert!(!output.has_memory());
+        }
+    }
+
+    /// Writes at most `n` bytes of what a vectored write would see.
+    fn write(output: &mut Output, written: &mut Vec<u8>, n: usize) {
+        let mut slices = [IoSlice::new(&[]); 4];
+        let count = output.chunks_vectored(&mut slices);
+        let seen: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+        assert!(seen.starts_with(output.chunk()));
+        let n = n.min(seen.len());
+        written.extend_from_slice(&seen[..n]);
+        output.advance(n);
+    }
+}

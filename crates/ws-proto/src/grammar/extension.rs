@@ -1,0 +1,106 @@
+//! `Sec-WebSocket-Extensions`: offers of extensions, and what was accepted of them.
+
+use std::fmt;
+
+use ws_errors::InvalidHeaderFormat;
+use ws_types::{ExtensionName, ExtensionParameter, is_token};
+
+use super::cursor::Cursor;
+
+/// One extension as offered or accepted: its name and its parameters, in their order.
+///
+/// Repeated parameters are kept: whether they are wrong is for the extension to say.
+pub type Extension = (ExtensionName, Vec<ExtensionParameter>);
+
+const NAME: &str = "Sec-WebSocket-Extensions";
+
+/// Parses a `Sec-WebSocket-Extensions` header ([RFC 6455 §9.1]).
+///
+/// Names and parameters are case-sensitive. A parameter without `=` has no value, which differs
+/// from any value; a quoted value is unquoted and has to be a token then.
+///
+/// # Errors
+/// [`InvalidHeaderFormat`] (`expected token`, `expected comma`, `expected quoted string`,
+/// `invalid quoted header content`) when the value isn't a list of extensions with at least one of
+/// them.
+///
+/// ```
+/// use ws_proto::grammar::parse_extension;
+/// let offers = parse_extension("permessage-deflate; client_max_window_bits, x-b; a=\"1\"")?;
+/// assert_eq!(offers[0].0, "permessage-deflate");
+/// assert_eq!((offers[0].1[0].name(), offers[0].1[0].value()), ("client_max_window_bits", None));
+/// assert_eq!((offers[1].1[0].name(), offers[1].1[0].value()), ("a", Some("1")));
+/// # Ok::<(), ws_errors::InvalidHeaderFormat>(())
+/// ```
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+pub fn parse_extension(header: &str) -> Result<Vec<Extension>, InvalidHeaderFormat> {
+    Cursor::new(NAME, header).list(|cursor| {
+        let name = name(cursor)?;
+        cursor.skip_ows();
+        let mut parameters = Vec::new();
+        while cursor.eat(b';') {
+            cursor.skip_ows();
+            parameters.push(parameter(cursor)?);
+        }
+        Ok((name, parameters))
+    })
+}
+
+/// Writes a `Sec-WebSocket-Extensions` header: `name; flag; parameter=value`, joined with `, `.
+///
+/// Nothing is ever quoted, since values are tokens. The result is empty if and only if
+/// `extensions` is: leave the header out then.
+///
+/// ```
+/// use ws_proto::grammar::{build_extension, parse_extension};
+/// let text = "permessage-deflate; client_max_window_bits; server_max_window_bits=12, x-b";
+/// assert_eq!(build_extension(&parse_extension(text)?), text);
+/// # Ok::<(), ws_errors::InvalidHeaderFormat>(())
+/// ```
+#[must_use]
+pub fn build_extension(extensions: &[Extension]) -> String {
+    super::join(extensions.iter().map(Item))
+}
+
+struct Item<'a>(&'a Extension);
+
+impl fmt::Display for Item<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, parameters) = self.0;
+        write!(f, "{name}")?;
+        parameters.iter().try_for_each(|parameter| write!(f, "; {parameter}"))
+    }
+}
+
+fn name(cursor: &mut Cursor<'_>) -> Result<ExtensionName, InvalidHeaderFormat> {
+    let token = cursor.token("expected token")?;
+    ExtensionName::new(token).map_err(|_| cursor.fail("expected token"))
+}
+
+fn parameter(cursor: &mut Cursor<'_>) -> Result<ExtensionParameter, InvalidHeaderFormat> {
+    let name = cursor.token("expected token")?;
+    cursor.skip_ows();
+    let quoted;
+    let value = if cursor.eat(b'=') {
+        cursor.skip_ows();
+        let value = if cursor.peek() == Some(b'"') {
+            let opening = cursor.mark();
+            quoted = cursor.quoted_string()?;
+            // RFC 6455 §9.1: "the value after quoted-string unescaping MUST conform to the
+            // 'token' ABNF".
+            if !is_token(&quoted) {
+                cursor.back(opening);
+                return Err(cursor.fail("invalid quoted header content"));
+            }
+            quoted.as_str()
+        } else {
+            cursor.token("expected token")?
+        };
+        cursor.skip_ows();
+        Some(value)
+    } else {
+        None
+    };
+    ExtensionParameter::new(name, value).map_err(|_| cursor.fail("expected token"))
+}

@@ -1,0 +1,48 @@
+//! Grammars of the header fields that the opening handshake reads and writes.
+//!
+//! A value is a `&str` whose characters are ISO-8859-1 octets, one for one, trimmed of spaces and
+//! tabs at both ends: what [`Headers`](ws_headers::Headers) holds. One header line is parsed at a
+//! time; where several lines make one list, callers join the results. Every parser reads its input
+//! once, and allocates nothing but what it returns.
+//!
+//! A failure is an [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat), which says where the
+//! value stopped making sense: `pos` counts characters from 0, and so counts octets of the wire.
+//!
+//! What a well-formed value *means* is decided elsewhere: in [`client`](crate::client) and
+//! [`server`](crate::server). Start reading at [`parse_connection`].
+//!
+//! Specifications: [RFC 9110 §5.6] (lists, tokens, quoted strings), [RFC 6455 §4.3] and [§9.1]
+//! (the WebSocket headers), [RFC 7617] (Basic authentication).
+//!
+//! [RFC 9110 §5.6]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6
+//! [RFC 6455 §4.3]: https://www.rfc-editor.org/rfc/rfc6455#section-4.3
+//! [§9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//! [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
+
+mod authorization;
+mod connection;
+mod cursor;
+mod extension;
+mod host;
+mod subprotocol;
+
+pub use authorization::{
+    Credentials, build_authorization_basic, build_www_authenticate_basic, parse_authorization_basic,
+};
+pub use connection::{parse_connection, parse_upgrade};
+pub use extension::{Extension, build_extension, parse_extension};
+pub use host::build_host;
+pub use subprotocol::{build_subprotocol, parse_subprotocol};
+
+/// Joins what `items` display with `, `, the separator of every list that this crate writes.
+pub(crate) fn join<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    use std::fmt::Write as _;
+    let mut list = String::new();
+    for item in items {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        let _ = write!(list, "{item}"); // writing to a String can't fail
+    }
+    list
+}

@@ -1,0 +1,107 @@
+//! What both opening handshakes share: the key, the accept value that proves that it was read, and
+//! the checks of headers that requests and responses have in common.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha1::{Digest as _, Sha1};
+use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidUpgrade};
+use ws_headers::{HeaderValue, Headers};
+
+use crate::grammar::{join, parse_connection, parse_upgrade};
+
+/// The value of `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`
+/// ([RFC 6455 §4.2.2]): the SHA-1 of the key and a constant, in base64.
+///
+/// It shows that a WebSocket server has read the request; it protects nothing.
+///
+/// ```
+/// use ws_proto::handshake::accept_key;
+/// assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+///
+/// [RFC 6455 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+#[must_use]
+pub fn accept_key(key: &str) -> String {
+    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+}
+
+/// What this crate calls itself in `Server` and `User-Agent` headers.
+pub(crate) const PRODUCT: &str = concat!("websockets/", env!("CARGO_PKG_VERSION"));
+
+/// The value of `Sec-WebSocket-Key` for 16 random bytes.
+pub(crate) fn key(nonce: [u8; 16]) -> String {
+    STANDARD.encode(nonce)
+}
+
+/// Whether `key` is the base64 of 16 bytes.
+///
+/// The last digit carries two bits only; whether its other four are zero isn't checked, since
+/// clients that draw 22 random digits don't make them so.
+pub(crate) fn is_key(key: &str) -> bool {
+    let is_digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    key.len() == 24 && key.strip_suffix("==").is_some_and(|digits| digits.bytes().all(is_digit))
+}
+
+/// An optional value for the header called `name`, if headers can hold it.
+pub(crate) fn checked(
+    name: &'static str,
+    value: Option<&str>,
+) -> Result<Option<String>, InvalidHeaderValue> {
+    match value {
+        Some(value) if HeaderValue::new(value).is_err() => {
+            Err(InvalidHeaderValue::new(name, Some(value.to_owned())))
+        }
+        value => Ok(value.map(str::to_owned)),
+    }
+}
+
+/// The value of a header that may appear once at most.
+pub(crate) fn single<'a>(
+    headers: &'a Headers,
+    name: &'static str,
+) -> Result<Option<&'a str>, InvalidHeader> {
+    headers.get(name).map_err(|_| InvalidHeader::new(name, Some("multiple values")))
+}
+
+/// The value of a header that has to appear exactly once.
+pub(crate) fn required<'a>(
+    headers: &'a Headers,
+    name: &'static str,
+) -> Result<&'a str, InvalidHeader> {
+    single(headers, name)?.ok_or_else(|| InvalidHeader::new(name, None))
+}
+
+/// Checks that `Connection` has the option `upgrade` and that `Upgrade` is `websocket` alone
+/// ([RFC 6455 §4.1], [§4.2.1]), both in any case.
+///
+/// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+/// [§4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
+    let connection = all(headers, "Connection", parse_connection)?;
+    if !connection.iter().any(|option| option.eq_ignore_ascii_case("upgrade")) {
+        return Err(not_upgraded("Connection", &connection).into());
+    }
+    let upgrade = all(headers, "Upgrade", parse_upgrade)?;
+    match *upgrade {
+        [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
+        _ => Err(not_upgraded("Upgrade", &upgrade).into()),
+    }
+}
+
+/// The items of all lines of a header that is a list.
+pub(crate) fn all<'a, T, E>(
+    headers: &'a Headers,
+    name: &str,
+    parse: impl Fn(&'a str) -> Result<Vec<T>, E>,
+) -> Result<Vec<T>, E> {
+    let mut items = Vec::new();
+    for line in headers.get_all(name) {
+        items.append(&mut parse(line)?);
+    }
+    Ok(items)
+}
+
+fn not_upgraded(name: &'static str, items: &[&str]) -> InvalidUpgrade {
+    let items = (!items.is_empty()).then(|| join(items));
+    InvalidUpgrade::new(name, items.as_deref())
+}

@@ -1,0 +1,131 @@
+//! Finds the end of a head while it arrives, and enforces the limits meanwhile.
+//!
+//! Parsing waits until the head is complete, and is then done once: a head that trickles in byte
+//! by byte costs no more than twice one that comes at once. Every byte is looked at once here.
+
+use ws_errors::{
+    HeaderLineTooLong, HttpMessage, MessageCause, RequestLineTooLong, SecurityError,
+    SecurityErrorKind, StatusLineTooLong, TooManyHeaders,
+};
+
+use super::{HandshakeLimits, malformed};
+
+/// Collects the bytes of one head after another.
+///
+/// Nothing is copied when a head arrives in one piece, as nearly all do. Otherwise at most twice
+/// the received bytes are allocated.
+#[derive(Debug)]
+pub(super) struct HeadReader {
+    message: HttpMessage,
+    limits: HandshakeLimits,
+    /// What was received of an unfinished head; empty when it arrives in one piece.
+    buffer: Vec<u8>,
+    /// Bytes of the unfinished line; at most `limits.max_line`.
+    line: usize,
+    /// Whether the unfinished line ends with a carriage return so far.
+    after_cr: bool,
+    /// Finished lines of this head; the first one isn't a header.
+    lines: usize,
+    /// Bytes of all heads so far; at most `limits.max_head`.
+    total: usize,
+}
+
+/// A complete head, from its first line to the empty line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head<'a> {
+    /// All its bytes.
+    pub(super) bytes: &'a [u8],
+    /// How many header lines it has.
+    pub(super) headers: usize,
+    /// How many of the bytes that were fed last belong to it.
+    pub(super) used: usize,
+}
+
+impl HeadReader {
+    pub(super) fn new(message: HttpMessage, limits: HandshakeLimits) -> Self {
+        let buffer = Vec::new();
+        Self { message, limits, buffer, line: 0, after_cr: false, lines: 0, total: 0 }
+    }
+
+    /// Takes bytes from the peer; gives the head when they complete it. The next byte after it
+    /// may start another head, for which [`restart`](Self::restart) has to be called.
+    pub(super) fn receive<'a>(
+        &'a mut self,
+        data: &'a [u8],
+    ) -> Result<Option<Head<'a>>, MessageCause> {
+        let Some(used) = self.scan(data)? else {
+            self.buffer.extend_from_slice(data);
+            return Ok(None);
+        };
+        let mut bytes = data.get(..used).unwrap_or_default();
+        if !self.buffer.is_empty() {
+            self.buffer.extend_from_slice(bytes);
+            bytes = &self.buffer;
+        }
+        Ok(Some(Head { bytes, headers: self.lines.saturating_sub(1), used }))
+    }
+
+    /// Makes ready for another head; the limit of bytes in all goes on counting.
+    pub(super) fn restart(&mut self) {
+        *self = Self { total: self.total, ..Self::new(self.message, self.limits) };
+    }
+
+    /// Looks for the end of the head in `data`; returns how many bytes of it come before.
+    ///
+    /// What it returns doesn't depend on how the stream is cut into pieces.
+    fn scan(&mut self, data: &[u8]) -> Result<Option<usize>, MessageCause> {
+        let mut rest = data;
+        while let Some(&first) = rest.first() {
+            if self.line == 0 && self.lines > self.limits.max_headers && first != b'\r' {
+                let max = self.limits.max_headers;
+                return Err(SecurityError::from(TooManyHeaders::new(self.lines, max)).into());
+            }
+            // How much may come before the end of the line. A limit that is reached without it is
+            // one that the next byte exceeds.
+            let line_room = self.limits.max_line.saturating_sub(self.line);
+            let head_room = self.limits.max_head.saturating_sub(self.total);
+            let window = rest.get(..line_room.min(head_room)).unwrap_or(rest);
+            let Some(newline) = window.iter().position(|&b| b == b'\n') else {
+                if window.len() < rest.len() {
+                    return Err(self.too_long(line_room <= head_room));
+                }
+                self.line += rest.len();
+                self.total += rest.len();
+                self.after_cr = rest.last() == Some(&b'\r');
+                return Ok(None);
+            };
+            let (line, tail) = rest.split_at(newline + 1);
+            self.total += line.len();
+            let after_cr = match line.len() {
+                1 => self.line > 0 && self.after_cr,
+                _ => line.ends_with(b"\r\n"),
+            };
+            if !after_cr {
+                return Err(malformed("line doesn't end with CRLF"));
+            }
+            if self.line + line.len() == 2 {
+                if self.lines == 0 {
+                    return Err(malformed("first line is empty"));
+                }
+                return Ok(Some(data.len() - tail.len()));
+            }
+            self.lines += 1;
+            self.line = 0;
+            rest = tail;
+        }
+        Ok(None)
+    }
+
+    /// The cause for a byte above the limit of the line, or else above that of the head.
+    fn too_long(&self, line: bool) -> MessageCause {
+        let max = if line { self.limits.max_line } else { self.limits.max_head };
+        let size = max.saturating_add(1);
+        let error = match (self.lines, self.message) {
+            _ if !line => SecurityErrorKind::HeadTooLarge { size, max }.into(),
+            (0, HttpMessage::Request) => RequestLineTooLong::new(size, max).into(),
+            (0, HttpMessage::Response) => StatusLineTooLong::new(size, max).into(),
+            _ => HeaderLineTooLong::new(size, max).into(),
+        };
+        SecurityError::into(error)
+    }
+}

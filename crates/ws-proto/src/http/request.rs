@@ -1,0 +1,237 @@
+//! Requests: what a client asks a server, without a body.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use ws_errors::{
+    HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, MessageCause,
+};
+use ws_headers::Headers;
+use ws_types::is_token;
+
+use super::head::{Head, HeadReader};
+use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
+
+/// The version of HTTP that a request was made in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[non_exhaustive]
+pub enum HttpVersion {
+    /// `HTTP/1.0`
+    Http10,
+    /// `HTTP/1.1`
+    Http11,
+}
+
+impl HttpVersion {
+    /// The version as on the wire: `HTTP/1.0` or `HTTP/1.1`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An HTTP/1.1 request without a body: the client's half of an opening handshake
+/// ([RFC 6455 §4.1]).
+///
+/// It always serialises to exactly one well-formed head: the method is a token, the path has
+/// neither spaces nor control characters, and [`Headers`] admits no line break either.
+///
+/// ```
+/// use ws_proto::http::Request;
+/// let mut request = Request::new("GET", "/chat")?;
+/// request.headers_mut().insert("Host", "example.com")?;
+/// assert_eq!(request.serialize(), b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Request {
+    method: Cow<'static, str>,
+    path: Box<str>,
+    version: HttpVersion,
+    headers: Headers,
+}
+
+impl Request {
+    /// An HTTP/1.1 request without headers for this method and path.
+    ///
+    /// `path` is whatever the request line is to have there: path and query (`/chat?room=1`), or
+    /// `host:port` for a `CONNECT` to a proxy.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderValue`], with `method` or `path` as the name, when the method isn't a token
+    /// or the path is empty or has a character that isn't visible ASCII.
+    pub fn new(
+        method: impl Into<Cow<'static, str>>,
+        path: impl Into<Box<str>>,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let (method, path) = (method.into(), path.into());
+        if !is_token(&method) {
+            return Err(InvalidHeaderValue::new("method", Some(method.into_owned())));
+        }
+        if path.is_empty() || !path.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(InvalidHeaderValue::new("path", Some(path.into())));
+        }
+        Ok(Self { method, path, version: HttpVersion::Http11, headers: Headers::new() })
+    }
+
+    /// The method, `GET` for an opening handshake.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// What is asked for, as in the request line: the path, and the query behind a question mark.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The version of HTTP, [`HttpVersion::Http11`] for an opening handshake.
+    #[doc(alias = "protocol")]
+    #[must_use]
+    pub fn version(&self) -> HttpVersion {
+        self.version
+    }
+
+    /// The headers, in their order and spelling.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The headers, to be changed.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// The head of the request as on the wire, from the request line to the empty line.
+    #[must_use]
+    pub fn serialize(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(512);
+        self.write_to(&mut out);
+        out
+    }
+
+    /// Appends what [`serialize`](Self::serialize) returns to `out`.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        for part in [&*self.method, " ", &self.path, " ", self.version.as_str(), "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        self.headers.write_to(out);
+    }
+}
+
+/// Reads a request from bytes as they arrive.
+///
+/// ```
+/// use ws_proto::http::{HandshakeLimits, RequestReader};
+/// let mut reader = RequestReader::new(HandshakeLimits::default());
+/// assert!(reader.receive_data(b"GET /chat HTT")?.is_none());
+/// let (request, used) = reader.receive_data(b"P/1.1\r\nHost: x\r\n\r\nmore")?.expect("complete");
+/// assert_eq!((request.path(), used), ("/chat", 18));
+/// # Ok::<(), ws_errors::InvalidHandshake>(())
+/// ```
+#[derive(Debug)]
+pub struct RequestReader {
+    head: HeadReader,
+}
+
+impl RequestReader {
+    /// A reader that enforces `limits` and has received nothing yet.
+    #[must_use]
+    pub fn new(limits: HandshakeLimits) -> Self {
+        Self { head: HeadReader::new(HttpMessage::Request, limits) }
+    }
+
+    /// Takes bytes from the client. When they complete the request, returns it and how many of
+    /// `data` belong to it; the rest comes after the handshake. Nothing is to be fed after that,
+    /// nor after an error.
+    ///
+    /// Lines end with CRLF, and continuation lines are refused ([RFC 9112 §2.2], [§5.2]).
+    /// Values are ISO-8859-1. The version may be 1.0, which only servers of something else accept.
+    ///
+    /// # Errors
+    /// - [`RequestLineTooLong`](ws_errors::RequestLineTooLong),
+    ///   [`HeaderLineTooLong`](ws_errors::HeaderLineTooLong),
+    ///   [`TooManyHeaders`](ws_errors::TooManyHeaders) and
+    ///   [`SecurityError`](ws_errors::SecurityError) (the head as a whole) when a limit is
+    ///   exceeded, as soon as it is;
+    /// - [`InvalidMessage`](ws_errors::InvalidMessage) when this isn't a request of HTTP/1, or one
+    ///   with a body, which opening handshakes can't have.
+    ///
+    /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
+    /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2
+    pub fn receive_data(
+        &mut self,
+        data: &[u8],
+    ) -> Result<Option<(Request, usize)>, InvalidHandshake> {
+        self.receive(data).map_err(exception)
+    }
+
+    fn receive(&mut self, data: &[u8]) -> Result<Option<(Request, usize)>, MessageCause> {
+        match self.head.receive(data)? {
+            Some(head) => Ok(Some((parse(head)?, head.used))),
+            None => Ok(None),
+        }
+    }
+
+    /// The exception for the stream having ended before the request was complete:
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
+    #[must_use]
+    pub fn eof_error(&self) -> InvalidHandshake {
+        exception(MessageCause::UnexpectedEof)
+    }
+}
+
+/// The exception for a request that can't be read for this cause: for the limits, the cause itself.
+fn exception(cause: MessageCause) -> InvalidHandshake {
+    match cause {
+        MessageCause::SecurityError(error) => (*error).into(),
+        cause => InvalidMessage::new(HttpMessage::Request, cause).into(),
+    }
+}
+
+/// Parses a complete head whose lines all end with CRLF.
+fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
+    let mut on_stack = [MaybeUninit::uninit(); STACK_HEADERS];
+    let mut on_heap = Vec::new();
+    let lines = on_stack.get_mut(..head.headers).unwrap_or_else(|| {
+        on_heap.resize(head.headers, MaybeUninit::uninit());
+        &mut on_heap
+    });
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head.bytes, lines) {
+        Ok(httparse::Status::Complete(len)) if len == head.bytes.len() => {}
+        Ok(_) => return Err(malformed("unexpected end of head")),
+        Err(error) => return Err(unparsable(error)),
+    }
+    let path = request.path.filter(|path| path.is_ascii());
+    let path = path.ok_or(malformed("request target isn't ASCII"))?;
+    let method = match request.method.unwrap_or_default() {
+        "GET" => Cow::Borrowed("GET"),
+        other => Cow::Owned(other.to_owned()),
+    };
+    let version = if request.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
+    let headers = collect(request.headers)?;
+    // Who sends a body before the handshake is done either doesn't speak WebSocket or wants the
+    // two ends to disagree about where the request ends.
+    if headers.contains("Transfer-Encoding") {
+        return Err(malformed("transfer codings aren't supported"));
+    }
+    if headers.get_all("Content-Length").any(|length| length != "0") {
+        return Err(malformed("unsupported request body"));
+    }
+    Ok(Request { method, path: path.into(), version, headers })
+}

@@ -1,0 +1,182 @@
+//! Responses: what a server answers, with a body unless the connection is upgraded.
+
+use std::mem::MaybeUninit;
+
+pub use ws_errors::Response;
+use ws_errors::{HttpMessage, InvalidHandshake, InvalidMessage, MessageCause, SecurityError};
+
+use super::body::BodyReader;
+use super::head::{Head, HeadReader};
+use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
+
+/// Reads a response from bytes as they arrive: its head, and its body if there is one.
+///
+/// ```
+/// use ws_proto::http::{HandshakeLimits, ResponseReader};
+/// let mut reader = ResponseReader::new(HandshakeLimits::default());
+/// assert!(reader.receive_data(b"HTTP/1.1 404 Not Fo")?.is_none());
+/// let data = b"und\r\nContent-Length: 5\r\n\r\nsorry";
+/// let (response, used) = reader.receive_data(data)?.expect("complete");
+/// assert_eq!((response.status_code, &*response.body), (404, &b"sorry"[..]));
+/// assert_eq!(used, data.len());
+/// # Ok::<(), ws_errors::InvalidHandshake>(())
+/// ```
+#[derive(Debug)]
+pub struct ResponseReader {
+    limits: HandshakeLimits,
+    head: HeadReader,
+    /// The response whose body is being received.
+    body: Option<(Response, BodyReader)>,
+    for_proxy: bool,
+}
+
+impl ResponseReader {
+    /// A reader that enforces `limits` and has received nothing yet.
+    #[must_use]
+    pub fn new(limits: HandshakeLimits) -> Self {
+        let head = HeadReader::new(HttpMessage::Response, limits);
+        Self { limits, head, body: None, for_proxy: false }
+    }
+
+    /// The same reader for the answer of a proxy to `CONNECT`: HTTP/1.0 is accepted too, and no
+    /// body is read, since what follows the head comes through the tunnel.
+    #[must_use]
+    pub fn for_proxy(mut self) -> Self {
+        self.for_proxy = true;
+        self
+    }
+
+    /// Takes bytes from the server. When they complete the response, returns it and how many of
+    /// `data` belong to it; the rest comes after the handshake. Nothing is to be fed after that,
+    /// nor after an error.
+    ///
+    /// Informational responses other than `101 Switching Protocols` are read and forgotten
+    /// ([RFC 9110 §15.2]): they only announce the one that is meant.
+    ///
+    /// # Errors
+    /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) as soon as the status line exceeds its
+    ///   limit;
+    /// - [`InvalidMessage`](ws_errors::InvalidMessage) when another limit is exceeded, or when this
+    ///   isn't a response of HTTP/1.1; its source tells which.
+    ///
+    /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+    pub fn receive_data(
+        &mut self,
+        data: &[u8],
+    ) -> Result<Option<(Response, usize)>, InvalidHandshake> {
+        self.receive(data).map_err(exception)
+    }
+
+    fn receive(&mut self, data: &[u8]) -> Result<Option<(Response, usize)>, MessageCause> {
+        let mut used = 0;
+        while self.body.is_none() {
+            let rest = data.get(used..).unwrap_or_default();
+            let Some(head) = self.head.receive(rest)? else { return Ok(None) };
+            used += head.used;
+            let response = parse(head, self.for_proxy)?;
+            match response.status_code {
+                100 | 102..=199 => {}
+                101 | 204 | 304 => return Ok(Some((response, used))),
+                _ if self.for_proxy => return Ok(Some((response, used))),
+                _ => {
+                    let body = BodyReader::new(&response.headers, self.limits)?;
+                    self.body = Some((response, body));
+                }
+            }
+            self.head.restart();
+        }
+        let Some((_, body)) = &mut self.body else { return Ok(None) };
+        let Some(end) = body.receive(data.get(used..).unwrap_or_default())? else {
+            return Ok(None);
+        };
+        Ok(self.take().map(|response| (response, used + end)))
+    }
+
+    /// The response with what was received of its body.
+    fn take(&mut self) -> Option<Response> {
+        let (mut response, body) = self.body.take()?;
+        response.body = body.into_bytes();
+        Some(response)
+    }
+
+    /// Takes note of the end of the stream; returns the response if a body that lasts until then
+    /// was being received.
+    ///
+    /// # Errors
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end, otherwise.
+    pub fn receive_eof(&mut self) -> Result<Response, InvalidHandshake> {
+        let complete = self.body.as_ref().is_some_and(|(_, body)| body.lasts_until_eof());
+        let response = if complete { self.take() } else { None };
+        response.ok_or_else(|| exception(MessageCause::UnexpectedEof))
+    }
+}
+
+/// The response as on the wire: status line, headers, empty line and body.
+///
+/// The headers have to tell where the body ends; nothing is added to them. Characters of the reason
+/// phrase that can't stand there, such as line breaks, are replaced by question marks.
+///
+/// ```
+/// use ws_errors::Headers;
+/// use ws_proto::http::{Response, serialize_response};
+/// let mut headers = Headers::new();
+/// headers.insert("Content-Length", "3")?;
+/// let response = Response::new(200, "OK", headers, "hi\n");
+/// assert_eq!(serialize_response(&response), b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias = "Response::serialize")]
+#[must_use]
+pub fn serialize_response(response: &Response) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + response.body.len());
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(format!("{:03} ", response.status_code).as_bytes());
+    out.extend(response.reason_phrase.chars().map(|c| match u8::try_from(c) {
+        Ok(octet @ (b'\t' | b' '..=b'~' | 0x80..)) => octet,
+        Ok(_) | Err(_) => b'?',
+    }));
+    out.extend_from_slice(b"\r\n");
+    response.headers.write_to(&mut out);
+    out.extend_from_slice(&response.body);
+    out
+}
+
+/// The exception for a response that can't be read for this cause.
+fn exception(cause: MessageCause) -> InvalidHandshake {
+    match cause {
+        MessageCause::SecurityError(error) if matches!(*error, SecurityError::StatusLineTooLong(_)) => {
+            (*error).into()
+        }
+        cause => InvalidMessage::new(HttpMessage::Response, cause).into(),
+    }
+}
+
+/// Parses a complete head whose lines all end with CRLF.
+fn parse(head: Head<'_>, accept_http10: bool) -> Result<Response, MessageCause> {
+    let mut on_stack = [MaybeUninit::uninit(); STACK_HEADERS];
+    let mut on_heap = Vec::new();
+    let lines = on_stack.get_mut(..head.headers).unwrap_or_else(|| {
+        on_heap.resize(head.headers, MaybeUninit::uninit());
+        &mut on_heap
+    });
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut response, head.bytes, lines) {
+        Ok(httparse::Status::Complete(len)) if len == head.bytes.len() => {}
+        Ok(_) => return Err(malformed("unexpected end of head")),
+        Err(error) => return Err(unparsable(error)),
+    }
+    if response.version != Some(1) && !accept_http10 {
+        return Err(malformed("unsupported protocol; expected HTTP/1.1"));
+    }
+    let status_code = response.code.unwrap_or_default();
+    if !(100..=599).contains(&status_code) {
+        return Err(malformed("invalid status code; expected 100 to 599"));
+    }
+    // The second space is required, the reason after it isn't (RFC 9112 §4). The parser lets the
+    // space be absent, and gives no reason when it isn't ASCII: so read it here.
+    let line = head.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
+    let reason = line.get("HTTP/1.1 200".len()..).and_then(|rest| rest.strip_prefix(b" "));
+    let reason = reason.ok_or(malformed("no space after the status code"))?;
+    Ok(Response::new(status_code, reason.iter().copied().map(char::from).collect::<String>(), collect(response.headers)?, Vec::new()))
+}

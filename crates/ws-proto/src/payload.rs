@@ -1,0 +1,226 @@
+//! The bytes of a message: inside the value when they are few, shared when they are many.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, RangeBounds};
+
+use bytes::Bytes;
+
+/// Up to this many bytes a payload lives inside the [`Payload`] itself.
+///
+/// 23 is what fits beside the length into the room that a [`Bytes`] takes anyway.
+const INLINE: usize = 23;
+
+/// Application data of a message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
+/// slice, convertible from and to [`Bytes`].
+///
+/// Up to 23 bytes are kept in the value itself, which costs no allocation; more are a [`Bytes`]. A
+/// received payload never keeps memory alive that isn't its own.
+///
+/// ```
+/// use ws_proto::Payload;
+/// let payload = Payload::from(vec![1, 2, 3]);
+/// assert_eq!(payload, [1, 2, 3]);
+/// assert_eq!(payload.slice(1..), [2, 3]);
+/// ```
+///
+/// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+#[derive(Clone)]
+pub struct Payload(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    // `len <= INLINE`
+    Inline { len: u8, data: [u8; INLINE] },
+    Shared(Bytes),
+}
+
+impl Payload {
+    /// A payload without any bytes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Repr::Inline { len: 0, data: [0; INLINE] })
+    }
+
+    /// A payload with a copy of these bytes; allocates for more than 23.
+    #[must_use]
+    #[inline]
+    pub fn copy_from_slice(bytes: &[u8]) -> Self {
+        let mut data = [0; INLINE];
+        match data.get_mut(..bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                #[expect(clippy::cast_possible_truncation, reason = "at most INLINE")]
+                Self(Repr::Inline { len: bytes.len() as u8, data })
+            }
+            None => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, data } => data.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// A part of the payload, sharing its memory.
+    ///
+    /// # Panics
+    /// When the range is not inside the payload, like slicing does.
+    #[must_use]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
+        match &self.0 {
+            Repr::Inline { .. } => {
+                let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+                #[expect(clippy::indexing_slicing, reason = "documented to panic")]
+                Self::copy_from_slice(&self.as_slice()[bounds])
+            }
+            Repr::Shared(bytes) => Self::from(bytes.slice(range)),
+        }
+    }
+
+    /// The payload as [`Bytes`]: without a copy for more than 23 bytes, else with a small one.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Repr::Inline { .. } => Bytes::copy_from_slice(self.as_slice()),
+            Repr::Shared(bytes) => bytes,
+        }
+    }
+
+    /// The payload as a `Vec`: without a copy when this is the only handle on memory of that size.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        match self.0 {
+            Repr::Inline { .. } => self.as_slice().to_vec(),
+            Repr::Shared(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Borrow<[u8]> for Payload {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        Self(Repr::Shared(bytes))
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        if bytes.len() <= INLINE { Self::copy_from_slice(&bytes) } else { Self::from(Bytes::from(bytes)) }
+    }
+}
+
+impl From<&'static [u8]> for Payload {
+    fn from(bytes: &'static [u8]) -> Self {
+        Self::from(Bytes::from_static(bytes))
+    }
+}
+
+impl<const N: usize> From<&'static [u8; N]> for Payload {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        Self::from(bytes.as_slice())
+    }
+}
+
+impl From<Payload> for Bytes {
+    fn from(payload: Payload) -> Self {
+        payload.into_bytes()
+    }
+}
+
+impl From<Payload> for Vec<u8> {
+    fn from(payload: Payload) -> Self {
+        payload.into_vec()
+    }
+}
+
+impl Eq for Payload {}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Payload {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl Hash for Payload {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl fmt::Debug for Payload {
+    /// As a byte string, at most 64 bytes of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.get(..64).unwrap_or(self);
+        write!(f, "b\"{}\"", shown.escape_ascii())?;
+        if shown.len() < self.len() { write!(f, "… ({} bytes)", self.len()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_as_small_as_bytes() {
+        assert_eq!(size_of::<Payload>(), size_of::<Bytes>());
+    }
+
+    #[test]
+    fn payloads_of_every_small_length_round_trip() {
+        for n in 0..64u8 {
+            let bytes: Vec<u8> = (0..n).collect();
+            let payload = Payload::copy_from_slice(&bytes);
+            assert_eq!(payload, bytes);
+            assert_eq!(payload.clone().into_vec(), bytes);
+            assert_eq!(payload.clone().into_bytes(), bytes);
+            assert_eq!(payload.slice(usize::from(n) / 2..), bytes[usize::from(n) / 2..]);
+            assert_eq!(Payload::from(bytes.clone()), payload);
+        }
+    }
+
+    #[test]
+    fn slicing_a_large_payload_shares_its_memory() {
+        let payload = Payload::from(vec![7; 100]);
+        let part = payload.slice(10..90);
+        assert_eq!(part.as_ptr(), payload.as_slice()[10..].as_ptr());
+    }
+
+    #[test]
+    fn debug_shows_at_most_64_bytes() {
+        assert_eq!(format!("{:?}", Payload::from(b"a\r\"")), r#"b"a\r\"""#);
+        assert!(format!("{:?}", Payload::from(vec![b'x'; 100])).ends_with("x\"… (100 bytes)"));
+    }
+}

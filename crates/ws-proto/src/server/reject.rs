@@ -1,0 +1,200 @@
+//! Responses that don't open a connection.
+
+use std::error::Error;
+
+use ws_errors::{AbortHandshake, HttpAnswer, InvalidHandshake};
+use ws_headers::Headers;
+
+use super::ServerOptions;
+use crate::http::Response;
+
+/// The response for an opening handshake that failed; `None` when the client didn't speak HTTP/1,
+/// so that closing the connection is all there is to do.
+///
+/// `error` comes from [`ServerHandshake`](super::ServerHandshake), from [`accept`](super::accept),
+/// or from a hook of the application. Its class gives the status
+/// ([`InvalidHandshake::http_status`]); the body explains it to people. [`AbortHandshake`] brings
+/// its own status, headers and body, to which are added the headers that it lacks.
+///
+/// After sending the response, close the connection; `date` as for [`accept`](super::accept).
+///
+/// ```
+/// use ws_proto::server::{ServerOptions, reject};
+/// let error = ws_errors::InvalidOrigin::new(Some("https://evil.example".into()));
+/// let response = reject(&error.into(), &ServerOptions::default(), None).expect("has a status");
+/// assert_eq!(response.status_code, 403);
+/// assert_eq!(
+///     response.body,
+///     b"Failed to open a WebSocket connection: invalid Origin header: https://evil.example.\n",
+/// );
+/// ```
+#[must_use]
+pub fn reject(
+    error: &InvalidHandshake,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Option<Response> {
+    if let InvalidHandshake::AbortHandshake(abort) = error {
+        return Some(abort_response(abort, options, date));
+    }
+    let HttpAnswer::Status(status) = error.http_status() else { return None };
+    let mut text = format!("Failed to open a WebSocket connection: {error}.\n");
+    match status {
+        400 => {
+            text.truncate(text.len() - ".\n".len());
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                text.push_str(&format!("; {error}"));
+                cause = error.source();
+            }
+            text.push_str(".\n");
+        }
+        426 => text.push_str(
+            "\nYou cannot access a WebSocket server directly with a browser. \
+             You need a WebSocket client.\n",
+        ),
+        500 => {
+            text.clear();
+            text.push_str(
+                "Failed to open a WebSocket connection.\n\
+                 See server log for more information.\n",
+            );
+        }
+        _ => {}
+    }
+    let extra = match (status, error) {
+        (405, _) => Some(("Allow", "GET")),
+        (426, _) => Some(("Upgrade", "websocket")),
+        // RFC 6455 §4.2.2: "[...] and a |Sec-WebSocket-Version| header field indicating the
+        // version(s) the server is capable of understanding."
+        (_, InvalidHandshake::InvalidHeader(header))
+            if header.name() == "Sec-WebSocket-Version" =>
+        {
+            Some(("Sec-WebSocket-Version", "13"))
+        }
+        _ => None,
+    };
+    Some(build(status, text, extra, options, date))
+}
+
+/// A response with a status and a text, such as an application may want to give instead of
+/// opening a connection: `Content-Type: text/plain; charset=utf-8`, and `Connection: close`.
+///
+/// ```
+/// use ws_proto::server::{ServerOptions, respond};
+/// let response = respond(200, "OK\n", &ServerOptions::default(), None);
+/// assert_eq!((&*response.reason_phrase, &*response.body), ("OK", &b"OK\n"[..]));
+/// assert_eq!(response.headers.get("Content-Length"), Ok(Some("3")));
+/// ```
+#[must_use]
+pub fn respond(
+    status_code: u16,
+    text: impl Into<String>,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Response {
+    build(status_code, text.into(), None, options, date)
+}
+
+/// The response of a server that is about to stop: `503 Service Unavailable`.
+#[must_use]
+pub fn shutting_down(options: &ServerOptions, date: Option<&str>) -> Response {
+    respond(503, "Server is shutting down.\n", options, date)
+}
+
+fn build(
+    status_code: u16,
+    text: String,
+    extra: Option<(&str, &str)>,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Response {
+    let mut headers = Headers::with_capacity(6);
+    let length = text.len().to_string();
+    let lines = [
+        date.map(|date| ("Date", date)),
+        Some(("Connection", "close")),
+        Some(("Content-Length", &*length)),
+        Some(("Content-Type", TEXT)),
+        extra,
+        options.server_header.as_deref().map(|server| ("Server", server)),
+    ];
+    for (name, value) in lines.into_iter().flatten() {
+        // All are constants or checked before; a date that isn't valid is left out.
+        let _ = headers.insert(name, value);
+    }
+    response(status_code, headers, text.into_bytes())
+}
+
+/// The response that the application asked for, completed by what it lacks.
+fn abort_response(abort: &AbortHandshake, options: &ServerOptions, date: Option<&str>) -> Response {
+    let mut headers = abort.headers.clone();
+    let has_body = !matches!(abort.status, 100..=199 | 204 | 304);
+    let length = abort.body.len().to_string();
+    let framed = headers.contains("Transfer-Encoding");
+    let lines = [
+        date.map(|date| ("Date", date)),
+        Some(("Connection", "close")),
+        (has_body && !framed).then_some(("Content-Length", &*length)),
+        (has_body && !abort.body.is_empty()).then_some(("Content-Type", TEXT)),
+        options.server_header.as_deref().map(|server| ("Server", server)),
+    ];
+    for (name, value) in lines.into_iter().flatten() {
+        if !headers.contains(name) {
+            let _ = headers.insert(name, value);
+        }
+    }
+    let body = if has_body { abort.body.clone() } else { Vec::new() };
+    response(abort.status, headers, body)
+}
+
+/// A response with the usual reason phrase.
+pub(super) fn response(status_code: u16, headers: Headers, body: Vec<u8>) -> Response {
+    Response::new(status_code, reason_phrase(status_code), headers, body)
+}
+
+/// The reason phrase that goes with a status ([RFC 9110 §15]); empty for rare ones.
+///
+/// [RFC 9110 §15]: https://www.rfc-editor.org/rfc/rfc9110#section-15
+fn reason_phrase(status_code: u16) -> &'static str {
+    match status_code {
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        418 => "I'm a Teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";

@@ -1,0 +1,327 @@
+//! Addresses of WebSocket endpoints: `ws://` and `wss://` URIs ([RFC 6455 §3]).
+//!
+//! Parsed by hand: the grammar needed is small, and a general URL parser follows the rules for
+//! links in web pages, which repair what is better refused. Host names that aren't ASCII are
+//! refused, since turning them into DNS names takes large tables; paths and queries that aren't
+//! ASCII are percent-encoded.
+//!
+//! [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
+
+use core::net::Ipv6Addr;
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+use ws_errors::InvalidURI;
+
+use crate::grammar::build_host;
+
+/// A `ws://` or `wss://` URI, taken apart.
+///
+/// ```
+/// use ws_proto::Uri;
+/// let uri: Uri = "wss://user:secret@Example.com/chat?room=1".parse()?;
+/// assert!(uri.secure());
+/// assert_eq!((uri.host(), uri.port()), ("example.com", 443));
+/// assert_eq!(uri.resource_name(), "/chat?room=1");
+/// assert_eq!(uri.user_info(), Some(("user", "secret")));
+/// assert_eq!(uri.to_string(), "wss://example.com/chat?room=1");
+/// # Ok::<(), ws_errors::InvalidURI>(())
+/// ```
+///
+/// `{}` and `{:?}` leave the user information out, so that it doesn't end in logs.
+#[doc(alias = "WebSocketURI")]
+#[derive(Clone, Eq, PartialEq, Hash)]
+pub struct Uri {
+    secure: bool,
+    host: Box<str>,
+    port: u16,
+    user_info: Option<(Box<str>, Box<str>)>,
+    resource_name: Box<str>,
+    /// Where the path ends in `resource_name`; the query, if any, follows with its question mark.
+    path_len: usize,
+}
+
+impl Uri {
+    /// Parses a URI, like [`FromStr`].
+    ///
+    /// The scheme and the host are case-insensitive. An empty path is `/`; an empty query and an
+    /// empty fragment are dropped. Characters of the path and the query that aren't ASCII are
+    /// percent-encoded as UTF-8; everything else there is kept as it is, percent signs included.
+    ///
+    /// # Errors
+    /// [`InvalidURI`], with one of these as `msg`, checked in this order:
+    /// - `contains a control character or a space`
+    /// - `scheme isn't ws or wss`
+    /// - `hostname isn't provided`
+    /// - `hostname isn't ASCII`, `hostname contains an invalid character`,
+    ///   `IPv6 address is invalid`
+    /// - `port isn't a number between 1 and 65535`
+    /// - `fragment identifier is meaningless`
+    /// - `username provided without password`
+    /// - `user information is invalid`: a backslash, a percent sign without two digits after it,
+    ///   octets that aren't UTF-8, control characters, or a colon in the user name; none of these
+    ///   can be sent with Basic authentication.
+    #[doc(alias = "parse_uri")]
+    pub fn parse(uri: &str) -> Result<Self, InvalidURI> {
+        parse(uri).map_err(|msg| InvalidURI::new(uri, msg))
+    }
+
+    /// Whether the connection is encrypted: true for `wss`, false for `ws`.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host to connect to, in lower case: a name, an IPv4 address, or an IPv6 address without
+    /// its brackets, perhaps with a zone: `fe80::1%eth0`.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to; 80 for `ws` and 443 for `wss` unless given.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What to ask the host for: the path, and the query behind a question mark unless it is empty.
+    /// Starts with `/` and is ASCII.
+    #[must_use]
+    pub fn resource_name(&self) -> &str {
+        &self.resource_name
+    }
+
+    /// The path; starts with `/`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.resource_name.get(..self.path_len).unwrap_or_default()
+    }
+
+    /// The query, without its question mark; `None` if there is none or it is empty.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.resource_name.get(self.path_len..).unwrap_or_default().strip_prefix('?')
+    }
+
+    /// The user name and the password, percent-decoded; `None` if the URI has none. They travel in
+    /// an `Authorization` header.
+    #[must_use]
+    pub fn user_info(&self) -> Option<(&str, &str)> {
+        self.user_info.as_ref().map(|(user, password)| (&**user, &**password))
+    }
+
+    /// The value of the `Host` header: [`build_host`] of host and port, without the zone of an
+    /// IPv6 address, which means nothing to the peer ([RFC 6874 §4]).
+    ///
+    /// ```
+    /// # use ws_proto::Uri;
+    /// let uri = Uri::parse("ws://[fe80::1%25eth0]:8765/")?;
+    /// assert_eq!((uri.host(), &*uri.host_header()), ("fe80::1%eth0", "[fe80::1]:8765"));
+    /// # Ok::<(), ws_errors::InvalidURI>(())
+    /// ```
+    ///
+    /// [RFC 6874 §4]: https://www.rfc-editor.org/rfc/rfc6874#section-4
+    #[must_use]
+    pub fn host_header(&self) -> String {
+        let host = self.host.split_once('%').map_or(&*self.host, |(address, _zone)| address);
+        build_host(host, self.port, self.secure)
+    }
+}
+
+impl FromStr for Uri {
+    type Err = InvalidURI;
+
+    fn from_str(uri: &str) -> Result<Self, InvalidURI> {
+        Self::parse(uri)
+    }
+}
+
+impl TryFrom<&str> for Uri {
+    type Error = InvalidURI;
+
+    fn try_from(uri: &str) -> Result<Self, InvalidURI> {
+        Self::parse(uri)
+    }
+}
+
+impl TryFrom<String> for Uri {
+    type Error = InvalidURI;
+
+    fn try_from(uri: String) -> Result<Self, InvalidURI> {
+        Self::parse(&uri)
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let host = build_host(&self.host, self.port, self.secure).replacen('%', "%25", 1);
+        write!(f, "{scheme}://{host}{}", self.resource_name)
+    }
+}
+
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Uri({self})")
+    }
+}
+
+fn parse(uri: &str) -> Result<Uri, &'static str> {
+    if uri.contains(|c: char| c == ' ' || c.is_control()) {
+        return Err("contains a control character or a space");
+    }
+    let (rest, fragment) = split_at(uri, "#");
+    let (scheme, rest) = rest.split_once(':').unwrap_or(("", rest));
+    let secure = scheme.eq_ignore_ascii_case("wss");
+    if !secure && !scheme.eq_ignore_ascii_case("ws") {
+        return Err("scheme isn't ws or wss");
+    }
+    let rest = rest.strip_prefix("//").ok_or("hostname isn't provided")?;
+    let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let (user_info, host_and_port) = match authority.rsplit_once('@') {
+        Some((user_info, rest)) => (Some(user_info), rest),
+        None => (None, authority),
+    };
+    let (host, port) = parse_host_and_port(host_and_port)?;
+    let port = port.unwrap_or(if secure { 443 } else { 80 });
+    if !fragment.is_empty() {
+        return Err("fragment identifier is meaningless");
+    }
+    let user_info = user_info.map(parse_user_info).transpose()?;
+    let (path, query) = split_at(resource, "?");
+    let mut resource_name = String::with_capacity(uri.len());
+    percent_encode(if path.is_empty() { "/" } else { path }, &mut resource_name);
+    let path_len = resource_name.len();
+    if !query.is_empty() {
+        resource_name.push('?');
+        percent_encode(query, &mut resource_name);
+    }
+    let resource_name = resource_name.into();
+    Ok(Uri { secure, host, port, user_info, resource_name, path_len })
+}
+
+/// Splits at the first `separator`; without one, what follows it is empty.
+fn split_at<'a>(text: &'a str, separator: &str) -> (&'a str, &'a str) {
+    text.split_once(separator).unwrap_or((text, ""))
+}
+
+/// `host`, `host:`, `host:port`; the host may be an IPv6 address in brackets ([RFC 3986 §3.2]).
+///
+/// [RFC 3986 §3.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2
+fn parse_host_and_port(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']').ok_or("IPv6 address is invalid")?;
+            (parse_ipv6_address(address)?, port)
+        }
+        None => {
+            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (parse_name(name)?, port)
+        }
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        None => return Err("IPv6 address is invalid"), // something between the bracket and the port
+        Some("") => None,
+        Some(digits) => Some(parse_port(digits).ok_or("port isn't a number between 1 and 65535")?),
+    };
+    Ok((host, port))
+}
+
+/// A port in decimal digits; leading zeros are fine, a sign isn't.
+fn parse_port(digits: &str) -> Option<u16> {
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|&port| port != 0)
+}
+
+/// An IPv6 address, perhaps with a zone, whose percent sign may be encoded as it should be
+/// ([RFC 6874 §2]) or stand for itself.
+///
+/// [RFC 6874 §2]: https://www.rfc-editor.org/rfc/rfc6874#section-2
+fn parse_ipv6_address(text: &str) -> Result<Box<str>, &'static str> {
+    const INVALID: &str = "IPv6 address is invalid";
+    let (address, zone) = split_at(text, "%");
+    address.parse::<Ipv6Addr>().map_err(|_| INVALID)?;
+    let mut host = address.to_ascii_lowercase();
+    if address.len() < text.len() {
+        let zone = zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone);
+        if zone.is_empty() || !zone.bytes().all(is_unreserved) {
+            return Err(INVALID);
+        }
+        host.push('%');
+        host.push_str(zone);
+    }
+    Ok(host.into())
+}
+
+/// A name, or an IPv4 address: a `reg-name` without percent-encoding ([RFC 3986 §3.2.2]).
+///
+/// [RFC 3986 §3.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+fn parse_name(name: &str) -> Result<Box<str>, &'static str> {
+    if name.is_empty() {
+        return Err("hostname isn't provided");
+    }
+    if !name.is_ascii() {
+        return Err("hostname isn't ASCII");
+    }
+    if !name.bytes().all(|b| is_unreserved(b) || b"!$&'()*+,;=".contains(&b)) {
+        return Err("hostname contains an invalid character");
+    }
+    Ok(name.to_ascii_lowercase().into())
+}
+
+/// Whether `b` is an `unreserved` character of [RFC 3986 §2.3].
+///
+/// [RFC 3986 §2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+fn is_unreserved(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')
+}
+
+/// `user:password`, each percent-decoded. An empty user name and an empty password are fine.
+fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'static str> {
+    const INVALID: &str = "user information is invalid";
+    let (user, password) = text.split_once(':').ok_or("username provided without password")?;
+    // Web browsers end the authority at a backslash: what they take for the host would differ.
+    if text.contains('\\') {
+        return Err(INVALID);
+    }
+    let user = percent_decode(user).ok_or(INVALID)?;
+    let password = percent_decode(password).ok_or(INVALID)?;
+    // RFC 7617 §2: neither may hold control characters, and a colon would end the user name.
+    if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
+        return Err(INVALID);
+    }
+    Ok((user, password))
+}
+
+/// Undoes percent-encoding; `None` unless two hexadecimal digits follow each percent sign and the
+/// result is UTF-8.
+fn percent_decode(text: &str) -> Option<Box<str>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(b) = bytes.next() {
+        decoded.push(match b {
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+            b => b,
+        });
+    }
+    String::from_utf8(decoded).ok().map(Into::into)
+}
+
+fn hex_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// Appends `text` to `encoded`, percent-encoding what isn't ASCII.
+fn percent_encode(text: &str, encoded: &mut String) {
+    for b in text.bytes() {
+        if b.is_ascii() {
+            encoded.push(char::from(b));
+        } else {
+            let _ = write!(encoded, "%{b:02X}"); // writing to a String can't fail
+        }
+    }
+}

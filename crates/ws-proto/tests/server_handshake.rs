@@ -1,0 +1,607 @@
+//! The server's half of the opening handshake: each check, in order, with the response it leads to.
+
+mod common;
+
+use common::feed;
+use ws_errors::{
+    AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
+    NegotiationError,
+};
+use ws_proto::http::{HandshakeLimits, Request, Response, serialize_response};
+use ws_proto::server::{
+    OriginRule, ServerHandshake, ServerOptions, accept, reject, respond, shutting_down,
+};
+use ws_types::{Origin, Subprotocol};
+
+const KEY: (&str, &str) = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+const LINES: [(&str, &str); 5] = [
+    ("Host", "example.com"),
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    KEY,
+    ("Sec-WebSocket-Version", "13"),
+];
+const DATE: Option<&str> = Some("Tue, 15 Nov 1994 08:12:31 GMT");
+
+/// A request with these headers, as it is read from the wire.
+#[track_caller]
+fn request(first_line: &str, lines: &[(&str, &str)]) -> Request {
+    let mut head = format!("{first_line}\r\n");
+    for (name, value) in lines {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    let octets: Vec<u8> = head.chars().map(|c| u8::try_from(c).expect("ISO-8859-1")).collect();
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    assert_eq!(handshake.receive_data(&octets), Ok(Some(octets.len())));
+    handshake.into_request().expect("complete")
+}
+
+/// The usual request with the header `name` replaced by these values.
+#[track_caller]
+fn with(name: &str, values: &[&str]) -> Request {
+    let mut lines: Vec<_> = LINES.into_iter().filter(|(other, _)| *other != name).collect();
+    lines.extend(values.iter().map(|value| (name, *value)));
+    request("GET / HTTP/1.1", &lines)
+}
+
+fn options() -> ServerOptions {
+    ServerOptions::default()
+}
+
+fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
+    names.map(|name| Subprotocol::new(name).expect("a token"))
+}
+
+/// The status, and the line of the body that tells why, of the response to a request.
+#[track_caller]
+fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
+    match accept(request, options, DATE) {
+        Ok(accepted) => (accepted.response.status_code, String::new()),
+        Err(error) => {
+            let response = reject(&error, options, DATE).expect("has an answer");
+            let text = String::from_utf8(response.body).expect("UTF-8");
+            let prefix = "Failed to open a WebSocket connection: ";
+            let reason = text.strip_prefix(prefix).expect("the usual prefix");
+            let reason = reason.split(".\n").next().unwrap_or_default();
+            (response.status_code, reason.to_owned())
+        }
+    }
+}
+
+#[test]
+fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
+    let options = options()
+        .subprotocols(subprotocols(["superchat", "chat"]))
+        .server_header(Some("test/1.0"))?;
+    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
+    assert_eq!(
+        String::from_utf8_lossy(&serialize_response(&accepted.response)),
+        "HTTP/1.1 101 Switching Protocols\r\n\
+         Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+         Sec-WebSocket-Protocol: superchat\r\n\
+         Server: test/1.0\r\n\
+         \r\n"
+    );
+    assert_eq!(accepted.subprotocol, Some(Subprotocol::new("superchat").expect("a token")));
+    assert_eq!((accepted.origin, accepted.extensions), (None, Vec::new()));
+    Ok(())
+}
+
+#[test]
+fn date_and_server_can_be_left_out() -> Result<(), InvalidHandshake> {
+    let options = options().server_header(None)?;
+    let accepted = accept(&with("", &[]), &options, None)?;
+    let names: Vec<_> = accepted.response.headers.raw_items().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Upgrade", "Connection", "Sec-WebSocket-Accept"]);
+    // A date with a line break in it isn't sent.
+    let accepted = accept(&with("", &[]), &options, Some("now\r\nX-Injected: 1"))?;
+    assert_eq!(accepted.response.headers.line_count(), 3);
+    Ok(())
+}
+
+#[test]
+fn server_header_names_this_crate_and_is_checked() -> Result<(), InvalidHandshake> {
+    let response = shutting_down(&options(), None);
+    let expected = concat!("websockets/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(response.headers.get("Server"), Ok(Some(expected)));
+    let error = options().server_header(Some("a\r\nb: c")).unwrap_err();
+    assert_eq!(error.name, "Server".into());
+    Ok(())
+}
+
+#[test]
+fn rejections_have_these_bytes() {
+    let cases: [(Request, &str); 5] = [
+        (
+            request("POST / HTTP/1.1", &LINES),
+            "HTTP/1.1 405 Method Not Allowed\r\n\
+             Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+             Connection: close\r\n\
+             Content-Length: 72\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Allow: GET\r\n\
+             Server: test/1.0\r\n\
+             \r\n\
+             Failed to open a WebSocket connection: unsupported HTTP method: POST.\n",
+        ),
+        (
+            request("GET / HTTP/1.0", &LINES),
+            "HTTP/1.1 505 HTTP Version Not Supported\r\n\
+             Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+             Connection: close\r\n\
+             Content-Length: 77\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Server: test/1.0\r\n\
+             \r\n\
+             Failed to open a WebSocket connection: unsupported HTTP version: HTTP/1.0.\n",
+        ),
+        (
+            // A browser that visits the server with its address bar.
+            request("GET / HTTP/1.1", &[("Host", "example.com"), ("Connection", "keep-alive")]),
+            "HTTP/1.1 426 Upgrade Required\r\n\
+             Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+             Connection: close\r\n\
+             Content-Length: 165\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Upgrade: websocket\r\n\
+             Server: test/1.0\r\n\
+             \r\n\
+             Failed to open a WebSocket connection: invalid Connection header: keep-alive.\n\
+             \n\
+             You cannot access a WebSocket server directly with a browser. \
+             You need a WebSocket client.\n",
+        ),
+        (
+            with("Sec-WebSocket-Version", &["8"]),
+            "HTTP/1.1 400 Bad Request\r\n\
+             Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+             Connection: close\r\n\
+             Content-Length: 81\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Sec-WebSocket-Version: 13\r\n\
+             Server: test/1.0\r\n\
+             \r\n\
+             Failed to open a WebSocket connection: invalid Sec-WebSocket-Version header: 8.\n",
+        ),
+        (
+            with("Sec-WebSocket-Key", &[]),
+            "HTTP/1.1 400 Bad Request\r\n\
+             Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+             Connection: close\r\n\
+             Content-Length: 73\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Server: test/1.0\r\n\
+             \r\n\
+             Failed to open a WebSocket connection: missing Sec-WebSocket-Key header.\n",
+        ),
+    ];
+    let options = options().server_header(Some("test/1.0")).expect("valid");
+    for (request, expected) in cases {
+        let error = accept(&request, &options, DATE).unwrap_err();
+        let response = reject(&error, &options, DATE).expect("has an answer");
+        let mut bytes = String::from_utf8(serialize_response(&response)).expect("UTF-8");
+        assert_eq!(response.headers.get("Content-Length"), Ok(Some(&*response.body.len().to_string())));
+        // The lengths above are for people to read.
+        let expected = expected.to_owned();
+        let length = |text: &str| text.lines().find(|line| line.starts_with("Content-L")).map(str::to_owned);
+        if let (Some(a), Some(b)) = (length(&bytes), length(&expected)) {
+            bytes = bytes.replace(&a, &b);
+        }
+        assert_eq!(bytes, expected);
+    }
+}
+
+#[test]
+fn method_and_version_come_first() {
+    let table = [
+        ("POST / HTTP/1.1", 405, "unsupported HTTP method: POST"),
+        ("HEAD / HTTP/1.1", 405, "unsupported HTTP method: HEAD"), // monitors
+        ("get / HTTP/1.1", 405, "unsupported HTTP method: get"),
+        ("CONNECT a:443 HTTP/1.1", 405, "unsupported HTTP method: CONNECT"), // open-proxy scanners
+        ("GET / HTTP/1.0", 505, "unsupported HTTP version: HTTP/1.0"), // nginx without proxy_http_version
+        ("POST / HTTP/1.0", 405, "unsupported HTTP method: POST"),
+    ];
+    for (line, status, reason) in table {
+        // Other faults don't matter yet.
+        assert_eq!(outcome(&request(line, &[]), &options()), (status, reason.to_owned()));
+    }
+}
+
+/// Values of a header, and the status and the reason that they lead to.
+type Rows = &'static [(&'static [&'static str], u16, &'static str)];
+
+#[track_caller]
+fn check(name: &str, options: &ServerOptions, rows: Rows) {
+    for &(values, status, reason) in rows {
+        let request = with(name, values);
+        assert_eq!(outcome(&request, options), (status, reason.to_owned()), "{name}: {values:?}");
+    }
+}
+
+#[test]
+fn connection_asks_for_an_upgrade() {
+    check(
+        "Connection",
+        &options(),
+        &[
+            (&["Upgrade"], 101, ""),
+            (&["upgrade"], 101, ""),
+            (&["UPGRADE"], 101, ""),
+            (&["keep-alive, Upgrade"], 101, ""), // Firefox
+            (&["keep-alive", "Upgrade"], 101, ""),
+            (&["keep-alive", "x,upgrade,y"], 101, ""),
+            (&[], 426, "missing Connection header"),
+            (&["close"], 426, "invalid Connection header: close"),
+            (&["keep-alive", "a, b"], 426, "invalid Connection header: keep-alive, a, b"),
+            (&["upgraded"], 426, "invalid Connection header: upgraded"),
+            (&[""], 400, "invalid Connection header: expected token at 0 in "),
+            (&["Upgrade", ""], 400, "invalid Connection header: expected token at 0 in "),
+            (&["Upgrade;"], 400, "invalid Connection header: expected comma at 7 in Upgrade;"),
+            (&["a, \u{e9}"], 400, "invalid Connection header: expected token at 3 in a, \u{e9}"),
+        ],
+    );
+}
+
+#[test]
+fn upgrade_is_websocket_alone() {
+    check(
+        "Upgrade",
+        &options(),
+        &[
+            (&["websocket"], 101, ""),
+            (&["WebSocket"], 101, ""), // clients older than the RFC
+            (&["websocket,"], 101, ""),
+            (&[], 426, "missing Upgrade header"),
+            (&["h2c"], 426, "invalid Upgrade header: h2c"), // Java's HTTP client
+            (&["websocket/13"], 426, "invalid Upgrade header: websocket/13"),
+            (&["h2c, websocket"], 426, "invalid Upgrade header: h2c, websocket"),
+            (&["websocket", "websocket"], 426, "invalid Upgrade header: websocket, websocket"),
+            (&[""], 400, "invalid Upgrade header: expected protocol at 0 in "),
+            (&["/"], 400, "invalid Upgrade header: expected protocol at 0 in /"),
+        ],
+    );
+}
+
+#[test]
+fn key_is_sixteen_bytes_in_base64() {
+    check(
+        "Sec-WebSocket-Key",
+        &options(),
+        &[
+            (&["dGhlIHNhbXBsZSBub25jZQ=="], 101, ""),
+            (&["++++++++++++++++++++/w=="], 101, ""),
+            (&["dGhlIHNhbXBsZSBub25jZZ=="], 101, ""), // 22 random digits, which scripts send
+            (&[], 400, "missing Sec-WebSocket-Key header"),
+            (&[""], 400, "empty Sec-WebSocket-Key header"),
+            (&["a", "b"], 400, "invalid Sec-WebSocket-Key header: multiple values"),
+            (
+                &["dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=="],
+                400,
+                "invalid Sec-WebSocket-Key header: multiple values",
+            ),
+            (
+                &["dGhlIHNhbXBsZSBub25jZQ"],
+                400,
+                "invalid Sec-WebSocket-Key header: dGhlIHNhbXBsZSBub25jZQ",
+            ),
+            (
+                &["dGhlIHNhbXBsZSBub25jZ==="],
+                400,
+                "invalid Sec-WebSocket-Key header: dGhlIHNhbXBsZSBub25jZ===",
+            ),
+            (
+                &["dGhlIHNhbXBsZSBub25jZTE="],
+                400,
+                "invalid Sec-WebSocket-Key header: dGhlIHNhbXBsZSBub25jZTE=",
+            ),
+            (
+                &["dGhlIHNhbXBsZSBub25j-_=="],
+                400,
+                "invalid Sec-WebSocket-Key header: dGhlIHNhbXBsZSBub25j-_==",
+            ),
+            (
+                &["dGhl IHNhbXBsZSBub25jZQ=="],
+                400,
+                "invalid Sec-WebSocket-Key header: dGhl IHNhbXBsZSBub25jZQ==",
+            ),
+            (&["\u{e9}"], 400, "invalid Sec-WebSocket-Key header: \u{e9}"),
+        ],
+    );
+}
+
+#[test]
+fn version_is_13() {
+    check(
+        "Sec-WebSocket-Version",
+        &options(),
+        &[
+            (&["13"], 101, ""),
+            (&[], 400, "missing Sec-WebSocket-Version header"),
+            (&[""], 400, "empty Sec-WebSocket-Version header"),
+            (&["8"], 400, "invalid Sec-WebSocket-Version header: 8"), // drafts of 2011
+            (&["013"], 400, "invalid Sec-WebSocket-Version header: 013"),
+            (&["13, 8"], 400, "invalid Sec-WebSocket-Version header: 13, 8"),
+            (&["13", "13"], 400, "invalid Sec-WebSocket-Version header: multiple values"),
+        ],
+    );
+}
+
+#[test]
+fn every_origin_is_allowed_unless_configured() -> Result<(), InvalidHandshake> {
+    check(
+        "Origin",
+        &options(),
+        &[
+            (&[], 101, ""),
+            (&[""], 101, ""),
+            (&["null"], 101, ""), // sandboxed pages
+            (&["https://example.com"], 101, ""),
+            (&["a", "a"], 400, "invalid Origin header: multiple values"),
+        ],
+    );
+    let accepted = accept(&with("Origin", &["null"]), &options(), DATE)?;
+    assert_eq!(accepted.origin, Some(Origin::from("null")));
+    Ok(())
+}
+
+#[test]
+fn origins_are_compared_exactly() {
+    let rows: Rows = &[
+        (&["https://example.com"], 101, ""),
+        (&["http://localhost:8000"], 101, ""),
+        (&["https://example.com/"], 403, "invalid Origin header: https://example.com/"),
+        (&["HTTPS://EXAMPLE.COM"], 403, "invalid Origin header: HTTPS://EXAMPLE.COM"),
+        (&["https://example.com:443"], 403, "invalid Origin header: https://example.com:443"),
+        (&["https://example.com.evil.example"], 403, "invalid Origin header: https://example.com.evil.example"),
+        (&["null"], 403, "invalid Origin header: null"),
+        (&[""], 403, "empty Origin header"),
+        (
+            &["https://example.com", "https://example.com"],
+            400,
+            "invalid Origin header: multiple values",
+        ),
+    ];
+    let allowed = ["https://example.com", "http://localhost:8000"];
+    let browsers = options().origins(allowed);
+    check("Origin", &browsers, rows);
+    check("Origin", &browsers, &[(&[], 403, "missing Origin header")]);
+    let everybody = options().origins([
+        OriginRule::from("https://example.com"),
+        OriginRule::Exact(Origin::from("http://localhost:8000")),
+        OriginRule::Absent,
+    ]);
+    check("Origin", &everybody, rows);
+    check("Origin", &everybody, &[(&[], 101, "")]);
+    let python_style = options().origins([None, Some(Origin::from("https://example.com"))]);
+    check("Origin", &python_style, &[(&[], 101, ""), (&["https://example.com"], 101, "")]);
+    let nobody = options().origins(Vec::<OriginRule>::new());
+    check("Origin", &nobody, &[(&[], 403, "missing Origin header")]);
+}
+
+#[test]
+fn extensions_are_not_even_parsed_without_any_configured() {
+    check(
+        "Sec-WebSocket-Extensions",
+        &options(),
+        &[
+            (&["permessage-deflate; client_max_window_bits"], 101, ""), // browsers
+            (&[""], 101, ""),
+            (&[";;; \u{e9} garbage"], 101, ""),
+            (&["a", "b"], 101, ""),
+        ],
+    );
+}
+
+#[test]
+fn subprotocols_without_any_configured_are_parsed_and_ignored() -> Result<(), InvalidHandshake> {
+    check(
+        "Sec-WebSocket-Protocol",
+        &options(),
+        &[
+            (&[], 101, ""),
+            (&["chat"], 101, ""),
+            (&[""], 400, "invalid Sec-WebSocket-Protocol header: expected token at 0 in "),
+            (&["chat", "a b"], 400, "invalid Sec-WebSocket-Protocol header: expected comma at 2 in a b"),
+        ],
+    );
+    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
+    assert_eq!(accepted.subprotocol, None);
+    assert!(!accepted.response.headers.contains("Sec-WebSocket-Protocol"));
+    Ok(())
+}
+
+#[test]
+fn the_servers_preference_decides_on_the_subprotocol() -> Result<(), InvalidHandshake> {
+    let options = options().subprotocols(subprotocols(["superchat", "chat"]));
+    check(
+        "Sec-WebSocket-Protocol",
+        &options,
+        &[
+            (&["chat"], 101, ""),
+            (&[], 400, "missing subprotocol"),
+            (&["Chat"], 400, "invalid subprotocol; expected one of superchat, chat"),
+            (&["chat "], 101, ""),
+            (&["chat,"], 101, ""),
+            (&["chat;"], 400, "invalid Sec-WebSocket-Protocol header: expected comma at 4 in chat;"),
+        ],
+    );
+    let table: &[(&[&str], &str)] = &[
+        (&["chat"], "chat"),
+        (&["chat, superchat"], "superchat"),
+        (&["chat", "other, superchat"], "superchat"),
+    ];
+    for &(values, expected) in table {
+        let accepted = accept(&with("Sec-WebSocket-Protocol", values), &options, DATE)?;
+        assert_eq!(accepted.subprotocol.expect("chosen"), expected);
+        let sent = accepted.response.headers.get("Sec-WebSocket-Protocol");
+        assert_eq!(sent, Ok(Some(expected)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_function_can_choose_the_subprotocol() -> Result<(), InvalidHandshake> {
+    let options = options().subprotocols(subprotocols(["ignored"])).select_subprotocol(
+        |request, offered| match offered {
+            [] => Ok(None),
+            [.., last] if request.path() == "/" => Ok(Some(last.clone())),
+            _ => Err(NegotiationError::new("no, thanks")),
+        },
+    );
+    let accepted = accept(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
+    assert_eq!(accepted.subprotocol.expect("chosen"), "c");
+    assert_eq!(accept(&with("", &[]), &options, DATE)?.subprotocol, None);
+    let mut lines = LINES.to_vec();
+    lines.push(("Sec-WebSocket-Protocol", "a"));
+    let elsewhere = request("GET /elsewhere HTTP/1.1", &lines);
+    assert_eq!(outcome(&elsewhere, &options), (400, "no, thanks".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn checks_are_made_in_order() {
+    // Every header is wrong; mended one by one, each gives way to the next.
+    let wrong = [
+        ("Connection", "close", "Upgrade", "invalid Connection header: close"),
+        ("Upgrade", "h2c", "websocket", "invalid Upgrade header: h2c"),
+        ("Sec-WebSocket-Key", "x", KEY.1, "invalid Sec-WebSocket-Key header: x"),
+        ("Sec-WebSocket-Version", "8", "13", "invalid Sec-WebSocket-Version header: 8"),
+        ("Origin", "bad", "good", "invalid Origin header: bad"),
+        ("Sec-WebSocket-Protocol", "a", "chat", "invalid subprotocol; expected one of chat"),
+    ];
+    let options = options().origins(["good"]).subprotocols(subprotocols(["chat"]));
+    for mended in 0..=wrong.len() {
+        let lines: Vec<_> = wrong
+            .iter()
+            .enumerate()
+            .map(|(i, (name, bad, good, _))| (*name, if i < mended { *good } else { *bad }))
+            .collect();
+        let (_, reason) = outcome(&request("GET / HTTP/1.1", &lines), &options);
+        assert_eq!(reason, wrong.get(mended).map_or("", |(.., reason)| reason));
+    }
+}
+
+#[test]
+fn limits_are_answered_and_garbage_is_not() {
+    let long = "a".repeat(8192);
+    let table: &[(String, HttpAnswer)] = &[
+        (format!("GET /{long}"), HttpAnswer::Status(414)),
+        (format!("GET / HTTP/1.1\r\nA: {long}"), HttpAnswer::Status(431)),
+        (format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(129)), HttpAnswer::Status(431)),
+        ("GET / HTTP/2.0\r\n\r\n".to_owned(), HttpAnswer::Disconnect),
+        ("\r\n".to_owned(), HttpAnswer::Disconnect),
+    ];
+    for (data, expected) in table {
+        let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+        let error = handshake.receive_data(data.as_bytes()).unwrap_err();
+        assert_eq!(error.http_status(), *expected);
+        let response = reject(&error, &options(), DATE);
+        match expected {
+            HttpAnswer::Status(status) => assert_eq!(response.map(|r| r.status_code), Some(*status)),
+            HttpAnswer::Disconnect => assert_eq!(response, None),
+        }
+        // The first error stays.
+        assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Err(error.clone()));
+        assert_eq!(handshake.receive_eof(), Err(error));
+        assert_eq!(handshake.into_request(), None);
+    }
+}
+
+#[test]
+fn causes_are_told_to_the_client() {
+    let cause = MessageCause::Malformed("the cause".into());
+    let error = InvalidMessage::new(ws_errors::HttpMessage::Request, cause);
+    assert_eq!(reject(&error.into(), &options(), DATE), None);
+    // What fails in the application is nobody else's business.
+    let error = InvalidHandshake::new("the password of the database is wrong");
+    let response = reject(&error, &options(), DATE).expect("has an answer");
+    assert_eq!(response.status_code, 500);
+    assert_eq!(
+        String::from_utf8_lossy(&response.body),
+        "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+    );
+}
+
+#[test]
+fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> {
+    let mut headers = Headers::new();
+    headers.insert("Location", "/new")?;
+    headers.insert("content-type", "text/html")?;
+    let abort = AbortHandshake::new(301, headers, "<a href=/new>");
+    let options = options().server_header(Some("test/1.0"))?;
+    let response = reject(&abort.into(), &options, DATE).expect("has an answer");
+    assert_eq!(
+        String::from_utf8_lossy(&serialize_response(&response)),
+        "HTTP/1.1 301 Moved Permanently\r\n\
+         Location: /new\r\n\
+         content-type: text/html\r\n\
+         Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
+         Connection: close\r\n\
+         Content-Length: 13\r\n\
+         Server: test/1.0\r\n\
+         \r\n\
+         <a href=/new>"
+    );
+    // No content: no length, and no body, whatever was given.
+    let abort = AbortHandshake::new(204, Headers::new(), "body");
+    let response = reject(&abort.into(), &options, None).expect("has an answer");
+    assert_eq!(
+        serialize_response(&response),
+        b"HTTP/1.1 204 No Content\r\nConnection: close\r\nServer: test/1.0\r\n\r\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_server_that_stops_says_so() {
+    let response = shutting_down(&options(), DATE);
+    assert_eq!((response.status_code, &*response.reason_phrase), (503, "Service Unavailable"));
+    assert_eq!(response.body, b"Server is shutting down.\n");
+    let response = respond(404, "Not Found\n", &options(), None);
+    assert_eq!((response.status_code, &*response.body), (404, &b"Not Found\n"[..]));
+}
+
+#[test]
+fn reason_phrases_cannot_split_a_response() {
+    let empty: &[u8] = b"";
+    let response = Response::new(200, "a\r\nb: c\u{e9}\u{20ac}", Headers::new(), empty);
+    assert_eq!(serialize_response(&response), b"HTTP/1.1 200 a??b: c\xe9?\r\n\r\n");
+}
+
+#[test]
+fn what_follows_the_request_is_not_touched() {
+    let head = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
+    let data = [&head[..], b"\x81\x80\x00\x00\x00\x00"].concat();
+    let result = feed(
+        &data,
+        || ServerHandshake::new(HandshakeLimits::default()),
+        |handshake, data| {
+            let used = handshake.receive_data(data)?;
+            Ok::<_, InvalidHandshake>(used.map(|used| (handshake.request().cloned(), used)))
+        },
+    );
+    let (request, used) = result.unwrap().unwrap();
+    assert_eq!(used, head.len());
+    assert_eq!(request.map(|request| request.path().to_owned()).as_deref(), Some("/"));
+}
+
+#[test]
+fn the_end_of_the_stream_fails_an_incomplete_request_only() {
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n"), Ok(None));
+    assert_eq!(handshake.request(), None);
+    let error = handshake.receive_eof().unwrap_err();
+    let message = error.get::<InvalidMessage>().expect("an InvalidMessage");
+    assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
+    assert_eq!(handshake.receive_data(b"\r\n"), Err(error));
+
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Ok(Some(18)));
+    assert_eq!(handshake.receive_eof(), Ok(()));
+    assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
+    assert!(handshake.into_request().is_some());
+}

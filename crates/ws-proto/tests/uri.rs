@@ -1,0 +1,219 @@
+//! `ws://` and `wss://` URIs, row by row.
+
+use proptest::prelude::*;
+use ws_proto::Uri;
+
+/// `secure`, `host`, `port`, `resource_name`, `user_info` of a URI.
+type Parts = (bool, &'static str, u16, &'static str, Option<(&'static str, &'static str)>);
+
+const VALID: &[(&str, Parts)] = &[
+    ("ws://localhost/", (false, "localhost", 80, "/", None)),
+    ("wss://localhost/", (true, "localhost", 443, "/", None)),
+    ("ws://localhost", (false, "localhost", 80, "/", None)),
+    ("WS://LOCALHOST/Path", (false, "localhost", 80, "/Path", None)),
+    ("wSs://localhost/", (true, "localhost", 443, "/", None)),
+    ("ws://localhost:8765/", (false, "localhost", 8765, "/", None)),
+    ("ws://localhost:443/", (false, "localhost", 443, "/", None)),
+    ("ws://localhost:/", (false, "localhost", 80, "/", None)),
+    ("ws://localhost:0080/", (false, "localhost", 80, "/", None)),
+    ("ws://localhost:65535/", (false, "localhost", 65535, "/", None)),
+    ("ws://127.0.0.1/", (false, "127.0.0.1", 80, "/", None)),
+    ("ws://my_host-1.example./", (false, "my_host-1.example.", 80, "/", None)),
+    ("ws://localhost/a/b?c=d&e", (false, "localhost", 80, "/a/b?c=d&e", None)),
+    ("ws://localhost?a", (false, "localhost", 80, "/?a", None)),
+    ("ws://localhost/?a?b/c", (false, "localhost", 80, "/?a?b/c", None)),
+    ("ws://localhost/a?", (false, "localhost", 80, "/a", None)),
+    ("ws://localhost/a#", (false, "localhost", 80, "/a", None)),
+    ("ws://localhost/a?b#", (false, "localhost", 80, "/a?b", None)),
+    ("ws://localhost/a;b=c?d", (false, "localhost", 80, "/a;b=c?d", None)),
+    ("ws://localhost//a@b:c", (false, "localhost", 80, "//a@b:c", None)),
+    ("ws://localhost/{a}|\"b\"", (false, "localhost", 80, "/{a}|\"b\"", None)), // hand-written ones
+    ("ws://localhost/caf\u{e9}?\u{20ac}=1", (false, "localhost", 80, "/caf%C3%A9?%E2%82%AC=1", None)),
+    ("ws://localhost/%20\u{e9}%zz", (false, "localhost", 80, "/%20%C3%A9%zz", None)),
+    ("ws://localhost/\u{a0}", (false, "localhost", 80, "/%C2%A0", None)),
+    ("ws://[::1]/", (false, "::1", 80, "/", None)),
+    ("wss://[2001:DB8::A]:8443/", (true, "2001:db8::a", 8443, "/", None)),
+    ("ws://[::ffff:127.0.0.1]", (false, "::ffff:127.0.0.1", 80, "/", None)),
+    ("ws://[::1]:", (false, "::1", 80, "/", None)),
+    ("ws://[fe80::1%25eth0]/", (false, "fe80::1%eth0", 80, "/", None)),
+    ("ws://[fe80::1%eth0]/", (false, "fe80::1%eth0", 80, "/", None)), // as people copy it
+    ("ws://[fe80::1%25]/", (false, "fe80::1%25", 80, "/", None)),     // interface 25
+    ("ws://u:p@localhost/", (false, "localhost", 80, "/", Some(("u", "p")))),
+    ("ws://U:P@LOCALHOST/", (false, "localhost", 80, "/", Some(("U", "P")))),
+    ("ws://u:@localhost/", (false, "localhost", 80, "/", Some(("u", "")))),
+    ("ws://:p@localhost/", (false, "localhost", 80, "/", Some(("", "p")))),
+    ("ws://:@localhost/", (false, "localhost", 80, "/", Some(("", "")))),
+    ("ws://u:p:q@localhost/", (false, "localhost", 80, "/", Some(("u", "p:q")))),
+    ("ws://u%40x:p%2Fq%25@localhost/", (false, "localhost", 80, "/", Some(("u@x", "p/q%")))),
+    ("ws://me@work:p@localhost/", (false, "localhost", 80, "/", Some(("me@work", "p")))),
+    ("ws://%C3%A9:\u{e9}@localhost/", (false, "localhost", 80, "/", Some(("\u{e9}", "\u{e9}")))),
+    ("ws://u:p@[::1]:1/", (false, "::1", 1, "/", Some(("u", "p")))),
+];
+
+const CONTROL: &str = "contains a control character or a space";
+const SCHEME: &str = "scheme isn't ws or wss";
+const NO_HOST: &str = "hostname isn't provided";
+const ASCII: &str = "hostname isn't ASCII";
+const HOST: &str = "hostname contains an invalid character";
+const IPV6: &str = "IPv6 address is invalid";
+const PORT: &str = "port isn't a number between 1 and 65535";
+const FRAGMENT: &str = "fragment identifier is meaningless";
+const NO_PASSWORD: &str = "username provided without password";
+const USER_INFO: &str = "user information is invalid";
+
+const INVALID: &[(&str, &str)] = &[
+    ("", SCHEME),
+    ("localhost", SCHEME),
+    ("localhost:8765", SCHEME),
+    ("//localhost/", SCHEME),
+    ("http://localhost/", SCHEME),
+    ("https://localhost/", SCHEME),
+    ("wsss://localhost/", SCHEME),
+    (":ws://localhost/", SCHEME),
+    ("ws:", NO_HOST),
+    ("ws:localhost", NO_HOST),
+    ("ws:/localhost", NO_HOST),
+    ("ws://", NO_HOST),
+    ("ws:///path", NO_HOST),
+    ("ws://?query", NO_HOST),
+    ("ws://:80/", NO_HOST),
+    ("ws://u:p@/", NO_HOST),
+    ("ws://#fragment", NO_HOST),
+    ("ws://b\u{fc}cher.example/", ASCII),
+    ("ws://\u{ff11}.example/", ASCII),
+    ("ws://a%41/", HOST),
+    ("ws://a\\b/", HOST),
+    ("ws://good.example\\@evil.example/", NO_PASSWORD),
+    ("ws://u:p\\@evil.example/", USER_INFO), // browsers would connect to `u`
+    ("ws://<a>/", HOST),
+    ("ws://a]/", HOST),
+    ("ws://::1/", NO_HOST),
+    ("ws://a:b:80/", PORT),
+    ("ws://[::1/", IPV6),
+    ("ws://[]/", IPV6),
+    ("ws://[localhost]/", IPV6),
+    ("ws://[127.0.0.1]/", IPV6),
+    ("ws://[v1.a]/", IPV6),
+    ("ws://[:::1]/", IPV6),
+    ("ws://[::1]80/", IPV6),
+    ("ws://[::1%]/", IPV6),
+    ("ws://[::1%a/b]/", IPV6),
+    ("ws://[::1%25a%41]/", IPV6),
+    ("ws://[::1]]/", IPV6),
+    ("ws://localhost:x/", PORT),
+    ("ws://localhost:-1/", PORT),
+    ("ws://localhost:+1/", PORT),
+    ("ws://localhost:0/", PORT),
+    ("ws://localhost:65536/", PORT),
+    ("ws://localhost:99999999999999999999/", PORT),
+    ("ws://localhost:\u{ff11}/", PORT),
+    ("ws://localhost/#a", FRAGMENT),
+    ("ws://localhost#a", FRAGMENT),
+    ("ws://localhost/##", FRAGMENT),
+    ("ws://u@localhost/", NO_PASSWORD),
+    ("ws://@localhost/", NO_PASSWORD),
+    ("ws://u%3Ap@localhost/", NO_PASSWORD),
+    ("ws://u%3Ax:p@localhost/", USER_INFO),
+    ("ws://u:%@localhost/", USER_INFO),
+    ("ws://u:%4@localhost/", USER_INFO),
+    ("ws://u:%zz@localhost/", USER_INFO),
+    ("ws://u:%+1@localhost/", USER_INFO),
+    ("ws://u:%ff@localhost/", USER_INFO),
+    ("ws://u:%0a@localhost/", USER_INFO),
+    (" ws://localhost/", CONTROL),
+    ("ws://localhost/ ", CONTROL),
+    ("ws://localhost/a b", CONTROL),
+    ("ws://local\thost/", CONTROL),
+    ("ws://localhost/\r\nX-Injected: 1", CONTROL),
+    ("ws://localhost/\0", CONTROL),
+    ("ws://localhost/\x7f", CONTROL),
+    ("ws://localhost/\u{85}", CONTROL),
+];
+
+#[test]
+fn valid_uris_are_taken_apart() {
+    for &(text, (secure, host, port, resource_name, user_info)) in VALID {
+        let uri = Uri::parse(text).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(uri.secure(), secure, "{text}");
+        assert_eq!(uri.host(), host, "{text}");
+        assert_eq!(uri.port(), port, "{text}");
+        assert_eq!(uri.resource_name(), resource_name, "{text}");
+        assert_eq!(uri.user_info(), user_info, "{text}");
+    }
+}
+
+#[test]
+fn invalid_uris_say_why() {
+    for &(text, msg) in INVALID {
+        let error = Uri::parse(text).expect_err(text);
+        assert_eq!((&*error.uri, error.msg.as_deref()), (text, Some(msg)));
+        assert_eq!(error.to_string(), format!("{text} isn't a valid URI: {msg}"));
+    }
+}
+
+#[test]
+fn path_and_query_are_separate() -> Result<(), ws_errors::InvalidURI> {
+    let uri = Uri::parse("ws://localhost/a?b=c")?;
+    assert_eq!((uri.path(), uri.query()), ("/a", Some("b=c")));
+    let uri = Uri::parse("ws://localhost?")?;
+    assert_eq!((uri.path(), uri.query()), ("/", None));
+    Ok(())
+}
+
+#[test]
+fn host_header_has_the_port_unless_it_is_the_default() -> Result<(), ws_errors::InvalidURI> {
+    let table = [
+        ("ws://localhost:80/", "localhost"),
+        ("wss://localhost:443/", "localhost"),
+        ("ws://localhost:443/", "localhost:443"),
+        ("wss://localhost:80/", "localhost:80"),
+        ("ws://u:p@localhost:8765/", "localhost:8765"),
+        ("ws://[::1]/", "[::1]"),
+        ("ws://[fe80::1%25eth0]:81/", "[fe80::1]:81"), // the zone stays at home
+    ];
+    for (text, expected) in table {
+        assert_eq!(Uri::parse(text)?.host_header(), expected, "{text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn printing_leaves_credentials_out() -> Result<(), ws_errors::InvalidURI> {
+    let uri = Uri::parse("WSS://user:secret@[FE80::1%25eth0]:443/a?b#")?;
+    assert_eq!(uri.to_string(), "wss://[fe80::1%25eth0]/a?b");
+    assert_eq!(format!("{uri:?}"), "Uri(wss://[fe80::1%25eth0]/a?b)");
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn anything_is_parsed_or_refused(text: String) {
+        let _ = Uri::parse(&text);
+    }
+
+    /// Strings that are almost URIs reach further into the parser than arbitrary ones. Whatever
+    /// is accepted can be sent in a request line, and means the same when printed and read again.
+    #[test]
+    fn what_is_accepted_is_fit_to_be_sent(text in "wss?://[ -~é\0]{0,24}") {
+        if let Ok(uri) = Uri::parse(&text) {
+            prop_assert!(uri.resource_name().starts_with('/'));
+            prop_assert!(uri.resource_name().bytes().all(|b| b.is_ascii_graphic()));
+            prop_assert!(uri.host_header().bytes().all(|b| b.is_ascii_graphic()));
+            let again = Uri::parse(&uri.to_string()).unwrap();
+            prop_assert_eq!(again.host(), uri.host());
+            prop_assert_eq!(again.port(), uri.port());
+            prop_assert_eq!(again.resource_name(), uri.resource_name());
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_host_keeps_its_meaning(
+        text in "wss?://([a%:]{0,3}@)?(\\[[0-9a-f:.%]{0,9}\\]|[a-z.]{0,6})(:[0-9]{0,6})?[/?#]?[a?#]{0,3}",
+    ) {
+        if let Ok(uri) = Uri::parse(&text) {
+            let again = Uri::parse(&uri.to_string()).unwrap();
+            prop_assert_eq!(again.host_header(), uri.host_header());
+            prop_assert_eq!(again.resource_name(), uri.resource_name());
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Memory that connections of one thread share: a connection that waits holds none.
+
+use std::cell::RefCell;
+
+/// How much is read at once, in bytes.
+const INPUT: usize = 64 << 10;
+
+/// Buffers for small frames that are to be written start with this capacity, in bytes; those that
+/// grew beyond four times of it are not kept.
+const OUTPUT: usize = 16 << 10;
+
+/// How many buffers of each kind a thread keeps: more than one, since a connection keeps its buffers
+/// while its handler waits for something else in the middle of a batch.
+const KEPT: usize = 8;
+
+#[derive(Default)]
+struct Buffers {
+    input: Vec<Vec<u8>>,
+    output: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static BUFFERS: RefCell<Buffers> = RefCell::default();
+}
+
+/// Memory to read into; all of it is initialised.
+pub(crate) fn take_input() -> Vec<u8> {
+    BUFFERS.with_borrow_mut(|b| b.input.pop()).unwrap_or_else(|| vec![0; INPUT])
+}
+
+pub(crate) fn give_input(memory: Vec<u8>) {
+    if memory.capacity() == INPUT {
+        BUFFERS.with_borrow_mut(|b| keep(&mut b.input, memory));
+    }
+}
+
+/// Memory to put frames into; empty.
+pub(crate) fn take_output() -> Vec<u8> {
+    BUFFERS.with_borrow_mut(|b| b.output.pop()).unwrap_or_else(|| Vec::with_capacity(OUTPUT))
+}
+
+pub(crate) fn give_output(memory: Vec<u8>) {
+    if (OUTPUT..=4 * OUTPUT).contains(&memory.capacity()) {
+        BUFFERS.with_borrow_mut(|b| keep(&mut b.output, memory));
+    }
+}
+
+fn keep(kept: &mut Vec<Vec<u8>>, memory: Vec<u8>) {
+    if kept.len() < KEPT {
+        kept.push(memory);
+    }
+}

@@ -1,0 +1,611 @@
+//! The driver: moves bytes between a stream and the protocol's [`Connection`], and wakes who waits.
+//!
+//! One [`Engine`] per connection, behind one mutex that is held for the time of a poll and never
+//! across an await. Everything here is a `poll_*` function that may be called by
+//!
+//! - the *reader*, who wants events;
+//! - the *writer*, who wants frames to leave;
+//! - the *keeper*: the task of a server's handler between two polls of the handler, which sees to
+//!   what the handler left undone (see [`Engine::poll_keep`]).
+//!
+//! They may be different tasks. A stream wakes only the last task that waited on it, so whoever makes
+//! progress wakes the others, and whoever gives up waiting wakes them too ([`Shared::give_up`]).
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
+use tokio_util::io::poll_read_buf;
+use ws_errors::WebSocketException;
+use ws_proto::{Connection, Event, Message, MessageKind, Payload, PingId, ReadSpace};
+use ws_types::{Close, State};
+
+use super::buffers;
+use crate::error::{Closed, Error};
+
+/// Above this many queued bytes, `send` waits...
+const HIGH_MARK: usize = 64 << 10;
+/// ... until there are no more than this.
+const LOW_MARK: usize = 16 << 10;
+/// At most this many bytes of messages are kept for a reader that isn't there.
+const KEPT: usize = 64 << 10;
+
+/// What the handles of one connection share.
+pub(crate) struct Shared<S> {
+    engine: Mutex<Engine<S>>,
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn new(io: S, conn: Connection, origin: Instant) -> Arc<Self> {
+        let engine = Engine {
+            io: Some(io),
+            conn,
+            origin,
+            sleep: None,
+            failed: None,
+            write_failed: false,
+            shutdown: false,
+            unflushed: false,
+            draining: false,
+            kept: Kept::default(),
+            pongs: Vec::new(),
+            reader: Waiter::default(),
+            writer: Waiter::default(),
+            keeping: false,
+            reader_gone: false,
+            stream_ended: false,
+        };
+        Arc::new(Self { engine: Mutex::new(engine) })
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Engine<S>> {
+        // A panic under the lock is a bug of ours; the state is still the best there is.
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader or writer stops waiting: the others may have to take its place at the stream.
+    pub(crate) fn give_up(&self, role: Role) {
+        let mut engine = self.lock();
+        match role {
+            Role::Reader => engine.reader.waiting = false,
+            Role::Writer => engine.writer.waiting = false,
+        }
+        engine.reader.wake();
+        engine.writer.wake();
+    }
+}
+
+/// Who waits for a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    Reader,
+    Writer,
+}
+
+/// A task that waits; the waker is kept for the next time, since it is nearly always the same.
+#[derive(Default)]
+struct Waiter {
+    waker: Option<Waker>,
+    waiting: bool,
+}
+
+impl Waiter {
+    fn wait(&mut self, cx: &Context<'_>) {
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => self.waker = Some(cx.waker().clone()),
+        }
+        self.waiting = true;
+    }
+
+    fn wake(&mut self) {
+        if self.waiting
+            && let Some(waker) = &self.waker
+        {
+            self.waiting = false;
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// Messages that arrived while nobody received.
+#[derive(Default)]
+struct Kept {
+    messages: VecDeque<Message>,
+    /// The memory that they take, about.
+    bytes: usize,
+}
+
+impl Kept {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.len() + size_of::<Message>();
+        self.messages.push_back(message);
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let Some(message) = self.messages.pop_front() else {
+            self.messages = VecDeque::new();
+            return None;
+        };
+        self.bytes -= message.len() + size_of::<Message>();
+        Some(message)
+    }
+}
+
+/// A ping whose pong somebody waits for.
+struct PongWaiter {
+    id: PingId,
+    sent_at: Instant,
+    done: oneshot::Sender<Duration>,
+}
+
+pub(crate) struct Engine<S> {
+    /// Dropped as soon as the connection is closed, whoever still holds a handle.
+    io: Option<S>,
+    pub(crate) conn: Connection,
+    /// What the protocol's times are counted from.
+    origin: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Why the stream failed, if it did.
+    failed: Option<Arc<io::Error>>,
+    write_failed: bool,
+    /// The writing side was closed.
+    shutdown: bool,
+    /// Bytes were written that the stream may hold back until it is flushed.
+    unflushed: bool,
+    /// `send` waits for the low mark.
+    draining: bool,
+    kept: Kept,
+    pongs: Vec<PongWaiter>,
+    reader: Waiter,
+    writer: Waiter,
+    /// The keeper will look after this connection before its task yields.
+    pub(crate) keeping: bool,
+    /// The receiving half was dropped: data that arrives is dropped too.
+    reader_gone: bool,
+    /// The `Stream` gave its last item.
+    pub(crate) stream_ended: bool,
+}
+
+impl<S> Engine<S> {
+    /// The receiving half was dropped.
+    pub(crate) fn reader_gone(&mut self) {
+        self.reader_gone = true;
+        self.kept = Kept::default();
+        self.writer.wake();
+    }
+
+    /// Begins the closing handshake, if that can be done.
+    pub(crate) fn begin_close(&mut self, close: Close) {
+        if self.conn.state() == State::Open {
+            // The caller has checked code and reason.
+            _ = self.conn.send_close(close, self.origin.elapsed());
+        }
+    }
+
+    /// Fails the connection; the close frame leaves with whatever is done next.
+    pub(crate) fn fail_connection(&mut self, close: Close) {
+        self.conn.fail(close, self.origin.elapsed());
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    /// Queues a frame.
+    pub(super) fn queue<T>(
+        &mut self,
+        queue: impl FnOnce(&mut Connection, Duration) -> Result<T, WebSocketException>,
+    ) -> Result<T, Error> {
+        if self.conn.state() == State::Closed || self.write_failed {
+            return Err(self.closed_error());
+        }
+        if !self.conn.holds_output() {
+            self.conn.lend_output(buffers::take_output());
+        }
+        let now = self.origin.elapsed();
+        queue(&mut self.conn, now).map_err(|exception| match exception {
+            // It was the peer or another task that closed, not a wrong use.
+            WebSocketException::InvalidState(_) => self.closed_error(),
+            exception => exception.into(),
+        })
+    }
+
+    /// Queues a ping whose pong `done` will hear of.
+    pub(super) fn ping(
+        &mut self,
+        payload: Option<Payload>,
+        done: oneshot::Sender<Duration>,
+    ) -> Result<(), Error> {
+        let id = self.queue(|conn, now| conn.ping(payload, now))?;
+        self.pongs.retain(|waiter| !waiter.done.is_closed());
+        self.pongs.push(PongWaiter { id, sent_at: Instant::now(), done });
+        Ok(())
+    }
+
+    /// How the connection ended, for an operation that needed it open.
+    pub(crate) fn closed_error(&self) -> Error {
+        Error::Closed(Closed::new(self.conn.closed(), self.failed.clone()))
+    }
+
+    /// How the connection ended, for a receiver: a proper end is none of its errors.
+    pub(super) fn end(&self) -> Result<(), Error> {
+        let closed = Closed::new(self.conn.closed(), self.failed.clone());
+        if closed.is_ok() { Ok(()) } else { Err(Error::Closed(closed)) }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
+    /// The next message, or the end.
+    #[inline]
+    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        match ready!(self.poll_event(cx, false)) {
+            Some(Event::Message(message)) => Poll::Ready(Ok(Some(message))),
+            _ => Poll::Ready(self.end().map(|()| None)),
+        }
+    }
+
+    /// The next event of interest to an application: a message, a piece of one, or the end (`None`).
+    #[inline]
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
+        self.reader.waiting = false;
+        if let Some(message) = self.kept.pop() {
+            return Poll::Ready(Some(if stream {
+                Event::Chunk { data: message, last: true }
+            } else {
+                Event::Message(message)
+            }));
+        }
+        let event = self.poll_next(cx, stream);
+        if event.is_pending() {
+            self.reader.wait(cx);
+        }
+        event
+    }
+
+    #[inline]
+    fn poll_next(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
+        loop {
+            let origin = self.origin;
+            let now = || origin.elapsed();
+            let event =
+                if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };
+            match event {
+                Some(event @ (Event::Message(_) | Event::Chunk { .. })) => {
+                    return Poll::Ready(Some(event));
+                }
+                Some(Event::Pong { acknowledges: Some(id), .. }) => self.answer_pongs(id),
+                Some(_) => {}
+                None => {
+                    if ready!(self.poll_input(cx)) == Input::Ended {
+                        return Poll::Ready(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything that arrived was parsed: lets everything leave that is queued, then waits for more.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        let flushed = self.poll_flush(cx);
+        if self.conn.state() == State::Closed {
+            self.finish();
+            return Poll::Ready(Input::Ended);
+        }
+        // A peer that sends and doesn't read must not make us queue answers without end.
+        if flushed.is_pending() && self.conn.output_len() > HIGH_MARK {
+            self.release_input();
+            return self.poll_timer(cx).map(|()| Input::Progress);
+        }
+        if self.poll_timer(cx).is_ready() {
+            return Poll::Ready(Input::Progress);
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(Ok(0)) => self.conn.receive_eof(),
+            Poll::Ready(Ok(n)) => self.conn.received(n),
+            Poll::Ready(Err(e)) => self.fail(e),
+            // What could be read was read, and nothing can be written any more.
+            Poll::Pending if self.write_failed => self.conn.abort(),
+            Poll::Pending => {
+                self.release_input();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Input::Progress)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
+        let io = Pin::new(io);
+        match self.conn.read_space(buffers::take_input) {
+            ReadSpace::Input(space) => {
+                let mut buf = ReadBuf::new(space);
+                ready!(io.poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            ReadSpace::Payload(mut space) => poll_read_buf(io, cx, &mut space),
+            _ => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    /// Writes what is queued, then closes the writing side if it is time; ready when all is done, or
+    /// nothing can be written any more.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        let mut result = Ok(());
+        while self.conn.output_len() > 0 && !self.write_failed && result.is_ok() {
+            match ready!(poll_write(io, cx, self.conn.output())) {
+                Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.conn.output().advance(n);
+                    self.unflushed = true;
+                }
+                Err(e) => result = Err(e),
+            }
+        }
+        if self.unflushed && result.is_ok() {
+            result = ready!(Pin::new(&mut *io).poll_flush(cx));
+            self.unflushed = false;
+        }
+        if self.conn.wants_shutdown() && !self.shutdown && !self.write_failed && result.is_ok() {
+            result = ready!(Pin::new(io).poll_shutdown(cx));
+            self.shutdown = true;
+        }
+        if let Err(e) = result {
+            // Nothing can be written any more; what has arrived can still be read.
+            self.failed.get_or_insert_with(|| Arc::new(e));
+            self.write_failed = true;
+        }
+        if self.write_failed {
+            let lost = self.conn.output_len();
+            self.conn.output().advance(lost);
+        }
+        if let Some(memory) = self.conn.reclaim_output() {
+            buffers::give_output(memory);
+        }
+        if self.draining {
+            self.draining = false;
+            self.writer.wake();
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the timer fired and something was done.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
+        let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        // The timer is set anew only when it would fire too late, or has fired.
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            let now = self.origin.elapsed();
+            if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                self.conn.handle_timeout(now);
+                self.sleep = None;
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Gives the memory for reading back to the thread, if what is unread is small beside it.
+    fn release_input(&mut self) {
+        if self.conn.holds_input() {
+            buffers::give_input(self.conn.reclaim_input());
+        }
+    }
+
+    /// The stream failed.
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert_with(|| Arc::new(error));
+        self.conn.abort();
+    }
+
+    /// The connection is closed: wakes everybody who waits for anything.
+    fn finish(&mut self) {
+        self.release_input();
+        self.io = None;
+        self.sleep = None;
+        self.pongs = Vec::new();
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    fn answer_pongs(&mut self, id: PingId) {
+        let now = Instant::now();
+        for waiter in self.pongs.extract_if(.., |waiter| waiter.id <= id) {
+            // Whoever asked may have stopped waiting.
+            _ = waiter.done.send(now - waiter.sent_at);
+        }
+    }
+
+    /// Queues a message as soon as there is room, takes it out of `message`, and lets it leave.
+    #[inline]
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+        flush: bool,
+    ) -> Poll<Result<(), Error>> {
+        if message.is_some() {
+            ready!(self.poll_ready(cx))?;
+            if let Some(message) = message.take() {
+                self.queue(|conn, _| conn.send(message))?;
+            }
+            // Further messages wait to be answered: the answers leave together, at the latest when
+            // the keeper looks.
+            if !flush || (self.keeping && self.conn.has_buffered_frame()) {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_leave(cx, true)
+    }
+
+    /// Queues a piece of a message as soon as there is room, and lets it leave. `kind` is that of the
+    /// message, once it was begun.
+    pub(super) fn poll_send_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        piece: &mut Option<Message>,
+        kind: &mut Option<MessageKind>,
+    ) -> Poll<Result<(), Error>> {
+        if piece.is_some() {
+            ready!(self.poll_ready(cx))?;
+            if let Some(piece) = piece.take() {
+                let piece_kind = piece.kind();
+                self.queue(|conn, _| conn.send_chunk(piece, false))?;
+                *kind = Some(piece_kind);
+            }
+        }
+        self.poll_leave(cx, true)
+    }
+
+    /// Waits until everything queued has left; `may_defer`: or until the keeper sees to it.
+    pub(super) fn poll_leave(
+        &mut self,
+        cx: &mut Context<'_>,
+        may_defer: bool,
+    ) -> Poll<Result<(), Error>> {
+        self.writer.waiting = false;
+        if self.reader_gone {
+            self.poll_unread(cx);
+        }
+        if self.poll_flush(cx).is_pending() {
+            if may_defer && self.keeping && self.conn.output_len() <= HIGH_MARK {
+                return Poll::Ready(Ok(()));
+            }
+            self.writer.wait(cx);
+            return Poll::Pending;
+        }
+        if self.write_failed {
+            return Poll::Ready(Err(self.closed_error()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when another message can be queued.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.writer.waiting = false;
+        if self.conn.state() != State::Open || self.write_failed {
+            return Poll::Ready(Err(self.closed_error()));
+        }
+        if self.poll_room(cx).is_pending() {
+            self.writer.wait(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready while there is room for another message.
+    #[inline]
+    pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.draining && self.conn.output_len() <= HIGH_MARK {
+            return Poll::Ready(());
+        }
+        self.draining = true;
+        if self.poll_flush(cx).is_ready() || self.conn.output_len() <= LOW_MARK {
+            self.draining = false;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Begins the closing handshake if that can be done, then waits until the connection is closed.
+    /// `close` is taken once it was begun.
+    pub(crate) fn poll_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        close: &mut Option<Close>,
+    ) -> Poll<Result<(), Error>> {
+        self.writer.waiting = false;
+        if let Some(close) = close.take()
+            && self.conn.state() == State::Open
+        {
+            self.conn.send_close(close, self.origin.elapsed())?;
+        }
+        if self.poll_end(cx).is_pending() {
+            self.writer.wait(cx);
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when the connection is closed; what arrives meanwhile is kept for the reader.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.poll_next(cx, false)) {
+                Some(Event::Message(message)) => self.keep(message),
+                Some(_) => {}
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
+    /// Keeps a message for the reader, unless there are too many already.
+    fn keep(&mut self, message: Message) {
+        if !self.reader_gone && self.kept.bytes < KEPT {
+            self.kept.push(message);
+        }
+        self.reader.wake();
+    }
+
+    /// What is to be done for this connection before its task yields: what a handler has sent and not
+    /// flushed leaves now. If the handler doesn't wait for a message, pings are answered, pongs and
+    /// the peer's close frame are seen all the same, as long as not too much waits for the handler.
+    pub(crate) fn poll_keep(&mut self, cx: &mut Context<'_>) {
+        let output = self.conn.output_len();
+        if output > 0 && (self.poll_flush(cx).is_ready() || self.conn.output_len() < output) {
+            self.writer.wake();
+        }
+        if !self.reader.waiting {
+            self.poll_unread(cx);
+            self.release_input();
+        }
+    }
+
+    /// Takes in what has arrived while nobody receives.
+    fn poll_unread(&mut self, cx: &mut Context<'_>) {
+        while self.kept.bytes < KEPT && !self.conn.in_chunks() {
+            match self.poll_next(cx, false) {
+                Poll::Ready(Some(Event::Message(message))) => self.keep(message),
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Input {
+    /// Something happened: look for events again.
+    Progress,
+    /// The connection is closed.
+    Ended,
+}
+
+/// Writes from the front of the queue, with one call.
+fn poll_write(
+    io: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    output: &impl Buf,
+) -> Poll<io::Result<usize>> {
+    let first = output.chunk();
+    if first.len() == output.remaining() || !io.is_write_vectored() {
+        return Pin::new(io).poll_write(cx, first);
+    }
+    let mut slices = [IoSlice::new(&[]); 16];
+    let n = output.chunks_vectored(&mut slices);
+    Pin::new(io).poll_write_vectored(cx, slices.get(..n).unwrap_or_default())
+}

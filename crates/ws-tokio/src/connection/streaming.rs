@@ -1,0 +1,146 @@
+//! Messages piece by piece, in both directions.
+
+use std::fmt;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_proto::{Event, Message, MessageKind};
+use ws_types::{Close, CloseCode};
+
+use super::engine::Shared;
+use crate::error::Error;
+
+/// A message that is being received: see [`WebSocket::recv_streaming`](crate::WebSocket::recv_streaming).
+///
+/// Memory stays bounded whatever the length of the message, but the limit on messages holds: raise it
+/// for long ones. Pings are answered between the pieces.
+pub struct MessageReader<'a, S> {
+    shared: &'a Shared<S>,
+    kind: MessageKind,
+    next: Option<Message>,
+    last: bool,
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
+    pub(super) async fn open(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
+        Ok(match shared.event(true).await? {
+            Some(Event::Chunk { data, last }) => {
+                Some(Self { shared, kind: data.kind(), next: Some(data), last })
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether the message is text or binary.
+    #[must_use]
+    pub fn kind(&self) -> MessageKind {
+        self.kind
+    }
+
+    /// Receives the next piece; `None` after the last one. Pieces of text end where a character ends;
+    /// a piece may be empty.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection ended before the message did.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: if the future is dropped, nothing is lost.
+    pub async fn next(&mut self) -> Result<Option<Message>, Error> {
+        if let Some(piece) = self.next.take() {
+            return Ok(Some(piece));
+        }
+        if self.last {
+            return Ok(None);
+        }
+        match self.shared.event(true).await? {
+            Some(Event::Chunk { data, last }) => {
+                self.last = last;
+                Ok(Some(data))
+            }
+            _ => {
+                self.last = true;
+                Err(self.shared.lock().closed_error())
+            }
+        }
+    }
+}
+
+impl<S> Drop for MessageReader<'_, S> {
+    /// The rest of the message is dropped, when it comes.
+    fn drop(&mut self) {
+        if !self.last {
+            self.shared.lock().conn.skip_message();
+        }
+    }
+}
+
+impl<S> fmt::Debug for MessageReader<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageReader").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// A message that is being sent: see [`WebSocket::send_streaming`](crate::WebSocket::send_streaming).
+///
+/// Each piece is a fragment ([RFC 6455 §5.4]); all have to be of the kind of the first. Pings can be
+/// sent in between through the other half, and are answered.
+///
+/// Dropping it after the first piece and before [`finish`](Self::finish) fails the connection with
+/// 1011: there is no other way to take back half a message.
+///
+/// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+pub struct MessageWriter<'a, S> {
+    shared: &'a Shared<S>,
+    kind: Option<MessageKind>,
+}
+
+impl<'a, S> MessageWriter<'a, S> {
+    pub(super) fn new(shared: &'a Shared<S>) -> Self {
+        Self { shared, kind: None }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
+    /// Sends the next piece: a string begins or continues a text message, bytes a binary one.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection is closed or closing; [`Error::WebSocket`] for a piece of
+    /// the other kind, or while another message is sent in pieces.
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn write(&mut self, piece: impl Into<Message>) -> Result<(), Error> {
+        let piece = piece.into();
+        self.shared.send_piece(piece, &mut self.kind).await
+    }
+
+    /// Ends the message; without any piece, nothing is sent at all.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the connection is closed or closing.
+    ///
+    /// # Cancel safety
+    /// As [`WebSocket::send`](crate::WebSocket::send).
+    pub async fn finish(mut self) -> Result<(), Error> {
+        let Some(kind) = self.kind.take() else { return Ok(()) };
+        let end = match kind {
+            MessageKind::Text => Message::text(""),
+            MessageKind::Binary => Message::binary(Vec::new()),
+        };
+        self.shared.queue(|conn, _| conn.send_chunk(end, true)).await
+    }
+}
+
+impl<S> Drop for MessageWriter<'_, S> {
+    fn drop(&mut self) {
+        if self.kind.is_some() {
+            let close = Close::new(CloseCode::INTERNAL_ERROR, "error in fragmented message");
+            self.shared.lock().fail_connection(close);
+        }
+    }
+}
+
+impl<S> fmt::Debug for MessageWriter<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageWriter").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! Opening handshakes over a stream: moves bytes for `ws_proto::{client, server}`.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::ready;
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
+use ws_proto::client::ClientHandshake;
+use ws_proto::http::{Request, Response};
+use ws_proto::server::{self, ServerHandshake};
+use ws_proto::{Connection, Uri};
+
+use crate::connection::buffers;
+use crate::connection::engine::Shared;
+use crate::connection::{Info, WebSocket};
+use crate::error::Error;
+use crate::settings::{ClientSettings, ServerSettings};
+
+/// Opens the server's end of a connection. When the request is refused, the response has been sent and
+/// the stream was closed when this returns.
+pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    mut io: S,
+    settings: &ServerSettings,
+    shutting_down: impl Fn() -> bool,
+) -> Result<WebSocket<S>, Error> {
+    let mut handshake = ServerHandshake::new(settings.options.handshake_limits());
+    let mut rest = Vec::new();
+    let received = receive(&mut io, &mut rest, |data| match data {
+        Some(data) => handshake.receive_data(data),
+        None => handshake.receive_eof().map(|()| None),
+    })
+    .await;
+    let answer = match received {
+        Ok(()) => answer(handshake, settings, shutting_down()),
+        Err(Error::WebSocket(exception)) => match *exception {
+            WebSocketException::InvalidHandshake(error) => {
+                let date = date();
+                Answer::Refused(server::reject(&error, &settings.options, Some(&date)), error)
+            }
+            other => return Err(other.into()),
+        },
+        Err(error) => return Err(error),
+    };
+    match answer {
+        Answer::Accepted(accepted, request) => {
+            write_all(&mut io, &serialize(&accepted.response)).await?;
+            let origin = Instant::now();
+            let mut conn = Connection::server(Arc::clone(&settings.config), Duration::ZERO);
+            conn.receive_data(&rest);
+            let info = Info {
+                request: Some(Box::new(request)),
+                response: None,
+                subprotocol: accepted.subprotocol,
+            };
+            Ok(WebSocket::new(Shared::new(io, conn, origin), info))
+        }
+        Answer::Refused(response, error) => {
+            if let Some(response) = response {
+                write_all(&mut io, &serialize(&response)).await?;
+                poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
+                // The peer may still be sending. Closing now could reset the connection, and the
+                // response with it.
+                drain(&mut io).await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+enum Answer {
+    Accepted(server::Accepted, Request),
+    Refused(Option<Response>, InvalidHandshake),
+}
+
+/// Decides how a request is answered.
+fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: bool) -> Answer {
+    let options = &settings.options;
+    let date = date();
+    let date = Some(&*date);
+    let refuse = |error: InvalidHandshake| {
+        Answer::Refused(server::reject(&error, options, date), error)
+    };
+    let abort = |response: Response| {
+        let Response { status_code, headers, body, .. } = response.clone();
+        let error = AbortHandshake::new(status_code, headers, body);
+        Answer::Refused(Some(response), error.into())
+    };
+    let Some(request) = handshake.into_request() else {
+        return Answer::Refused(None, InvalidHandshake::new("the request is incomplete"));
+    };
+    if shutting_down {
+        return abort(server::shutting_down(options, date));
+    }
+    if let Some(process) = &settings.process_request {
+        match catch_unwind(AssertUnwindSafe(|| process(&request))) {
+            Ok(None) => {}
+            Ok(Some(response)) => return abort(response),
+            Err(_) => return refuse(InvalidHandshake::new("a hook panicked")),
+        }
+    }
+    match catch_unwind(AssertUnwindSafe(|| server::accept(&request, options, date))) {
+        Ok(Ok(accepted)) => Answer::Accepted(accepted, request),
+        Ok(Err(error)) => refuse(error),
+        Err(_) => refuse(InvalidHandshake::new("a hook panicked")),
+    }
+}
+
+/// Opens the client's end of a connection.
+pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+    mut io: S,
+    uri: &Uri,
+    settings: &ClientSettings,
+) -> Result<WebSocket<S>, Error> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let (mut nonce, mut seed) = ([0; 16], [0; 32]);
+    for (to, from) in nonce.iter_mut().chain(&mut seed).zip(random) {
+        *to = from;
+    }
+    let mut handshake = ClientHandshake::new(uri, settings.options.clone(), nonce)?;
+    write_all(&mut io, &handshake.request().serialize()).await?;
+    let mut rest = Vec::new();
+    receive(&mut io, &mut rest, |data| match data {
+        Some(data) => handshake.receive_data(data),
+        None => handshake.receive_eof().map(|()| None),
+    })
+    .await?;
+    let request = handshake.request().clone();
+    let Some(accepted) = handshake.into_accepted() else {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    };
+    let origin = Instant::now();
+    let mut conn = Connection::client(Arc::clone(&settings.config), seed, Duration::ZERO);
+    conn.receive_data(&rest);
+    let info = Info {
+        request: Some(Box::new(request)),
+        response: Some(Box::new(accepted.response)),
+        subprotocol: accepted.subprotocol,
+    };
+    Ok(WebSocket::new(Shared::new(io, conn, origin), info))
+}
+
+/// Limits a handshake in time.
+pub(crate) async fn within<T>(
+    limit: Option<Duration>,
+    handshake: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match limit {
+        Some(limit) => match tokio::time::timeout(limit, handshake).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::OpenTimeout),
+        },
+        None => handshake.await,
+    }
+}
+
+/// Reads and feeds, `None` at the end of the stream, until `feed` says how many of the last bytes were
+/// its; the others go to `rest`.
+async fn receive<S: AsyncRead + Unpin>(
+    io: &mut S,
+    rest: &mut Vec<u8>,
+    mut feed: impl FnMut(Option<&[u8]>) -> Result<Option<usize>, InvalidHandshake>,
+) -> Result<(), Error> {
+    poll_fn(|cx| {
+        loop {
+            let mut memory = buffers::take_input();
+            let mut buf = ReadBuf::new(&mut memory);
+            let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
+            let result = read.map(|read| {
+                read?;
+                let data = buf.filled();
+                if data.is_empty() {
+                    return feed(None).map(|_| true).map_err(Error::from);
+                }
+                let used = feed(Some(data))?;
+                if let Some(used) = used {
+                    rest.extend_from_slice(data.get(used..).unwrap_or_default());
+                }
+                Ok(used.is_some())
+            });
+            buffers::give_input(memory);
+            if ready!(result)? {
+                return std::task::Poll::Ready(Ok(()));
+            }
+        }
+    })
+    .await
+}
+
+async fn write_all<S: AsyncWrite + Unpin>(io: &mut S, mut data: &[u8]) -> io::Result<()> {
+    poll_fn(|cx| {
+        while !data.is_empty() {
+            let n = ready!(Pin::new(&mut *io).poll_write(cx, data))?;
+            if n == 0 {
+                return std::task::Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            data = data.get(n..).unwrap_or_default();
+        }
+        Pin::new(&mut *io).poll_flush(cx)
+    })
+    .await
+}
+
+/// Drops what arrives until the stream ends.
+async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
+    poll_fn(|cx| {
+        loop {
+            let mut memory = buffers::take_input();
+            let mut buf = ReadBuf::new(&mut memory);
+            let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
+            let ended = read.map(|read| read.is_err() || buf.filled().is_empty());
+            buffers::give_input(memory);
+            if ready!(ended) {
+                return std::task::Poll::Ready(());
+            }
+        }
+    })
+    .await;
+}
+
+fn serialize(response: &Response) -> Vec<u8> {
+    let mut out = format!("HTTP/1.1 {} {}\r\n", response.status_code, response.reason_phrase).into_bytes();
+    response.headers.write_to(&mut out);
+    out.extend_from_slice(&response.body);
+    out
+}
+
+/// The value of the `Date` header.
+fn date() -> String {
+    httpdate::fmt_http_date(SystemTime::now())
+}

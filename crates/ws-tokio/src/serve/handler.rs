@@ -1,0 +1,92 @@
+//! One connection of a server: its handler, and what is done around each of its polls.
+
+use std::error::Error as StdError;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_types::{Close, CloseCode};
+
+use super::server::Stop;
+use crate::WebSocket;
+use crate::connection::engine::Shared;
+
+/// What a handler returns: `()`, or a `Result` whose error closes the connection with 1011.
+pub trait Outcome: sealed::Sealed {
+    #[doc(hidden)]
+    fn succeeded(&self) -> bool;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is its purpose")]
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for () {}
+impl Outcome for () {
+    fn succeeded(&self) -> bool {
+        true
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> sealed::Sealed for Result<(), E> {}
+impl<E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<(), E> {
+    fn succeeded(&self) -> bool {
+        self.is_ok()
+    }
+}
+
+/// Runs the handler of a connection, then closes the connection.
+pub(super) async fn run<S, H, F>(ws: WebSocket<S>, handler: &H, stop: &Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Fn(WebSocket<S>) -> F,
+    F: Future<Output: Outcome>,
+{
+    let shared = ws.shared();
+    let succeeded = {
+        // A panic before the first await is one of the handler's too.
+        let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
+            return close(&shared, false).await;
+        };
+        let mut handler = pin!(handler);
+        let mut stopping = pin!(stop.stopping());
+        let mut stopped = false;
+        poll_fn(|cx| {
+            if !stopped && stopping.as_mut().poll(cx).is_ready() {
+                stopped = true;
+                shared.lock().begin_close(stop.close());
+            }
+            shared.lock().keeping = true;
+            let result =
+                catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
+            let mut engine = shared.lock();
+            engine.keeping = false;
+            match result {
+                Ok(Poll::Pending) => {
+                    engine.poll_keep(cx);
+                    Poll::Pending
+                }
+                Ok(Poll::Ready(succeeded)) => Poll::Ready(succeeded),
+                Err(_) => Poll::Ready(false),
+            }
+        })
+        .await
+    };
+    close(&shared, succeeded).await;
+}
+
+/// Closes the connection, unless that was done.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded: bool) {
+    let code = match succeeded {
+        true => CloseCode::NORMAL_CLOSURE,
+        false => CloseCode::INTERNAL_ERROR,
+    };
+    let mut close = Some(Close::new(code, ""));
+    // The handler is gone: what still arrives is for nobody.
+    shared.lock().reader_gone();
+    // 1000 and 1011 can always be sent.
+    _ = poll_fn(|cx| shared.lock().poll_close(cx, &mut close)).await;
+}

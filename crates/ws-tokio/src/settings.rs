@@ -1,0 +1,232 @@
+//! What can be set on a client or a server, with the defaults in `ws-proto`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_proto::Config;
+use ws_proto::client::ClientOptions;
+use ws_proto::http::{Request, Response};
+use ws_proto::server::ServerOptions;
+
+/// How long opening a connection may take, unless it is set.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Looks at a request before it is answered; a response that it gives is sent instead.
+pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+
+#[derive(Clone)]
+pub(crate) struct ServerSettings {
+    pub(crate) config: Arc<Config>,
+    pub(crate) options: ServerOptions,
+    pub(crate) open_timeout: Option<Duration>,
+    pub(crate) process_request: Option<ProcessRequest>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ClientSettings {
+    pub(crate) config: Arc<Config>,
+    pub(crate) options: ClientOptions,
+    pub(crate) open_timeout: Option<Duration>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            config: Arc::default(),
+            options: ServerOptions::default(),
+            open_timeout: Some(OPEN_TIMEOUT),
+            process_request: None,
+        }
+    }
+}
+
+impl Default for ClientSettings {
+    fn default() -> Self {
+        Self {
+            config: Arc::default(),
+            options: ClientOptions::default(),
+            open_timeout: Some(OPEN_TIMEOUT),
+        }
+    }
+}
+
+impl fmt::Debug for ServerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSettings")
+            .field("config", &self.config)
+            .field("options", &self.options)
+            .field("open_timeout", &self.open_timeout)
+            .field("process_request", &self.process_request.is_some())
+            .finish()
+    }
+}
+
+/// Methods of every builder; it has a field `settings`.
+macro_rules! common_settings {
+    () => {
+        /// The most bytes that a received message may have, all fragments together; a longer one
+        /// fails the connection with 1009. `None`: no limit. Default: 1 MiB.
+        #[doc(alias = "max_size")]
+        #[must_use]
+        pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).max_message_size = bytes.into();
+            self
+        }
+
+        /// The most bytes that a received frame may have. `None`, the default: only the limit on
+        /// messages holds.
+        #[must_use]
+        pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).max_frame_size = bytes.into();
+            self
+        }
+
+        /// The most fragments that a received message may have; more fail the connection with 1009.
+        /// `None`: no limit. Default: 4096.
+        #[must_use]
+        pub fn max_fragments(mut self, fragments: impl Into<Option<usize>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).max_fragments = fragments.into();
+            self
+        }
+
+        /// How long the opening handshake may take, connecting included. `None`: forever.
+        /// Default: 10 s.
+        #[must_use]
+        pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+            self.settings.open_timeout = timeout.into();
+            self
+        }
+
+        /// How long the closing handshake may take, the end of the stream included. `None`: forever.
+        /// Default: 10 s.
+        #[must_use]
+        pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).close_timeout = timeout.into();
+            self
+        }
+
+        /// The time between keepalive pings. `None`: none are sent. Default: 20 s, which keeps proxies
+        /// from closing an idle connection.
+        #[must_use]
+        pub fn ping_interval(mut self, interval: impl Into<Option<std::time::Duration>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).ping_interval = interval.into();
+            self
+        }
+
+        /// How long to wait for the pong to a keepalive ping before the connection fails with 1011.
+        /// `None`: the lack of an answer doesn't matter. Default: 20 s.
+        #[must_use]
+        pub fn ping_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings.config).ping_timeout = timeout.into();
+            self
+        }
+
+        /// The subprotocols that this side speaks, the preferred one first
+        /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)). A server refuses
+        /// clients that offer none of them, if there are any. Default: none.
+        #[must_use]
+        pub fn subprotocols(
+            mut self,
+            subprotocols: impl IntoIterator<Item = ws_types::Subprotocol>,
+        ) -> Self {
+            self.settings.options = self.settings.options.subprotocols(subprotocols);
+            self
+        }
+
+        /// The limits of what the peer may send in the opening handshake.
+        #[must_use]
+        pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
+            self.settings.options = self.settings.options.limits(limits);
+            self
+        }
+    };
+}
+
+/// Methods of the builders of servers.
+macro_rules! server_settings {
+    () => {
+        $crate::settings::common_settings!();
+
+        /// Accepts only requests with these origins; every browser sends one, and a server that
+        /// cookies give access to has to check it ([RFC 6455 §10.2]). Default: any, or none at all.
+        ///
+        /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+        #[must_use]
+        pub fn origins<R: Into<ws_proto::server::OriginRule>>(
+            mut self,
+            origins: impl IntoIterator<Item = R>,
+        ) -> Self {
+            self.settings.options = self.settings.options.origins(origins);
+            self
+        }
+
+        /// Looks at each request before it is answered. If `process` gives a response, that is sent
+        /// instead of opening a connection: a redirect, a refusal, an answer to a health check. It is
+        /// called in the task of the connection, and must not block; a panic is answered with 500.
+        #[must_use]
+        pub fn process_request(
+            mut self,
+            process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>
+            + Send
+            + Sync
+            + 'static,
+        ) -> Self {
+            self.settings.process_request = Some(std::sync::Arc::new(process));
+            self
+        }
+
+        /// The `Server` header of responses; `None` sends none. Default: the name and version of
+        /// this library.
+        ///
+        /// # Errors
+        /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
+        pub fn server_header(
+            mut self,
+            value: Option<&str>,
+        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
+            self.settings.options = self.settings.options.server_header(value)?;
+            Ok(self)
+        }
+    };
+}
+
+/// Methods of the builders of clients.
+macro_rules! client_settings {
+    () => {
+        $crate::settings::common_settings!();
+
+        /// Sends an `Origin` header, as browsers do. Default: none.
+        #[must_use]
+        pub fn origin(mut self, origin: ws_types::Origin) -> Self {
+            self.settings.options = self.settings.options.origin(origin);
+            self
+        }
+
+        /// Appends headers to the request, such as `Authorization` or `Cookie`. Default: none.
+        ///
+        /// Those that make up the handshake, such as `Sec-WebSocket-Key`, are refused when
+        /// connecting.
+        #[doc(alias = "additional_headers")]
+        #[must_use]
+        pub fn headers(mut self, headers: ws_headers::Headers) -> Self {
+            self.settings.options = self.settings.options.headers(headers);
+            self
+        }
+
+        /// The `User-Agent` header; `None` sends none. Default: the name and version of this library.
+        ///
+        /// # Errors
+        /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
+        #[doc(alias = "user_agent_header")]
+        pub fn user_agent(
+            mut self,
+            value: Option<&str>,
+        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
+            self.settings.options = self.settings.options.user_agent(value)?;
+            Ok(self)
+        }
+    };
+}
+
+pub(crate) use {client_settings, common_settings, server_settings};
