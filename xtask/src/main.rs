@@ -1,2 +1,104 @@
-//! The tasks of this workspace; `cargo xtask --help` lists them.
-fn main() {}
+//! The tasks of the workspace: `cargo xtask --help`.
+//!
+//! `main` finds the command and hands over; each command has a file of its own. What several of
+//! them need is in [`run`] (programs) and [`workspace`] (`cargo metadata`).
+
+mod autobahn;
+mod cargo_steps;
+mod ci;
+mod consumers;
+mod deps;
+mod features;
+mod interop;
+mod run;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use lexopt::prelude::*;
+
+use run::Outcome;
+
+/// What `cargo xtask --help` prints before and after the list of steps.
+const USAGE: &str = "\
+Tasks of the websockets workspace.
+
+Usage: cargo xtask <command> [options]
+
+All that a merge needs:
+  ci [--without STEP]...   runs the steps below, one after the other, all of them even when one fails
+
+The steps, each a command of its own:
+";
+
+/// The rest of the help.
+const DETAILS: &str = "
+Options:
+  deps [--check]           without --check a stale docs/project/dependencies.md is rewritten
+  autobahn server|client [--cases PATTERN...] [--exclude PATTERN...] [--port N]
+                           runs the Autobahn cases against our examples (release build), compares
+                           each with xtask/autobahn/expected-{server,client}.json and leaves the
+                           report in target/autobahn/; without --cases: all but 12.* and 13.*
+    server --url URL       the same against a server that is already running
+    client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
+  interop [--self-test] [--without-chromium]
+                           --self-test lets the peers talk to each other, without our library
+
+Tools that a step needs (Python packages, npm's ws) are installed into
+$XDG_CACHE_HOME/websockets-xtask, by default ~/.cache/websockets-xtask.
+";
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Skipped(why)) => {
+            println!("skipped: {why}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+fn dispatch() -> run::Result {
+    let mut args = lexopt::Parser::from_env();
+    let command = match args.next().map_err(text)? {
+        None | Some(Short('h') | Long("help")) => return help(),
+        Some(Value(command)) => command.string().map_err(text)?,
+        Some(other) => return Err(text(other.unexpected())),
+    };
+    match command.as_str() {
+        "help" => help(),
+        "ci" => ci::command(args),
+        "autobahn" => autobahn::command(args),
+        "interop" => interop::command(args),
+        "deps" => deps::command(args),
+        name => match ci::STEPS.iter().find(|step| step.name == name) {
+            Some(step) => match args.next().map_err(text)? {
+                None => (step.run)(&mut run::Log::screen()),
+                Some(Short('h') | Long("help")) => help(),
+                Some(other) => Err(text(other.unexpected())),
+            },
+            None => Err(format!("no command `{name}`; see `cargo xtask --help`")),
+        },
+    }
+}
+
+/// Prints the commands.
+fn help() -> run::Result {
+    print!("{USAGE}");
+    for step in ci::STEPS {
+        println!("  {:<24} {}", step.name, step.about);
+    }
+    print!("{DETAILS}");
+    Ok(Outcome::Done)
+}
+
+/// An error of the argument parser as one line.
+fn text(error: lexopt::Error) -> String {
+    error.to_string()
+}

@@ -305,6 +305,15 @@ impl Headers {
     ///
     /// # Errors
     /// [`MultipleValuesError`] when there are several.
+    ///
+    /// ```
+    /// # use ws_headers::{Headers, MultipleValuesError};
+    /// let headers = Headers::try_from([("Host", "a"), ("Via", "b"), ("Via", "c")])?;
+    /// assert_eq!(headers.get("host"), Ok(Some("a")));
+    /// assert_eq!(headers.get("Origin"), Ok(None));
+    /// assert_eq!(headers.get("VIA"), Err(MultipleValuesError::new("VIA")));
+    /// # Ok::<(), ws_headers::InvalidHeaderField>(())
+    /// ```
     #[doc(alias = "__getitem__")]
     pub fn get(&self, name: &str) -> Result<Option<&str>, MultipleValuesError> {
         let Some(line) = self.first_line(name) else { return Ok(None) };
@@ -340,6 +349,15 @@ impl Headers {
     }
 
     /// Each distinct name with its single value, or the error for a name with several.
+    ///
+    /// ```
+    /// # use ws_headers::Headers;
+    /// let headers = Headers::try_from([("Host", "a"), ("Via", "b"), ("Via", "c")])?;
+    /// let mut items = headers.items();
+    /// assert!(items.next().is_some_and(|item| item.is_ok_and(|(name, _)| name == "host")));
+    /// assert!(items.next().is_some_and(|item| item.is_err_and(|error| error.name == "via")));
+    /// # Ok::<(), ws_headers::InvalidHeaderField>(())
+    /// ```
     pub fn items(&self) -> Items<'_> {
         Items::new(self)
     }

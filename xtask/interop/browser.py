@@ -1,0 +1,141 @@
+"""Drives a server with headless Chromium: serves page.html, opens it, judges what it reports.
+
+usage: browser.py CHROMIUM URL [--paths] [--log FILE]
+
+URL, --paths and --log are as those of `peer.py client`. Needs nothing but Python.
+"""
+
+import argparse
+import http.server
+import json
+import os
+import pathlib
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+from observed import records
+
+# Seconds for everything.
+LIMIT = 90
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--disable-extensions", "--disable-dev-shm-usage", "--mute-audio"]
+CLOSED = {"code": 1000, "reason": "", "wasClean": True}
+
+
+def wanted(paths):
+    """What the page must have observed."""
+    result = {
+        "echo": {"texts": [True] * 4, "binaries": [True] * 7,
+                 "close": {"code": 4321, "reason": "au revoir, é", "wasClean": True}},
+        "many": {"inOrder": True, "close": {"code": 1005, "reason": "", "wasClean": True}},
+    }
+    if paths:
+        result["closedByServer"] = {"close": {"code": 4002, "reason": "that's all", "wasClean": True}}
+        result["subprotocol"] = {"chosen": "superchat", "told": "superchat", "close": CLOSED}
+        result["fragmented"] = {"equal": True, "close": CLOSED}
+    return result
+
+
+# What the server must have received as the close frame, by scenario.
+RECEIVED = {"browser_echo": {"code": 4321, "reason": "au revoir, é"}}
+RECEIVED_WITH_PATHS = {"browser_closed": {"code": 4002, "reason": "that's all"},
+                       "browser_subprotocol": {"code": 1000, "reason": ""}}
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    results = queue.Queue()
+
+    def do_GET(self):
+        found = urllib.parse.urlsplit(self.path).path == "/"
+        body = pathlib.Path(__file__).with_name("page.html").read_bytes() if found else b""
+        self.answer(200 if found else 404, body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.results.put(json.loads(body))
+        self.answer(200, b"")
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def observe(chromium, url, paths):
+    """Opens the page and gives what it reports."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    query = urllib.parse.urlencode({"ws": url, **({"paths": ""} if paths else {})})
+    page = "http://127.0.0.1:%d/?%s" % (server.server_port, query)
+    # Chromium's processes may still write while the folder is removed.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        log = os.path.join(profile, "chromium.log")
+        with open(log, "wb") as output:
+            command = [chromium, *FLAGS, "--user-data-dir=" + os.path.join(profile, "data"), page]
+            browser = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=output, start_new_session=True,
+                                       env={**os.environ, "TMPDIR": profile})
+        try:
+            deadline = time.monotonic() + LIMIT
+            while time.monotonic() < deadline:
+                try:
+                    return Page.results.get(timeout=0.5)
+                except queue.Empty:
+                    if browser.poll() is not None:
+                        break
+            why = "ended" if browser.poll() is not None else "reported nothing for %d s" % LIMIT
+            with open(log, errors="replace") as output:
+                sys.exit("chromium %s; it said:\n%s" % (why, output.read()[-4000:]))
+        finally:
+            # Its whole group: the browser is several processes.
+            try:
+                os.killpg(browser.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            browser.wait()
+            server.shutdown()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("chromium")
+    parser.add_argument("url")
+    parser.add_argument("--paths", action="store_true")
+    parser.add_argument("--log")
+    args = parser.parse_args()
+
+    result = observe(args.chromium, args.url.rstrip("/"), args.paths)
+    problems = []
+    for name, expected in wanted(args.paths).items():
+        got = result.get(name, {})
+        if {key: got.get(key) for key in expected} != expected:
+            problems.append("%s: the page saw %s, wanted %s" % (name, got, expected))
+    if args.log:
+        expected = {**RECEIVED, **(RECEIVED_WITH_PATHS if args.paths else {})}
+        found = records(args.log, set(expected))
+        for name, close in expected.items():
+            got = found.get(name, {}).get("rcvd")
+            if got != close:
+                problems.append("%s: the server received %s, wanted %s" % (name, got, close))
+    line = {"scenario": "chromium", "ok": not problems, "browser": result.get("userAgent"),
+            "extensions": result.get("echo", {}).get("extensions")}
+    if problems:
+        line["error"] = problems
+    print(json.dumps(line, ensure_ascii=False))
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    main()

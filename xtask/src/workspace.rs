@@ -1,0 +1,85 @@
+//! The packages of the workspace, as `cargo metadata` tells them.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::run::{self, Result};
+
+/// What the tasks need to know of the workspace.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// Where cargo builds.
+    pub(crate) target: PathBuf,
+    /// The packages that are published, lower layers first.
+    pub(crate) published: Vec<Package>,
+}
+
+/// One published package.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Its features by name, without `default`; what an optional dependency brings is one, too.
+    pub(crate) features: Vec<String>,
+}
+
+/// The published crates in the order of the layers, each with the `ws-*` crates it stands on.
+pub(crate) const LAYERS: &[(&str, &[&str])] = &[
+    ("ws-types", &[]),
+    ("ws-headers", &[]),
+    ("ws-errors", &["ws-headers", "ws-types"]),
+    ("ws-proto", &["ws-errors", "ws-headers", "ws-types"]),
+    ("ws-tokio", &["ws-proto"]),
+    ("websockets", &["ws-errors", "ws-headers", "ws-proto", "ws-tokio", "ws-types"]),
+];
+
+impl Workspace {
+    /// Asks cargo.
+    pub(crate) fn load() -> Result<Self> {
+        let args = ["metadata", "--format-version", "1", "--no-deps"];
+        let output =
+            run::cargo(&args).output().map_err(|e| format!("cargo can't be started: {e}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        Self::parse(&String::from_utf8_lossy(&output.stdout))
+            .ok_or_else(|| format!("`cargo metadata` failed: {}", said.trim_end()))
+    }
+
+    fn parse(json: &str) -> Option<Self> {
+        let metadata: Value = serde_json::from_str(json).ok()?;
+        let target = PathBuf::from(metadata.get("target_directory")?.as_str()?);
+        let mut published = Vec::new();
+        for package in metadata.get("packages")?.as_array()? {
+            // `publish = false` is an empty list of registries.
+            if package.get("publish")?.as_array().is_some_and(Vec::is_empty) {
+                continue;
+            }
+            let features = package.get("features")?.as_object()?;
+            published.push(Package {
+                name: package.get("name")?.as_str()?.to_owned(),
+                features: features.keys().filter(|name| *name != "default").cloned().collect(),
+            });
+        }
+        let layer = |package: &Package| LAYERS.iter().position(|(name, _)| *name == package.name);
+        published
+            .sort_by_key(|package| (layer(package).unwrap_or(LAYERS.len()), package.name.clone()));
+        Some(Self { target, published })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unpublished_packages_and_the_default_feature_are_left_out() {
+        let json = r#"{ "target_directory": "/t", "packages": [
+            { "name": "b", "publish": null, "features": { "default": ["x"], "x": [], "y": ["x"] } },
+            { "name": "xtask", "publish": [], "features": {} },
+            { "name": "ws-types", "publish": null, "features": { "default": [] } } ] }"#;
+        let workspace = Workspace::parse(json).expect("the sample is complete");
+        let names: Vec<_> = workspace.published.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, ["ws-types", "b"]);
+        assert_eq!(workspace.published[1].features, ["x", "y"]);
+        assert!(Workspace::parse("{}").is_none());
+    }
+}
