@@ -222,7 +222,7 @@ static TOKEN: [bool; 256] = {
         table[octet] = matches!(
             octet as u8,
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-                | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'`' | b'|' | b'~'
+                | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
         );
         octet += 1;
     }

@@ -15,9 +15,7 @@ use ws_types::{Origin, Subprotocol};
 use crate::grammar::{
     Extension, build_authorization_basic, build_subprotocol, join, parse_subprotocol,
 };
-use crate::handshake::{
-    PRODUCT, accept_key, all, check_upgrade, checked, key, required, single,
-};
+use crate::handshake::{PRODUCT, accept_key, all, check_upgrade, checked, key, required, single};
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
 
@@ -282,7 +280,10 @@ impl ClientHandshake {
         Ok(Accepted { response, subprotocol, extensions: Vec::new() })
     }
 
-    fn check_subprotocol(&self, headers: &Headers) -> Result<Option<Subprotocol>, InvalidHandshake> {
+    fn check_subprotocol(
+        &self,
+        headers: &Headers,
+    ) -> Result<Option<Subprotocol>, InvalidHandshake> {
         const NAME: &str = "Sec-WebSocket-Protocol";
         if !headers.contains(NAME) {
             return Ok(None);

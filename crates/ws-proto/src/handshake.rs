@@ -14,7 +14,7 @@ use crate::grammar::{join, parse_connection, parse_upgrade};
 /// It shows that a WebSocket server has read the request; it protects nothing.
 ///
 /// ```
-/// use ws_proto::handshake::accept_key;
+/// use ws_proto::server::accept_key;
 /// assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 ///

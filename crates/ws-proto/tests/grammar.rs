@@ -1,7 +1,5 @@
 //! The grammars of the header fields, row by row.
 
-#![expect(clippy::indexing_slicing, reason = "a test that indexes wrongly fails, as it should")]
-
 use proptest::prelude::*;
 use ws_errors::InvalidHeaderFormat;
 use ws_proto::grammar::{
@@ -41,9 +39,9 @@ fn strings<T: ToString>(items: Vec<T>) -> Vec<String> {
 #[test]
 fn connection_is_a_list_of_tokens() {
     let table: &[(&str, Expected)] = &[
-        ("Upgrade", Ok(&["Upgrade"])),                             // Chromium, Safari, most clients
-        ("keep-alive, Upgrade", Ok(&["keep-alive", "Upgrade"])),   // Firefox
-        ("upgrade", Ok(&["upgrade"])),                             // nginx, as usually configured
+        ("Upgrade", Ok(&["Upgrade"])), // Chromium, Safari, most clients
+        ("keep-alive, Upgrade", Ok(&["keep-alive", "Upgrade"])), // Firefox
+        ("upgrade", Ok(&["upgrade"])), // nginx, as usually configured
         ("a,b", Ok(&["a", "b"])),
         ("a ,\t b", Ok(&["a", "b"])),
         // Empty elements, which proxies leave behind that remove an option.

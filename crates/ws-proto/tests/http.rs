@@ -50,7 +50,8 @@ fn default_limits() {
 
 #[test]
 fn a_request_is_taken_apart() {
-    let head = b"GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\ncookie: a=1\r\nCookie: b=2\r\n\r\n";
+    let head =
+        b"GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\ncookie: a=1\r\nCookie: b=2\r\n\r\n";
     let data = [head, &b"\x81\x85"[..]].concat();
     let (request, used) = request(&data).unwrap().unwrap();
     assert_eq!(used, head.len());
@@ -81,9 +82,9 @@ fn request_lines() {
         assert_eq!(request.version(), version, "{line}");
     }
     let malformed: &[&[u8]] = &[
-        b"GET /",                         // HTTP/0.9
+        b"GET /", // HTTP/0.9
         b"GET / HTTP/2.0",
-        b"PRI * HTTP/2.0",                // HTTP/2 with prior knowledge
+        b"PRI * HTTP/2.0", // HTTP/2 with prior knowledge
         b"GET / HTTP/1.2",
         b"GET / http/1.1",
         b"GET / HTTP/1.1 ",
@@ -95,7 +96,7 @@ fn request_lines() {
         b"G\"T / HTTP/1.1",
         b"GET /\x00 HTTP/1.1",
         b"GET /\x7f HTTP/1.1",
-        b"GET /caf\xc3\xa9 HTTP/1.1",     // not ASCII, though UTF-8
+        b"GET /caf\xc3\xa9 HTTP/1.1", // not ASCII, though UTF-8
         b"GET /caf\xe9 HTTP/1.1",
         b"GET / HTTP/1.1\r",
         b"G\rET / HTTP/1.1",
@@ -399,14 +400,26 @@ fn bodies() {
         ("Transfer-Encoding: chunked", b"0\r\n\r\n", Ok(Some((b"", 5)))),
         ("Transfer-Encoding: chunked", b"5\r\nsorry\r\n0\r\n\r\nmore", Ok(Some((b"sorry", 15)))),
         ("transfer-encoding: chunked", b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", Ok(Some((b"abc", 18)))),
-        ("Transfer-Encoding: chunked", b"00A\r\n0123456789\r\n000\r\n\r\n", Ok(Some((b"0123456789", 24)))),
+        (
+            "Transfer-Encoding: chunked",
+            b"00A\r\n0123456789\r\n000\r\n\r\n",
+            Ok(Some((b"0123456789", 24))),
+        ),
         ("Transfer-Encoding: chunked", b"1;a=\"b;c\"\r\nx\r\n0;d\r\n\r\n", Ok(Some((b"x", 21)))),
         ("Transfer-Encoding: chunked", b"0\r\nA: b\r\nC:d \r\n\r\n", Ok(Some((b"", 17)))),
         ("Transfer-Encoding: chunked\r\nContent-Length: x", b"0\r\n\r\n", Ok(Some((b"", 5)))),
         ("Transfer-Encoding: chunked", b"1\r\nx", Ok(None)),
-        ("Transfer-Encoding: chunked", b"10\r\n0123456789abcdef\r\n0\r\n\r\n", Ok(Some((b"0123456789abcdef", 27)))),
+        (
+            "Transfer-Encoding: chunked",
+            b"10\r\n0123456789abcdef\r\n0\r\n\r\n",
+            Ok(Some((b"0123456789abcdef", 27))),
+        ),
         ("Transfer-Encoding: chunked", b"11\r\n", Err("chunk too large: 17 bytes after 0 bytes")),
-        ("Transfer-Encoding: chunked", b"1\r\nx\r\n10\r\n", Err("chunk too large: 16 bytes after 1 bytes")),
+        (
+            "Transfer-Encoding: chunked",
+            b"1\r\nx\r\n10\r\n",
+            Err("chunk too large: 16 bytes after 1 bytes"),
+        ),
         (
             "Transfer-Encoding: chunked",
             b"fffffffffffffff\r\n",
@@ -429,7 +442,11 @@ fn bodies() {
         ("Transfer-Encoding: chunked", b"0\r\n A: b\r\n", Err("invalid trailer")),
         ("Transfer-Encoding: chunked", b"0\r\nA: \x00\r\n", Err("invalid trailer")),
         ("Transfer-Encoding: chunked", b"0\r\nA: b\r\nC: d\r\nE", Ok(None)),
-        ("Transfer-Encoding: chunked", b"0\r\nA: b\r\nC: d\r\nE: f\r\n", Err("expected no more than 2 headers")),
+        (
+            "Transfer-Encoding: chunked",
+            b"0\r\nA: b\r\nC: d\r\nE: f\r\n",
+            Err("expected no more than 2 headers"),
+        ),
         (
             "Transfer-Encoding: chunked",
             b"1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -458,7 +475,9 @@ fn bodies() {
         let data = [head.as_bytes(), rest].concat();
         let row = data.escape_ascii();
         match expected {
-            Err(expected) => assert_eq!(cause(&data, limited_response(&data, limits)), expected, "{row}"),
+            Err(expected) => {
+                assert_eq!(cause(&data, limited_response(&data, limits)), expected, "{row}")
+            }
             Ok(None) => assert_eq!(limited_response(&data, limits), Ok(None), "{row}"),
             Ok(Some((body, used))) => {
                 let (response, total) = limited_response(&data, limits).unwrap().unwrap();

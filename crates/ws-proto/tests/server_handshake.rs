@@ -349,7 +349,11 @@ fn origins_are_compared_exactly() {
         (&["https://example.com/"], 403, "invalid Origin header: https://example.com/"),
         (&["HTTPS://EXAMPLE.COM"], 403, "invalid Origin header: HTTPS://EXAMPLE.COM"),
         (&["https://example.com:443"], 403, "invalid Origin header: https://example.com:443"),
-        (&["https://example.com.evil.example"], 403, "invalid Origin header: https://example.com.evil.example"),
+        (
+            &["https://example.com.evil.example"],
+            403,
+            "invalid Origin header: https://example.com.evil.example",
+        ),
         (&["null"], 403, "invalid Origin header: null"),
         (&[""], 403, "empty Origin header"),
         (
@@ -398,7 +402,11 @@ fn subprotocols_without_any_configured_are_parsed_and_ignored() -> Result<(), In
             (&[], 101, ""),
             (&["chat"], 101, ""),
             (&[""], 400, "invalid Sec-WebSocket-Protocol header: expected token at 0 in "),
-            (&["chat", "a b"], 400, "invalid Sec-WebSocket-Protocol header: expected comma at 2 in a b"),
+            (
+                &["chat", "a b"],
+                400,
+                "invalid Sec-WebSocket-Protocol header: expected comma at 2 in a b",
+            ),
         ],
     );
     let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
@@ -419,7 +427,11 @@ fn the_servers_preference_decides_on_the_subprotocol() -> Result<(), InvalidHand
             (&["Chat"], 400, "invalid subprotocol; expected one of superchat, chat"),
             (&["chat "], 101, ""),
             (&["chat,"], 101, ""),
-            (&["chat;"], 400, "invalid Sec-WebSocket-Protocol header: expected comma at 4 in chat;"),
+            (
+                &["chat;"],
+                400,
+                "invalid Sec-WebSocket-Protocol header: expected comma at 4 in chat;",
+            ),
         ],
     );
     let table: &[(&[&str], &str)] = &[
@@ -438,13 +450,14 @@ fn the_servers_preference_decides_on_the_subprotocol() -> Result<(), InvalidHand
 
 #[test]
 fn a_function_can_choose_the_subprotocol() -> Result<(), InvalidHandshake> {
-    let options = options().subprotocols(subprotocols(["ignored"])).select_subprotocol(
-        |request, offered| match offered {
-            [] => Ok(None),
-            [.., last] if request.path() == "/" => Ok(Some(last.clone())),
-            _ => Err(NegotiationError::new("no, thanks")),
-        },
-    );
+    let options =
+        options().subprotocols(subprotocols(["ignored"])).select_subprotocol(|request, offered| {
+            match offered {
+                [] => Ok(None),
+                [.., last] if request.path() == "/" => Ok(Some(last.clone())),
+                _ => Err(NegotiationError::new("no, thanks")),
+            }
+        });
     let accepted = accept(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
     assert_eq!(accepted.subprotocol.expect("chosen"), "c");
     assert_eq!(accept(&with("", &[]), &options, DATE)?.subprotocol, None);
@@ -494,7 +507,9 @@ fn limits_are_answered_and_garbage_is_not() {
         assert_eq!(error.http_status(), *expected);
         let response = reject(&error, &options(), DATE);
         match expected {
-            HttpAnswer::Status(status) => assert_eq!(response.map(|r| r.status_code), Some(*status)),
+            HttpAnswer::Status(status) => {
+                assert_eq!(response.map(|r| r.status_code), Some(*status))
+            }
             HttpAnswer::Disconnect => assert_eq!(response, None),
         }
         // The first error stays.

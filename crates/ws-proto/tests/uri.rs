@@ -28,7 +28,10 @@ const VALID: &[(&str, Parts)] = &[
     ("ws://localhost/a;b=c?d", (false, "localhost", 80, "/a;b=c?d", None)),
     ("ws://localhost//a@b:c", (false, "localhost", 80, "//a@b:c", None)),
     ("ws://localhost/{a}|\"b\"", (false, "localhost", 80, "/{a}|\"b\"", None)), // hand-written ones
-    ("ws://localhost/caf\u{e9}?\u{20ac}=1", (false, "localhost", 80, "/caf%C3%A9?%E2%82%AC=1", None)),
+    (
+        "ws://localhost/caf\u{e9}?\u{20ac}=1",
+        (false, "localhost", 80, "/caf%C3%A9?%E2%82%AC=1", None),
+    ),
     ("ws://localhost/%20\u{e9}%zz", (false, "localhost", 80, "/%20%C3%A9%zz", None)),
     ("ws://localhost/\u{a0}", (false, "localhost", 80, "/%C2%A0", None)),
     ("ws://[::1]/", (false, "::1", 80, "/", None)),

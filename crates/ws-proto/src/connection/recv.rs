@@ -93,11 +93,6 @@ impl Receiver {
         Self { peer, input: Input::default(), frame: None, partial: None }
     }
 
-    /// Whether a fragmented message is open.
-    pub(super) fn in_message(&self) -> bool {
-        self.partial.is_some()
-    }
-
     /// Whether pieces of a message were handed out, and more are to come.
     pub(super) fn in_chunks(&self) -> bool {
         self.partial.as_ref().is_some_and(|partial| partial.streamed && !partial.skipped)

@@ -74,9 +74,8 @@ pub fn parse_authorization_basic(header: &str) -> Result<Credentials, InvalidHea
     if !cursor.at_end() {
         return Err(cursor.fail("trailing data").into());
     }
-    let mut username = STANDARD
-        .decode(token68)
-        .map_err(|_| invalid("expected base64-encoded credentials"))?;
+    let mut username =
+        STANDARD.decode(token68).map_err(|_| invalid("expected base64-encoded credentials"))?;
     let colon = username
         .iter()
         .position(|&b| b == b':')

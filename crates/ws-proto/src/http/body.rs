@@ -166,9 +166,8 @@ fn receive_chunks(
 fn content_length(text: &str, max: usize) -> Result<usize, MessageCause> {
     let digits = (1..=18).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let length = text.parse::<u64>().ok().filter(|_| digits);
-    let size = length.ok_or_else(|| {
-        security(SecurityErrorKind::InvalidContentLength { value: text.into() })
-    })?;
+    let size = length
+        .ok_or_else(|| security(SecurityErrorKind::InvalidContentLength { value: text.into() }))?;
     let max = max as u64;
     match usize::try_from(size) {
         Ok(length) if size <= max => Ok(length),

@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use ws_errors::{
-    HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, MessageCause,
-};
+use ws_errors::{HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, MessageCause};
 use ws_headers::Headers;
 use ws_types::is_token;
 
@@ -223,7 +221,8 @@ fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
         "GET" => Cow::Borrowed("GET"),
         other => Cow::Owned(other.to_owned()),
     };
-    let version = if request.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
+    let version =
+        if request.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
     let headers = collect(request.headers)?;
     // Who sends a body before the handshake is done either doesn't speak WebSocket or wants the
     // two ends to disagree about where the request ends.

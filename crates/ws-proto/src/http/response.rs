@@ -144,7 +144,9 @@ pub fn serialize_response(response: &Response) -> Vec<u8> {
 /// The exception for a response that can't be read for this cause.
 fn exception(cause: MessageCause) -> InvalidHandshake {
     match cause {
-        MessageCause::SecurityError(error) if matches!(*error, SecurityError::StatusLineTooLong(_)) => {
+        MessageCause::SecurityError(error)
+            if matches!(*error, SecurityError::StatusLineTooLong(_)) =>
+        {
             (*error).into()
         }
         cause => InvalidMessage::new(HttpMessage::Response, cause).into(),
@@ -178,5 +180,10 @@ fn parse(head: Head<'_>, accept_http10: bool) -> Result<Response, MessageCause> 
     let line = head.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
     let reason = line.get("HTTP/1.1 200".len()..).and_then(|rest| rest.strip_prefix(b" "));
     let reason = reason.ok_or(malformed("no space after the status code"))?;
-    Ok(Response::new(status_code, reason.iter().copied().map(char::from).collect::<String>(), collect(response.headers)?, Vec::new()))
+    Ok(Response::new(
+        status_code,
+        reason.iter().copied().map(char::from).collect::<String>(),
+        collect(response.headers)?,
+        Vec::new(),
+    ))
 }

@@ -37,6 +37,8 @@ mod reject;
 pub use options::{OriginRule, SelectSubprotocol, ServerOptions};
 pub use reject::{reject, respond, shutting_down};
 
+pub use crate::handshake::accept_key;
+
 use ws_errors::{
     InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
     NegotiationErrorKind,
@@ -45,7 +47,7 @@ use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
 use crate::grammar::{Extension, parse_subprotocol};
-use crate::handshake::{accept_key, all, check_upgrade, is_key, required, single};
+use crate::handshake::{all, check_upgrade, is_key, required, single};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
 /// Reads the request of an opening handshake, from the server's side.

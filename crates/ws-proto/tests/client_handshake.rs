@@ -1,0 +1,477 @@
+//! The client's half of the opening handshake: the request, and each check of the answer, in order.
+
+mod common;
+
+use common::feed;
+use ws_errors::{
+    Headers, InvalidHandshake, InvalidHeaderValue, InvalidMessage, InvalidStatus, MessageCause,
+    NegotiationError, StatusLineTooLong,
+};
+use ws_proto::Uri;
+use ws_proto::client::{Accepted, ClientHandshake, ClientOptions};
+use ws_proto::http::HandshakeLimits;
+use ws_types::{Origin, Subprotocol};
+
+/// 16 bytes whose base64, `dGhlIHNhbXBsZSBub25jZQ==`, is the key in the RFC's examples.
+const NONCE: [u8; 16] = *b"the sample nonce";
+const LINES: [(&str, &str); 3] = [
+    ("Upgrade", "websocket"),
+    ("Connection", "Upgrade"),
+    ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+];
+
+#[track_caller]
+fn handshake(uri: &str, options: ClientOptions) -> ClientHandshake {
+    let uri = Uri::parse(uri).expect("a URI");
+    ClientHandshake::new(&uri, options, NONCE).expect("valid options")
+}
+
+/// The request as on the wire.
+#[track_caller]
+fn sent(uri: &str, options: ClientOptions) -> String {
+    let bytes = handshake(uri, options).request().serialize();
+    bytes.into_iter().map(char::from).collect()
+}
+
+fn headers<const N: usize>(lines: [(&str, &str); N]) -> Headers {
+    let mut headers = Headers::new();
+    for (name, value) in lines {
+        headers.insert(name, value).expect("valid");
+    }
+    headers
+}
+
+fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
+    names.map(|name| Subprotocol::new(name).expect("a token"))
+}
+
+fn plain() -> ClientOptions {
+    ClientOptions::default().user_agent(None).expect("none is valid")
+}
+
+/// What the client makes of an answer, however it is cut; and how much of it belongs to the
+/// handshake.
+#[track_caller]
+fn answer(
+    data: &[u8],
+    options: &ClientOptions,
+) -> Result<Option<(Accepted, usize)>, InvalidHandshake> {
+    feed(
+        data,
+        || Some(handshake("ws://localhost/", options.clone())),
+        |state, data| {
+            let used = state.as_mut().expect("more than one answer").receive_data(data)?;
+            Ok(used.map(|used| {
+                let accepted = state.take().and_then(ClientHandshake::into_accepted);
+                (accepted.expect("accepted"), used)
+            }))
+        },
+    )
+}
+
+/// The usual answer with the header `name` replaced by these values.
+fn with(name: &str, values: &[&str]) -> Vec<u8> {
+    let mut head = String::from("HTTP/1.1 101 Switching Protocols\r\n");
+    for (name, value) in LINES.into_iter().filter(|(other, _)| *other != name) {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    for value in values {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+#[test]
+fn a_request_with_everything_has_these_bytes() -> Result<(), InvalidHandshake> {
+    let options = ClientOptions::default()
+        .origin(Origin::from("https://example.com"))
+        .subprotocols(subprotocols(["chat", "superchat"]))
+        .headers(headers([("X-A", "1"), ("Cookie", "b=2"), ("x-a", "caf\u{e9}")]))
+        .user_agent(Some("test/1.0"))?;
+    assert_eq!(
+        sent("wss://hello:iloveyou@Example.com:8443/chat?room=1", options),
+        "GET /chat?room=1 HTTP/1.1\r\n\
+         Host: example.com:8443\r\n\
+         Authorization: Basic aGVsbG86aWxvdmV5b3U=\r\n\
+         Origin: https://example.com\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: chat, superchat\r\n\
+         X-A: 1\r\n\
+         Cookie: b=2\r\n\
+         x-a: caf\u{e9}\r\n\
+         User-Agent: test/1.0\r\n\
+         \r\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_request_with_nothing_has_these_bytes() {
+    // What is configured but empty isn't sent.
+    let options = plain().subprotocols([]).headers(Headers::new());
+    assert_eq!(
+        sent("ws://localhost", options),
+        "GET / HTTP/1.1\r\n\
+         Host: localhost\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         \r\n"
+    );
+}
+
+#[test]
+fn user_agent_names_this_crate_and_is_checked() {
+    let request = sent("ws://localhost/", ClientOptions::default());
+    let expected = concat!("\r\nUser-Agent: websockets/", env!("CARGO_PKG_VERSION"), "\r\n\r\n");
+    assert!(request.ends_with(expected), "{request}");
+    assert!(ClientOptions::default().user_agent(Some("a\r\nb: c")).is_err());
+}
+
+#[test]
+fn additional_headers_replace_what_they_may() {
+    let options = ClientOptions::default().origin(Origin::from("https://a")).headers(headers([
+        ("user-agent", "mine"),
+        ("host", "virtual.example"),
+        ("authorization", "Bearer abc"),
+        ("origin", "https://b"),
+    ]));
+    let request = sent("ws://user:secret@localhost/", options);
+    let lines: Vec<_> = request.lines().collect();
+    assert_eq!(lines.get(1), Some(&"Host: virtual.example"));
+    for line in ["user-agent: mine", "authorization: Bearer abc", "origin: https://b"] {
+        let name = line.split(':').next().unwrap_or_default();
+        let same = |other: &&&str| other.to_ascii_lowercase().starts_with(name);
+        assert_eq!(lines.iter().filter(same).collect::<Vec<_>>(), [&line]);
+    }
+}
+
+#[test]
+fn additional_headers_cannot_contradict_the_handshake() {
+    let uri = Uri::parse("ws://localhost/").expect("a URI");
+    let refusal = "only the opening handshake itself may set it";
+    let table = [
+        (headers([("Sec-WebSocket-Key", "x")]), "Sec-WebSocket-Key", refusal),
+        (headers([("sec-websocket-version", "8")]), "sec-websocket-version", refusal),
+        (headers([("Sec-WebSocket-Protocol", "a")]), "Sec-WebSocket-Protocol", refusal),
+        (headers([("Sec-WebSocket-Extensions", "a")]), "Sec-WebSocket-Extensions", refusal),
+        (headers([("Upgrade", "h2c")]), "Upgrade", refusal),
+        (headers([("CONNECTION", "close")]), "CONNECTION", refusal),
+        (headers([("Content-Length", "5")]), "Content-Length", refusal),
+        (headers([("Transfer-Encoding", "chunked")]), "Transfer-Encoding", refusal),
+        (headers([("Host", "a"), ("host", "b")]), "Host", "multiple values"),
+        (headers([("Origin", "a"), ("Origin", "a")]), "Origin", "multiple values"),
+        (headers([("User-Agent", "a"), ("User-Agent", "b")]), "User-Agent", "multiple values"),
+        (
+            headers([("Authorization", "a"), ("Authorization", "b")]),
+            "Authorization",
+            "multiple values",
+        ),
+    ];
+    for (headers, name, value) in table {
+        let error = ClientHandshake::new(&uri, plain().headers(headers), NONCE).unwrap_err();
+        assert_eq!(error.to_string(), format!("invalid {name} header: {value}"));
+    }
+}
+
+#[test]
+fn an_origin_that_headers_cannot_hold_is_refused() {
+    let uri = Uri::parse("ws://localhost/").expect("a URI");
+    for origin in ["https://a\r\nX-Injected: 1", "https://\u{20ac}"] {
+        let options = plain().origin(Origin::from(origin));
+        let error = ClientHandshake::new(&uri, options, NONCE).unwrap_err();
+        let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
+        assert_eq!((&*error.name, error.value.as_deref()), ("Origin", Some(origin)));
+    }
+}
+
+#[test]
+fn an_accepted_connection_has_its_response() {
+    let head = with("Sec-WebSocket-Protocol", &["superchat"]);
+    let data = [&*head, b"\x81\x05hello"].concat();
+    let options = plain().subprotocols(subprotocols(["chat", "superchat"]));
+    let (accepted, used) = answer(&data, &options).expect("valid").expect("complete");
+    assert_eq!(used, head.len());
+    assert_eq!(accepted.response.status_code, 101);
+    assert!(accepted.response.body.is_empty());
+    assert_eq!(accepted.subprotocol.expect("chosen"), "superchat");
+    assert!(accepted.extensions.is_empty());
+}
+
+/// Values of a header, and the text of the exception that they lead to; empty for none.
+type Rows = &'static [(&'static [&'static str], &'static str)];
+
+#[track_caller]
+fn check(name: &str, options: &ClientOptions, rows: Rows) {
+    for &(values, expected) in rows {
+        let text = match answer(&with(name, values), options) {
+            Ok(accepted) => {
+                assert!(accepted.is_some());
+                String::new()
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(text, expected, "{name}: {values:?}");
+    }
+}
+
+#[test]
+fn connection_grants_the_upgrade() {
+    check(
+        "Connection",
+        &plain(),
+        &[
+            (&["Upgrade"], ""),
+            (&["upgrade"], ""),             // nginx
+            (&["keep-alive, Upgrade"], ""), // others compare the whole value, and refuse
+            (&["keep-alive", "upgrade"], ""),
+            (&[], "missing Connection header"),
+            (&["close"], "invalid Connection header: close"),
+            (&[""], "invalid Connection header: expected token at 0 in "),
+            (&["a b"], "invalid Connection header: expected comma at 2 in a b"),
+        ],
+    );
+}
+
+#[test]
+fn upgrade_grants_websocket_alone() {
+    check(
+        "Upgrade",
+        &plain(),
+        &[
+            (&["websocket"], ""),
+            (&["WebSocket"], ""), // older servers
+            (&[], "missing Upgrade header"),
+            (&["h2c"], "invalid Upgrade header: h2c"),
+            (&["h2c, websocket"], "invalid Upgrade header: h2c, websocket"),
+            (&["websocket", "websocket"], "invalid Upgrade header: websocket, websocket"),
+            (&["/"], "invalid Upgrade header: expected protocol at 0 in /"),
+        ],
+    );
+}
+
+#[test]
+fn accept_proves_that_the_key_was_read() {
+    check(
+        "Sec-WebSocket-Accept",
+        &plain(),
+        &[
+            (&["s3pPLMBiTxaQ9kYGzzhZRbK+xOo="], ""),
+            (&[], "missing Sec-WebSocket-Accept header"),
+            (&[""], "empty Sec-WebSocket-Accept header"),
+            (
+                &["S3PPLMBITXAQ9KYGZZHZRBK+XOO="],
+                "invalid Sec-WebSocket-Accept header: S3PPLMBITXAQ9KYGZZHZRBK+XOO=",
+            ),
+            (
+                &["s3pPLMBiTxaQ9kYGzzhZRbK+xOo"],
+                "invalid Sec-WebSocket-Accept header: s3pPLMBiTxaQ9kYGzzhZRbK+xOo",
+            ),
+            (
+                &["s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
+                "invalid Sec-WebSocket-Accept header: multiple values",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn no_extension_can_be_accepted_since_none_is_offered() {
+    check(
+        "Sec-WebSocket-Extensions",
+        &plain(),
+        &[
+            (&[], ""),
+            (&["permessage-deflate"], "no extensions supported"),
+            (&[""], "no extensions supported"),
+            (&[";;"], "no extensions supported"),
+        ],
+    );
+}
+
+#[test]
+fn the_subprotocol_is_one_of_those_offered() {
+    check(
+        "Sec-WebSocket-Protocol",
+        &plain(),
+        &[
+            (&[], ""),
+            (&["chat"], "no subprotocols supported"),
+            (&[""], "no subprotocols supported"),
+        ],
+    );
+    let options = plain().subprotocols(subprotocols(["chat", "superchat"]));
+    check(
+        "Sec-WebSocket-Protocol",
+        &options,
+        &[
+            (&[], ""), // the server goes without
+            (&["chat"], ""),
+            (&["superchat"], ""),
+            (&["chat,"], ""),
+            (&["Chat"], "unsupported subprotocol: Chat"),
+            (&["other"], "unsupported subprotocol: other"),
+            (
+                &["chat, superchat"],
+                "invalid Sec-WebSocket-Protocol header: multiple values: chat, superchat",
+            ),
+            (
+                &["superchat", "chat", "x"],
+                "invalid Sec-WebSocket-Protocol header: multiple values: superchat, chat, x",
+            ),
+            (&["a b"], "invalid Sec-WebSocket-Protocol header: expected comma at 2 in a b"),
+            (&[""], "invalid Sec-WebSocket-Protocol header: expected token at 0 in "),
+        ],
+    );
+}
+
+#[test]
+fn refusals_to_negotiate_are_of_one_class() {
+    for name in ["Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol"] {
+        let error = answer(&with(name, &["x"]), &plain()).unwrap_err();
+        assert!(error.get::<NegotiationError>().is_some(), "{error:?}");
+    }
+}
+
+#[test]
+fn checks_are_made_in_order() {
+    // Every part of the answer is wrong; mended one by one, each gives way to the next.
+    let wrong = [
+        ("Connection", "close", "Upgrade", "invalid Connection header: close"),
+        ("Upgrade", "h2c", "websocket", "invalid Upgrade header: h2c"),
+        (
+            "Sec-WebSocket-Accept",
+            "x",
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+            "invalid Sec-WebSocket-Accept header: x",
+        ),
+        ("Sec-WebSocket-Extensions", "x", "", "no extensions supported"),
+        ("Sec-WebSocket-Protocol", "x", "", "no subprotocols supported"),
+    ];
+    for status_code in [404, 101] {
+        for mended in 0..=wrong.len() {
+            let mut head = format!("HTTP/1.1 {status_code} \r\nContent-Length: 0\r\n");
+            for (i, (name, bad, good, _)) in wrong.iter().enumerate() {
+                let value = if i < mended { *good } else { *bad };
+                if !value.is_empty() {
+                    head.push_str(&format!("{name}: {value}\r\n"));
+                }
+            }
+            head.push_str("\r\n");
+            let text = answer(head.as_bytes(), &plain()).err().map(|e| e.to_string());
+            let expected = match status_code {
+                101 => wrong.get(mended).map(|(.., text)| *text),
+                _ => Some("server rejected WebSocket connection: HTTP 404"),
+            };
+            assert_eq!(text.as_deref(), expected);
+        }
+    }
+}
+
+#[test]
+fn a_rejection_has_its_body() {
+    let data = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nX-A: b\r\n\r\nno way and more";
+    let error = answer(data, &plain()).unwrap_err();
+    let status = error.get::<InvalidStatus>().expect("an InvalidStatus");
+    assert_eq!(status.response.status_code, 403);
+    assert_eq!(status.response.reason_phrase, "Forbidden");
+    assert_eq!(status.response.headers.get("x-a"), Ok(Some("b")));
+    assert_eq!(status.response.body, b"no way");
+
+    // One that lasts until the end of the stream.
+    let mut handshake = handshake("ws://localhost/", plain());
+    assert_eq!(handshake.receive_data(b"HTTP/1.1 503 \r\n\r\nlater"), Ok(None));
+    let error = handshake.receive_eof().unwrap_err();
+    let status = error.get::<InvalidStatus>().expect("an InvalidStatus");
+    assert_eq!((status.response.status_code, &*status.response.body), (503, &b"later"[..]));
+    assert!(error.is_retryable());
+    // The first error stays.
+    assert_eq!(handshake.receive_data(b"x"), Err(error.clone()));
+    assert_eq!(handshake.receive_eof(), Err(error));
+    assert_eq!(handshake.into_accepted(), None);
+}
+
+#[test]
+fn early_hints_come_before_the_answer() {
+    let hints = &b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"[..];
+    let data = [hints, hints, &with("", &[]), b"\x81\x00"].concat();
+    let (accepted, used) = answer(&data, &plain()).expect("valid").expect("complete");
+    assert_eq!((accepted.response.status_code, used), (101, data.len() - 2));
+}
+
+#[test]
+fn what_is_not_http_is_an_invalid_message() {
+    let mut limits = HandshakeLimits::default();
+    limits.max_body = 4;
+    let options = plain().limits(limits);
+    let long = format!("HTTP/1.1 101 {}", "a".repeat(8192));
+    let error = answer(long.as_bytes(), &options).unwrap_err();
+    assert!(error.get::<StatusLineTooLong>().is_some(), "{error:?}");
+    let table = [
+        ("HTTP/1.1 101 \nUpgrade: websocket\r\n\r\n".to_owned(), "line doesn't end with CRLF"),
+        ("HTTP/1.1 101\r\n\r\n".to_owned(), "no space after the status code"),
+        ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), "unsupported HTTP version"),
+        (
+            format!("HTTP/1.1 101 \r\nA: {}", "a".repeat(8192)),
+            "read 8193 bytes, expected no more than 8192 bytes",
+        ),
+        (
+            format!("HTTP/1.1 101 \r\n{}", "A: b\r\n".repeat(129)),
+            "expected no more than 128 headers",
+        ),
+        ("HTTP/1.1 404 \r\nContent-Length: 5\r\n\r\n".to_owned(), "body too large: 5 bytes"),
+    ];
+    for (data, expected) in table {
+        let error = answer(data.as_bytes(), &options).unwrap_err();
+        assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+        let message = error.get::<InvalidMessage>().expect("an InvalidMessage");
+        let cause = message.cause.as_ref().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
+    let data = with("", &[]);
+    for n in 0..data.len() {
+        let mut handshake = handshake("ws://localhost/", plain());
+        assert_eq!(handshake.receive_data(data.split_at(n).0), Ok(None));
+        let error = handshake.receive_eof().unwrap_err();
+        let message = error.get::<InvalidMessage>().expect("an InvalidMessage");
+        assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
+        assert!(error.is_retryable());
+    }
+    let mut handshake = handshake("ws://localhost/", plain());
+    assert_eq!(handshake.receive_data(&data), Ok(Some(data.len())));
+    assert_eq!(handshake.receive_eof(), Ok(()));
+    assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
+    assert!(handshake.into_accepted().is_some());
+}
+
+/// Both halves of this crate understand each other.
+#[test]
+fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
+    use ws_proto::http::serialize_response;
+    use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+
+    let chat = subprotocols(["chat"]);
+    let options = ClientOptions::default().subprotocols(chat.clone());
+    let mut client = handshake("ws://localhost:8765/path", options);
+    let mut server = ServerHandshake::new(HandshakeLimits::default());
+    let bytes = client.request().serialize();
+    assert_eq!(server.receive_data(&bytes)?, Some(bytes.len()));
+    let request = server.into_request().expect("complete");
+    assert_eq!(&request, client.request());
+    let accepted = accept(&request, &ServerOptions::default().subprotocols(chat), None)?;
+    let bytes = serialize_response(&accepted.response);
+    assert_eq!(client.receive_data(&bytes)?, Some(bytes.len()));
+    let on_client = client.into_accepted().expect("accepted");
+    assert_eq!(on_client.response, accepted.response);
+    assert_eq!(on_client.subprotocol, accepted.subprotocol);
+    Ok(())
+}
