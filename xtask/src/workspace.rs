@@ -29,7 +29,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws-headers", &[]),
     ("ws-errors", &["ws-headers", "ws-types"]),
     ("ws-proto", &["ws-errors", "ws-headers", "ws-types"]),
-    ("ws-tokio", &["ws-proto"]),
+    ("ws-tokio", &["ws-errors", "ws-headers", "ws-proto", "ws-types"]),
     ("websockets", &["ws-errors", "ws-headers", "ws-proto", "ws-tokio", "ws-types"]),
 ];
 

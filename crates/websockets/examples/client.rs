@@ -58,7 +58,11 @@ fn show(message: &Message) {
 /// The text on one line, fit for a terminal: control characters are escaped.
 fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut out, c| {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
         out
     })
 }

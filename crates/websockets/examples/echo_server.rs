@@ -102,8 +102,10 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
             Long("max-fragments") => args.max_fragments = or_none(&parser.value()?)?,
             Long("ping-interval") => {
                 let seconds: Option<f64> = or_none(&parser.value()?)?;
-                args.ping_interval =
-                    seconds.map(Duration::try_from_secs_f64).transpose().map_err(|e| e.to_string())?;
+                args.ping_interval = seconds
+                    .map(Duration::try_from_secs_f64)
+                    .transpose()
+                    .map_err(|e| e.to_string())?;
             }
             // There is none to be left out yet.
             Long("no-compression") => {}

@@ -138,7 +138,11 @@ impl From<Bytes> for Payload {
 
 impl From<Vec<u8>> for Payload {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() <= INLINE { Self::copy_from_slice(&bytes) } else { Self::from(Bytes::from(bytes)) }
+        if bytes.len() <= INLINE {
+            Self::copy_from_slice(&bytes)
+        } else {
+            Self::from(Bytes::from(bytes))
+        }
     }
 }
 

@@ -83,9 +83,8 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
     let options = &settings.options;
     let date = date();
     let date = Some(&*date);
-    let refuse = |error: InvalidHandshake| {
-        Answer::Refused(server::reject(&error, options, date), error)
-    };
+    let refuse =
+        |error: InvalidHandshake| Answer::Refused(server::reject(&error, options, date), error);
     let abort = |response: Response| {
         let Response { status_code, headers, body, .. } = response.clone();
         let error = AbortHandshake::new(status_code, headers, body);
@@ -225,7 +224,8 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
 }
 
 fn serialize(response: &Response) -> Vec<u8> {
-    let mut out = format!("HTTP/1.1 {} {}\r\n", response.status_code, response.reason_phrase).into_bytes();
+    let mut out =
+        format!("HTTP/1.1 {} {}\r\n", response.status_code, response.reason_phrase).into_bytes();
     response.headers.write_to(&mut out);
     out.extend_from_slice(&response.body);
     out

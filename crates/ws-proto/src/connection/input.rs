@@ -53,7 +53,8 @@ impl Input {
             let mut memory = memory();
             // Nothing is written where the memory has been in use before.
             memory.resize(memory.capacity().max(self.end + MIN_SPACE), 0);
-            if let (Some(to), Some(unread)) = (memory.get_mut(..self.end), self.buf.get(..self.end)) {
+            if let (Some(to), Some(unread)) = (memory.get_mut(..self.end), self.buf.get(..self.end))
+            {
                 to.copy_from_slice(unread);
             }
             self.buf = memory;

@@ -125,12 +125,7 @@ impl Connection {
         Self::new(Side::Server, config, None, now)
     }
 
-    fn new(
-        side: Side,
-        config: Arc<Config>,
-        keys: Option<Box<MaskingKeys>>,
-        now: Duration,
-    ) -> Self {
+    fn new(side: Side, config: Arc<Config>, keys: Option<Box<MaskingKeys>>, now: Duration) -> Self {
         let ping = config.ping_interval.map(|interval| now.saturating_add(interval));
         Self {
             config,

@@ -180,8 +180,7 @@ impl Receiver {
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Partial::new(kind, header.payload_len));
-            self.frame =
-                Some(Frame { remaining: header.payload_len, mask, fin: header.fin });
+            self.frame = Some(Frame { remaining: header.payload_len, mask, fin: header.fin });
         }
     }
 

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use ws_errors::{ConcurrencyError, ConcurrencyErrorKind, InvalidState, ProtocolErrorKind, WebSocketException};
+use ws_errors::{
+    ConcurrencyError, ConcurrencyErrorKind, InvalidState, ProtocolErrorKind, WebSocketException,
+};
 use ws_types::{Opcode, State};
 
 use super::{Connection, PingId};

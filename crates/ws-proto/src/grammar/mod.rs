@@ -32,6 +32,7 @@ pub use authorization::{
 pub use connection::{parse_connection, parse_upgrade};
 pub use extension::{Extension, build_extension, parse_extension};
 pub use host::build_host;
+pub(crate) use subprotocol::parse_subprotocol_names;
 pub use subprotocol::{build_subprotocol, parse_subprotocol};
 
 /// Joins what `items` display with `, `, the separator of every list that this crate writes.

@@ -20,9 +20,21 @@ use super::cursor::Cursor;
 ///
 /// [RFC 6455 §11.3.4]: https://www.rfc-editor.org/rfc/rfc6455#section-11.3.4
 pub fn parse_subprotocol(header: &str) -> Result<Vec<Subprotocol>, InvalidHeaderFormat> {
+    parse(header, |token| Subprotocol::new(token).ok())
+}
+
+/// [`parse_subprotocol`] without the cost of owning the names.
+pub(crate) fn parse_subprotocol_names(header: &str) -> Result<Vec<&str>, InvalidHeaderFormat> {
+    parse(header, Some)
+}
+
+fn parse<'a, T>(
+    header: &'a str,
+    new: impl Fn(&'a str) -> Option<T>,
+) -> Result<Vec<T>, InvalidHeaderFormat> {
     Cursor::new("Sec-WebSocket-Protocol", header).list(|cursor| {
         let token = cursor.token("expected token")?;
-        Subprotocol::new(token).map_err(|_| cursor.fail("expected token"))
+        new(token).ok_or_else(|| cursor.fail("expected token"))
     })
 }
 

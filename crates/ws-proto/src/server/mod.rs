@@ -46,7 +46,7 @@ use ws_errors::{
 use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
-use crate::grammar::{Extension, parse_subprotocol};
+use crate::grammar::{Extension, parse_subprotocol, parse_subprotocol_names};
 use crate::handshake::{all, check_upgrade, is_key, required, single};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
@@ -244,10 +244,12 @@ fn select_subprotocol(
     request: &Request,
     options: &ServerOptions,
 ) -> Result<Option<Subprotocol>, InvalidHandshake> {
-    let offered = all(request.headers(), "Sec-WebSocket-Protocol", parse_subprotocol)?;
+    const NAME: &str = "Sec-WebSocket-Protocol";
     if let Some(select) = &options.select_subprotocol {
+        let offered = all(request.headers(), NAME, parse_subprotocol)?;
         return Ok(select(request, &offered)?);
     }
+    let offered = all(request.headers(), NAME, parse_subprotocol_names)?;
     let available = &options.subprotocols;
     if available.is_empty() {
         return Ok(None);
@@ -255,7 +257,7 @@ fn select_subprotocol(
     if offered.is_empty() {
         return Err(NegotiationErrorKind::MissingSubprotocol.into());
     }
-    match available.iter().find(|subprotocol| offered.contains(subprotocol)) {
+    match available.iter().find(|subprotocol| offered.contains(&subprotocol.as_str())) {
         Some(subprotocol) => Ok(Some(subprotocol.clone())),
         None => {
             let expected = available.as_slice().into();

@@ -245,7 +245,10 @@ impl<S> Engine<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// The next message, or the end.
     #[inline]
-    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         match ready!(self.poll_event(cx, false)) {
             Some(Event::Message(message)) => Poll::Ready(Ok(Some(message))),
             _ => Poll::Ready(self.end().map(|()| None)),
@@ -275,8 +278,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         loop {
             let origin = self.origin;
             let now = || origin.elapsed();
-            let event =
-                if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };
+            let event = if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };
             match event {
                 Some(event @ (Event::Message(_) | Event::Chunk { .. })) => {
                     return Poll::Ready(Some(event));
@@ -381,9 +383,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
         let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         // The timer is set anew only when it would fire too late, or has fired.
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
