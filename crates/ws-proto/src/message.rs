@@ -13,7 +13,7 @@ use crate::Payload;
 /// unsafe code, so a `&str` can only be had by checking the bytes again: [`as_str`](Self::as_str) does
 /// that at several bytes per nanosecond. Take it once and keep the reference; length, comparison and
 /// conversion to bytes cost nothing. For that reason it doesn't dereference to `str`.
-#[derive(Clone, Default, Eq, Hash)]
+#[derive(Clone, Default, Eq, PartialEq, Hash)]
 pub struct Utf8Bytes(Payload);
 
 impl Utf8Bytes {
@@ -116,12 +116,6 @@ impl TryFrom<Vec<u8>> for Utf8Bytes {
 impl From<Utf8Bytes> for String {
     fn from(text: Utf8Bytes) -> Self {
         text.as_str().to_owned()
-    }
-}
-
-impl PartialEq for Utf8Bytes {
-    fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
     }
 }
 

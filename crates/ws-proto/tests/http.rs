@@ -112,7 +112,9 @@ fn request_lines() {
 
 #[test]
 fn header_lines() {
-    let table: &[(&[u8], Option<(&str, &str)>)] = &[
+    /// A line, and the name and the value in it.
+    type Row<'a> = (&'a [u8], Option<(&'a str, &'a str)>);
+    let table: &[Row<'_>] = &[
         (b"A: b", Some(("A", "b"))),
         (b"A:b", Some(("A", "b"))),
         (b"A:", Some(("A", ""))),

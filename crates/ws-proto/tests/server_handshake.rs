@@ -3,6 +3,7 @@
 mod common;
 
 use common::feed;
+use proptest::prelude::*;
 use ws_errors::{
     AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
     NegotiationError,
@@ -612,4 +613,28 @@ fn the_end_of_the_stream_fails_an_incomplete_request_only() {
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
     assert!(handshake.into_request().is_some());
+}
+
+proptest! {
+    /// Whatever the headers are, a request is accepted or gets a response.
+    #[test]
+    fn every_request_has_an_answer(
+        lines in prop::collection::vec((0..LINES.len() + 3, "[ -~\t\u{80}-\u{ff}]{0,12}"), 0..8),
+    ) {
+        let names = ["Origin", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"];
+        let mut head = LINES.to_vec();
+        for (i, value) in &lines {
+            match (head.get_mut(*i), names.get(i.wrapping_sub(LINES.len()))) {
+                (Some(line), None) => line.1 = value,
+                (_, name) => head.push((name.unwrap_or(&"Origin"), value)),
+            }
+        }
+        let options = options().origins(["", "null"]).subprotocols(subprotocols(["a"]));
+        let request = request("GET / HTTP/1.1", &head);
+        let status = match accept(&request, &options, DATE) {
+            Ok(accepted) => accepted.response.status_code,
+            Err(error) => reject(&error, &options, DATE).map_or(0, |response| response.status_code),
+        };
+        prop_assert!([101, 400, 403, 426].contains(&status), "{}", status);
+    }
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
-use ws_proto::http::{Request, Response};
+use ws_proto::http::{Request, Response, serialize_response};
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
@@ -49,7 +49,7 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     };
     match answer {
         Answer::Accepted(accepted, request) => {
-            write_all(&mut io, &serialize(&accepted.response)).await?;
+            write_all(&mut io, &serialize_response(&accepted.response)).await?;
             let origin = Instant::now();
             let mut conn = Connection::server(Arc::clone(&settings.config), Duration::ZERO);
             conn.receive_data(&rest);
@@ -62,7 +62,7 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         }
         Answer::Refused(response, error) => {
             if let Some(response) = response {
-                write_all(&mut io, &serialize(&response)).await?;
+                write_all(&mut io, &serialize_response(&response)).await?;
                 poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
                 // The peer may still be sending. Closing now could reset the connection, and the
                 // response with it.
@@ -221,14 +221,6 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
         }
     })
     .await;
-}
-
-fn serialize(response: &Response) -> Vec<u8> {
-    let mut out =
-        format!("HTTP/1.1 {} {}\r\n", response.status_code, response.reason_phrase).into_bytes();
-    response.headers.write_to(&mut out);
-    out.extend_from_slice(&response.body);
-    out
 }
 
 /// The value of the `Date` header.

@@ -68,7 +68,6 @@ macro_rules! common_settings {
         /// The most bytes that a received message may have, all fragments together; a longer one
         /// fails the connection with 1009. `None`: no limit. Default: 1 MiB.
         #[doc(alias = "max_size")]
-        #[must_use]
         pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_message_size = bytes.into();
             self
@@ -76,7 +75,6 @@ macro_rules! common_settings {
 
         /// The most bytes that a received frame may have. `None`, the default: only the limit on
         /// messages holds.
-        #[must_use]
         pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_frame_size = bytes.into();
             self
@@ -84,7 +82,6 @@ macro_rules! common_settings {
 
         /// The most fragments that a received message may have; more fail the connection with 1009.
         /// `None`: no limit. Default: 4096.
-        #[must_use]
         pub fn max_fragments(mut self, fragments: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_fragments = fragments.into();
             self
@@ -92,7 +89,6 @@ macro_rules! common_settings {
 
         /// How long the opening handshake may take, connecting included. `None`: forever.
         /// Default: 10 s.
-        #[must_use]
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.settings.open_timeout = timeout.into();
             self
@@ -100,7 +96,6 @@ macro_rules! common_settings {
 
         /// How long the closing handshake may take, the end of the stream included. `None`: forever.
         /// Default: 10 s.
-        #[must_use]
         pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).close_timeout = timeout.into();
             self
@@ -108,7 +103,6 @@ macro_rules! common_settings {
 
         /// The time between keepalive pings. `None`: none are sent. Default: 20 s, which keeps proxies
         /// from closing an idle connection.
-        #[must_use]
         pub fn ping_interval(mut self, interval: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).ping_interval = interval.into();
             self
@@ -116,7 +110,6 @@ macro_rules! common_settings {
 
         /// How long to wait for the pong to a keepalive ping before the connection fails with 1011.
         /// `None`: the lack of an answer doesn't matter. Default: 20 s.
-        #[must_use]
         pub fn ping_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).ping_timeout = timeout.into();
             self
@@ -125,7 +118,6 @@ macro_rules! common_settings {
         /// The subprotocols that this side speaks, the preferred one first
         /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)). A server refuses
         /// clients that offer none of them, if there are any. Default: none.
-        #[must_use]
         pub fn subprotocols(
             mut self,
             subprotocols: impl IntoIterator<Item = ws_types::Subprotocol>,
@@ -135,7 +127,6 @@ macro_rules! common_settings {
         }
 
         /// The limits of what the peer may send in the opening handshake.
-        #[must_use]
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
             self.settings.options = self.settings.options.limits(limits);
             self
@@ -152,7 +143,6 @@ macro_rules! server_settings {
         /// cookies give access to has to check it ([RFC 6455 §10.2]). Default: any, or none at all.
         ///
         /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
-        #[must_use]
         pub fn origins<R: Into<ws_proto::server::OriginRule>>(
             mut self,
             origins: impl IntoIterator<Item = R>,
@@ -164,7 +154,6 @@ macro_rules! server_settings {
         /// Looks at each request before it is answered. If `process` gives a response, that is sent
         /// instead of opening a connection: a redirect, a refusal, an answer to a health check. It is
         /// called in the task of the connection, and must not block; a panic is answered with 500.
-        #[must_use]
         pub fn process_request(
             mut self,
             process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>
@@ -197,7 +186,6 @@ macro_rules! client_settings {
         $crate::settings::common_settings!();
 
         /// Sends an `Origin` header, as browsers do. Default: none.
-        #[must_use]
         pub fn origin(mut self, origin: ws_types::Origin) -> Self {
             self.settings.options = self.settings.options.origin(origin);
             self
@@ -208,7 +196,6 @@ macro_rules! client_settings {
         /// Those that make up the handshake, such as `Sec-WebSocket-Key`, are refused when
         /// connecting.
         #[doc(alias = "additional_headers")]
-        #[must_use]
         pub fn headers(mut self, headers: ws_headers::Headers) -> Self {
             self.settings.options = self.settings.options.headers(headers);
             self

@@ -1,7 +1,8 @@
-//! The driver: moves bytes between a stream and the protocol's [`Connection`], and wakes who waits.
+//! The driver of a connection: what its handles ask for, and who waits for what. Moving bytes is in
+//! `drive`.
 //!
 //! One [`Engine`] per connection, behind one mutex that is held for the time of a poll and never
-//! across an await. Everything here is a `poll_*` function that may be called by
+//! across an await. Its `poll_*` functions may be called by
 //!
 //! - the *reader*, who wants events;
 //! - the *writer*, who wants frames to leave;
@@ -12,27 +13,24 @@
 //! progress wakes the others, and whoever gives up waiting wakes them too ([`Shared::give_up`]).
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Buf;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
-use tokio_util::io::poll_read_buf;
 use ws_errors::WebSocketException;
-use ws_proto::{Connection, Event, Message, MessageKind, Payload, PingId, ReadSpace};
+use ws_proto::{Connection, Event, Message, MessageKind, Payload, PingId};
 use ws_types::{Close, State};
 
 use super::buffers;
 use crate::error::{Closed, Error};
 
 /// Above this many queued bytes, `send` waits...
-const HIGH_MARK: usize = 64 << 10;
+pub(super) const HIGH_MARK: usize = 64 << 10;
 /// ... until there are no more than this.
 const LOW_MARK: usize = 16 << 10;
 /// At most this many bytes of messages are kept for a reader that isn't there.
@@ -93,13 +91,13 @@ pub(crate) enum Role {
 
 /// A task that waits; the waker is kept for the next time, since it is nearly always the same.
 #[derive(Default)]
-struct Waiter {
+pub(super) struct Waiter {
     waker: Option<Waker>,
-    waiting: bool,
+    pub(super) waiting: bool,
 }
 
 impl Waiter {
-    fn wait(&mut self, cx: &Context<'_>) {
+    pub(super) fn wait(&mut self, cx: &Context<'_>) {
         match &mut self.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             None => self.waker = Some(cx.waker().clone()),
@@ -107,7 +105,7 @@ impl Waiter {
         self.waiting = true;
     }
 
-    fn wake(&mut self) {
+    pub(super) fn wake(&mut self) {
         if self.waiting
             && let Some(waker) = &self.waker
         {
@@ -119,7 +117,7 @@ impl Waiter {
 
 /// Messages that arrived while nobody received.
 #[derive(Default)]
-struct Kept {
+pub(super) struct Kept {
     messages: VecDeque<Message>,
     /// The memory that they take, about.
     bytes: usize,
@@ -142,36 +140,36 @@ impl Kept {
 }
 
 /// A ping whose pong somebody waits for.
-struct PongWaiter {
-    id: PingId,
-    sent_at: Instant,
-    done: oneshot::Sender<Duration>,
+pub(super) struct PongWaiter {
+    pub(super) id: PingId,
+    pub(super) sent_at: Instant,
+    pub(super) done: oneshot::Sender<Duration>,
 }
 
 pub(crate) struct Engine<S> {
     /// Dropped as soon as the connection is closed, whoever still holds a handle.
-    io: Option<S>,
+    pub(super) io: Option<S>,
     pub(crate) conn: Connection,
     /// What the protocol's times are counted from.
-    origin: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
+    pub(super) origin: Instant,
+    pub(super) sleep: Option<Pin<Box<Sleep>>>,
     /// Why the stream failed, if it did.
-    failed: Option<Arc<io::Error>>,
-    write_failed: bool,
+    pub(super) failed: Option<Arc<io::Error>>,
+    pub(super) write_failed: bool,
     /// The writing side was closed.
-    shutdown: bool,
+    pub(super) shutdown: bool,
     /// Bytes were written that the stream may hold back until it is flushed.
-    unflushed: bool,
+    pub(super) unflushed: bool,
     /// `send` waits for the low mark.
-    draining: bool,
-    kept: Kept,
-    pongs: Vec<PongWaiter>,
-    reader: Waiter,
-    writer: Waiter,
+    pub(super) draining: bool,
+    pub(super) kept: Kept,
+    pub(super) pongs: Vec<PongWaiter>,
+    pub(super) reader: Waiter,
+    pub(super) writer: Waiter,
     /// The keeper will look after this connection before its task yields.
     pub(crate) keeping: bool,
     /// The receiving half was dropped: data that arrives is dropped too.
-    reader_gone: bool,
+    pub(super) reader_gone: bool,
     /// The `Stream` gave its last item.
     pub(crate) stream_ended: bool,
 }
@@ -271,164 +269,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             self.reader.wait(cx);
         }
         event
-    }
-
-    #[inline]
-    fn poll_next(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
-        loop {
-            let origin = self.origin;
-            let now = || origin.elapsed();
-            let event = if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };
-            match event {
-                Some(event @ (Event::Message(_) | Event::Chunk { .. })) => {
-                    return Poll::Ready(Some(event));
-                }
-                Some(Event::Pong { acknowledges: Some(id), .. }) => self.answer_pongs(id),
-                Some(_) => {}
-                None => {
-                    if ready!(self.poll_input(cx)) == Input::Ended {
-                        return Poll::Ready(None);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Everything that arrived was parsed: lets everything leave that is queued, then waits for more.
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
-        let flushed = self.poll_flush(cx);
-        if self.conn.state() == State::Closed {
-            self.finish();
-            return Poll::Ready(Input::Ended);
-        }
-        // A peer that sends and doesn't read must not make us queue answers without end.
-        if flushed.is_pending() && self.conn.output_len() > HIGH_MARK {
-            self.release_input();
-            return self.poll_timer(cx).map(|()| Input::Progress);
-        }
-        if self.poll_timer(cx).is_ready() {
-            return Poll::Ready(Input::Progress);
-        }
-        match self.poll_read(cx) {
-            Poll::Ready(Ok(0)) => self.conn.receive_eof(),
-            Poll::Ready(Ok(n)) => self.conn.received(n),
-            Poll::Ready(Err(e)) => self.fail(e),
-            // What could be read was read, and nothing can be written any more.
-            Poll::Pending if self.write_failed => self.conn.abort(),
-            Poll::Pending => {
-                self.release_input();
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(Input::Progress)
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
-        let io = Pin::new(io);
-        match self.conn.read_space(buffers::take_input) {
-            ReadSpace::Input(space) => {
-                let mut buf = ReadBuf::new(space);
-                ready!(io.poll_read(cx, &mut buf))?;
-                Poll::Ready(Ok(buf.filled().len()))
-            }
-            ReadSpace::Payload(mut space) => poll_read_buf(io, cx, &mut space),
-            _ => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
-        }
-    }
-
-    /// Writes what is queued, then closes the writing side if it is time; ready when all is done, or
-    /// nothing can be written any more.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(io) = &mut self.io else { return Poll::Ready(()) };
-        let mut result = Ok(());
-        while self.conn.output_len() > 0 && !self.write_failed && result.is_ok() {
-            match ready!(poll_write(io, cx, self.conn.output())) {
-                Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => {
-                    self.conn.output().advance(n);
-                    self.unflushed = true;
-                }
-                Err(e) => result = Err(e),
-            }
-        }
-        if self.unflushed && result.is_ok() {
-            result = ready!(Pin::new(&mut *io).poll_flush(cx));
-            self.unflushed = false;
-        }
-        if self.conn.wants_shutdown() && !self.shutdown && !self.write_failed && result.is_ok() {
-            result = ready!(Pin::new(io).poll_shutdown(cx));
-            self.shutdown = true;
-        }
-        if let Err(e) = result {
-            // Nothing can be written any more; what has arrived can still be read.
-            self.failed.get_or_insert_with(|| Arc::new(e));
-            self.write_failed = true;
-        }
-        if self.write_failed {
-            let lost = self.conn.output_len();
-            self.conn.output().advance(lost);
-        }
-        if let Some(memory) = self.conn.reclaim_output() {
-            buffers::give_output(memory);
-        }
-        if self.draining {
-            self.draining = false;
-            self.writer.wake();
-        }
-        Poll::Ready(())
-    }
-
-    /// Ready when the timer fired and something was done.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
-        let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // The timer is set anew only when it would fire too late, or has fired.
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        while sleep.as_mut().poll(cx).is_ready() {
-            let now = self.origin.elapsed();
-            if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
-                self.conn.handle_timeout(now);
-                self.sleep = None;
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
-
-    /// Gives the memory for reading back to the thread, if what is unread is small beside it.
-    fn release_input(&mut self) {
-        if self.conn.holds_input() {
-            buffers::give_input(self.conn.reclaim_input());
-        }
-    }
-
-    /// The stream failed.
-    fn fail(&mut self, error: io::Error) {
-        self.failed.get_or_insert_with(|| Arc::new(error));
-        self.conn.abort();
-    }
-
-    /// The connection is closed: wakes everybody who waits for anything.
-    fn finish(&mut self) {
-        self.release_input();
-        self.io = None;
-        self.sleep = None;
-        self.pongs = Vec::new();
-        self.reader.wake();
-        self.writer.wake();
-    }
-
-    fn answer_pongs(&mut self, id: PingId) {
-        let now = Instant::now();
-        for waiter in self.pongs.extract_if(.., |waiter| waiter.id <= id) {
-            // Whoever asked may have stopped waiting.
-            _ = waiter.done.send(now - waiter.sent_at);
-        }
     }
 
     /// Queues a message as soon as there is room, takes it out of `message`, and lets it leave.
@@ -585,27 +425,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Input {
-    /// Something happened: look for events again.
-    Progress,
-    /// The connection is closed.
-    Ended,
-}
-
-/// Writes from the front of the queue, with one call.
-fn poll_write(
-    io: &mut (impl AsyncWrite + Unpin),
-    cx: &mut Context<'_>,
-    output: &impl Buf,
-) -> Poll<io::Result<usize>> {
-    let first = output.chunk();
-    if first.len() == output.remaining() || !io.is_write_vectored() {
-        return Pin::new(io).poll_write(cx, first);
-    }
-    let mut slices = [IoSlice::new(&[]); 16];
-    let n = output.chunks_vectored(&mut slices);
-    Pin::new(io).poll_write_vectored(cx, slices.get(..n).unwrap_or_default())
 }

@@ -1,6 +1,7 @@
 //! A WebSocket connection over a stream: [`WebSocket`], its halves, and what they share.
 
 pub(crate) mod buffers;
+mod drive;
 pub(crate) mod engine;
 mod halves;
 mod ops;

@@ -1,0 +1,201 @@
+//! Moving bytes between a stream and the protocol: the half of the [`Engine`] that touches the stream
+//! and the timer. Who waits for what is in `engine`.
+
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Buf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use tokio_util::io::poll_read_buf;
+use ws_proto::{Event, PingId, ReadSpace};
+use ws_types::State;
+
+use super::buffers;
+use super::engine::{Engine, HIGH_MARK};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
+    #[inline]
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
+        loop {
+            let origin = self.origin;
+            let now = || origin.elapsed();
+            let event = if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };
+            match event {
+                Some(event @ (Event::Message(_) | Event::Chunk { .. })) => {
+                    return Poll::Ready(Some(event));
+                }
+                Some(Event::Pong { acknowledges: Some(id), .. }) => self.answer_pongs(id),
+                Some(_) => {}
+                None => {
+                    if ready!(self.poll_input(cx)) == Input::Ended {
+                        return Poll::Ready(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything that arrived was parsed: lets everything leave that is queued, then waits for more.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+        let flushed = self.poll_flush(cx);
+        if self.conn.state() == State::Closed {
+            self.finish();
+            return Poll::Ready(Input::Ended);
+        }
+        // A peer that sends and doesn't read must not make us queue answers without end.
+        if flushed.is_pending() && self.conn.output_len() > HIGH_MARK {
+            self.release_input();
+            return self.poll_timer(cx).map(|()| Input::Progress);
+        }
+        if self.poll_timer(cx).is_ready() {
+            return Poll::Ready(Input::Progress);
+        }
+        match self.poll_read(cx) {
+            Poll::Ready(Ok(0)) => self.conn.receive_eof(),
+            Poll::Ready(Ok(n)) => self.conn.received(n),
+            Poll::Ready(Err(e)) => self.fail(e),
+            // What could be read was read, and nothing can be written any more.
+            Poll::Pending if self.write_failed => self.conn.abort(),
+            Poll::Pending => {
+                self.release_input();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Input::Progress)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Some(io) = &mut self.io else { return Poll::Ready(Ok(0)) };
+        let io = Pin::new(io);
+        match self.conn.read_space(buffers::take_input) {
+            ReadSpace::Input(space) => {
+                let mut buf = ReadBuf::new(space);
+                ready!(io.poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+            ReadSpace::Payload(mut space) => poll_read_buf(io, cx, &mut space),
+            _ => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    /// Writes what is queued, then closes the writing side if it is time; ready when all is done, or
+    /// nothing can be written any more.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        let mut result = Ok(());
+        while self.conn.output_len() > 0 && !self.write_failed && result.is_ok() {
+            match ready!(poll_write(io, cx, self.conn.output())) {
+                Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.conn.output().advance(n);
+                    self.unflushed = true;
+                }
+                Err(e) => result = Err(e),
+            }
+        }
+        if self.unflushed && result.is_ok() {
+            result = ready!(Pin::new(&mut *io).poll_flush(cx));
+            self.unflushed = false;
+        }
+        if self.conn.wants_shutdown() && !self.shutdown && !self.write_failed && result.is_ok() {
+            result = ready!(Pin::new(io).poll_shutdown(cx));
+            self.shutdown = true;
+        }
+        if let Err(e) = result {
+            // Nothing can be written any more; what has arrived can still be read.
+            self.failed.get_or_insert_with(|| Arc::new(e));
+            self.write_failed = true;
+        }
+        if self.write_failed {
+            let lost = self.conn.output_len();
+            self.conn.output().advance(lost);
+        }
+        if let Some(memory) = self.conn.reclaim_output() {
+            buffers::give_output(memory);
+        }
+        if self.draining {
+            self.draining = false;
+            self.writer.wake();
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the timer fired and something was done.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
+        let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        // The timer is set anew only when it would fire too late, or has fired.
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            let now = self.origin.elapsed();
+            if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                self.conn.handle_timeout(now);
+                self.sleep = None;
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Gives the memory for reading back to the thread, if what is unread is small beside it.
+    pub(super) fn release_input(&mut self) {
+        if self.conn.holds_input() {
+            buffers::give_input(self.conn.reclaim_input());
+        }
+    }
+
+    /// The stream failed.
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert_with(|| Arc::new(error));
+        self.conn.abort();
+    }
+
+    /// The connection is closed: wakes everybody who waits for anything.
+    fn finish(&mut self) {
+        self.release_input();
+        self.io = None;
+        self.sleep = None;
+        self.pongs = Vec::new();
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    fn answer_pongs(&mut self, id: PingId) {
+        let now = Instant::now();
+        for waiter in self.pongs.extract_if(.., |waiter| waiter.id <= id) {
+            // Whoever asked may have stopped waiting.
+            _ = waiter.done.send(now - waiter.sent_at);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Input {
+    /// Something happened: look for events again.
+    Progress,
+    /// The connection is closed.
+    Ended,
+}
+
+/// Writes from the front of the queue, with one call.
+fn poll_write(
+    io: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    output: &impl Buf,
+) -> Poll<io::Result<usize>> {
+    let first = output.chunk();
+    if first.len() == output.remaining() || !io.is_write_vectored() {
+        return Pin::new(io).poll_write(cx, first);
+    }
+    let mut slices = [IoSlice::new(&[]); 16];
+    let n = output.chunks_vectored(&mut slices);
+    Pin::new(io).poll_write_vectored(cx, slices.get(..n).unwrap_or_default())
+}
