@@ -10,7 +10,7 @@ use bytes::Bytes;
 /// Up to this many bytes a payload lives inside the [`Payload`] itself.
 ///
 /// 23 is what fits beside the length into the room that a [`Bytes`] takes anyway.
-const INLINE: usize = 23;
+pub(crate) const INLINE: usize = 23;
 
 /// Application data of a message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
 /// slice, convertible from and to [`Bytes`].
@@ -55,6 +55,27 @@ impl Payload {
                 Self(Repr::Inline { len: bytes.len() as u8, data })
             }
             None => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
+        }
+    }
+
+    /// A payload of the first `len` of these bytes, `len` being at most all of them.
+    #[inline]
+    pub(crate) fn inline(data: [u8; INLINE], len: u8) -> Self {
+        debug_assert!(usize::from(len) <= INLINE);
+        Self(Repr::Inline { len, data })
+    }
+
+    /// Appends the bytes to `out`.
+    #[inline]
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        match &self.0 {
+            // A copy of constant length is a few instructions.
+            Repr::Inline { len, data } => {
+                let end = out.len() + usize::from(*len);
+                out.extend_from_slice(data);
+                out.truncate(end);
+            }
+            Repr::Shared(bytes) => out.extend_from_slice(bytes),
         }
     }
 

@@ -52,6 +52,15 @@ impl Output {
     /// Queues a frame; its payload is masked if the header has a key.
     #[inline]
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
+        if header.mask.is_none()
+            && let Ok(short @ 0..=125) = u8::try_from(payload.len())
+        {
+            let b0 = header.first_byte();
+            self.tail.reserve(2 + 125);
+            self.tail.extend_from_slice(&[b0, short]);
+            payload.append_to(&mut self.tail);
+            return;
+        }
         let (head, len) = header.to_array();
         let head_bytes = head.get(..len).unwrap_or_default();
         match header.mask {

@@ -20,6 +20,7 @@ use ws_types::{Opcode, Side};
 use super::ReadSpace;
 use super::input::Input;
 use crate::frame::{FrameHeader, Mask, Utf8Validator};
+use crate::payload::INLINE;
 use crate::{Config, Message, MessageKind, Payload};
 
 /// A frame of which at least this much is missing, in bytes, is read straight into its message.
@@ -105,16 +106,23 @@ impl Receiver {
         }
     }
 
-    /// Whether a whole frame lies in the input.
+    /// Whether a whole frame lies in the input; a broken one counts as whole.
     #[inline]
     pub(super) fn has_frame(&self) -> bool {
         if self.frame.is_some() {
             return false;
         }
         let unread = self.input.unread();
+        // Short frames, without a second thought.
+        if let &[_, b1, ..] = unread
+            && b1 & 0x7F < 126
+        {
+            return unread.len() >= 2 + usize::from(b1 >> 7) * 4 + usize::from(b1 & 0x7F);
+        }
         match FrameHeader::decode(unread, self.peer) {
             Ok(Some((header, len))) => (unread.len() - len) as u64 >= header.payload_len,
-            _ => false,
+            Ok(None) => false,
+            Err(_) => true,
         }
     }
 
@@ -166,6 +174,24 @@ impl Receiver {
                 self.frame = Some(frame);
                 continue;
             };
+            if header.fin && header.payload_len <= INLINE.min(buffered) as u64 {
+                // A short message: a copy of constant length, if there is as much to copy.
+                let rest = self.input.unread().get(len..).unwrap_or_default();
+                if let Some(data) = rest.first_chunk() {
+                    let mut data = *data;
+                    if let Some(mask) = mask {
+                        mask.apply_short(&mut data);
+                    }
+                    #[expect(clippy::cast_possible_truncation, reason = "at most INLINE")]
+                    let payload = Payload::inline(data, header.payload_len as u8);
+                    if kind == MessageKind::Text && std::str::from_utf8(&payload).is_err() {
+                        return Err(bad_text(&payload).into());
+                    }
+                    self.input.take(len + payload.len());
+                    let message = Message::checked(kind, payload);
+                    return Ok(Some(Item::Data { message, last: true }));
+                }
+            }
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most what is buffered")]

@@ -114,10 +114,15 @@ impl FrameHeader {
         out.extend_from_slice(bytes.get(..len).unwrap_or_default());
     }
 
+    #[inline]
+    pub(crate) const fn first_byte(self) -> u8 {
+        (self.fin as u8) << 7 | self.rsv << 4 | self.opcode.as_u8()
+    }
+
     /// The header in its shortest form, and how many bytes of the array that is.
     #[inline]
     pub(crate) fn to_array(self) -> ([u8; MAX_HEADER_LEN], usize) {
-        let b0 = u8::from(self.fin) << 7 | self.rsv << 4 | self.opcode.as_u8();
+        let b0 = self.first_byte();
         let m = u8::from(self.mask.is_some()) << 7;
         let [k0, k1, k2, k3] = self.mask.unwrap_or_default();
         let mask_len = if self.mask.is_some() { 4 } else { 0 };

@@ -11,6 +11,19 @@ impl Mask {
         Self(u32::from_le_bytes(key))
     }
 
+    /// Unmasks a payload that is shorter than the array; what is behind it becomes meaningless.
+    #[inline]
+    pub(crate) fn apply_short<const N: usize>(self, data: &mut [u8; N]) {
+        let key = self.0.to_le_bytes();
+        let (words, tail) = data.as_chunks_mut::<4>();
+        for word in words {
+            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+        }
+        for (byte, key) in tail.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+    }
+
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
     #[inline]
     pub(crate) fn apply(&mut self, data: &mut [u8]) {

@@ -129,12 +129,13 @@ impl Kept {
         self.messages.push_back(message);
     }
 
+    #[inline]
     fn pop(&mut self) -> Option<Message> {
-        let Some(message) = self.messages.pop_front() else {
-            self.messages = VecDeque::new();
-            return None;
-        };
+        let message = self.messages.pop_front()?;
         self.bytes -= message.len() + size_of::<Message>();
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
         Some(message)
     }
 }
@@ -200,7 +201,7 @@ impl<S> Engine<S> {
     /// Queues a frame.
     pub(super) fn queue<T>(
         &mut self,
-        queue: impl FnOnce(&mut Connection, Duration) -> Result<T, WebSocketException>,
+        queue: impl FnOnce(&mut Connection) -> Result<T, WebSocketException>,
     ) -> Result<T, Error> {
         if self.conn.state() == State::Closed || self.write_failed {
             return Err(self.closed_error());
@@ -208,8 +209,7 @@ impl<S> Engine<S> {
         if !self.conn.holds_output() {
             self.conn.lend_output(buffers::take_output());
         }
-        let now = self.origin.elapsed();
-        queue(&mut self.conn, now).map_err(|exception| match exception {
+        queue(&mut self.conn).map_err(|exception| match exception {
             // It was the peer or another task that closed, not a wrong use.
             WebSocketException::InvalidState(_) => self.closed_error(),
             exception => exception.into(),
@@ -222,7 +222,8 @@ impl<S> Engine<S> {
         payload: Option<Payload>,
         done: oneshot::Sender<Duration>,
     ) -> Result<(), Error> {
-        let id = self.queue(|conn, now| conn.ping(payload, now))?;
+        let now = self.origin.elapsed();
+        let id = self.queue(|conn| conn.ping(payload, now))?;
         self.pongs.retain(|waiter| !waiter.done.is_closed());
         self.pongs.push(PongWaiter { id, sent_at: Instant::now(), done });
         Ok(())
@@ -282,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if message.is_some() {
             ready!(self.poll_ready(cx))?;
             if let Some(message) = message.take() {
-                self.queue(|conn, _| conn.send(message))?;
+                self.queue(|conn| conn.send(message))?;
             }
             // Further messages wait to be answered: the answers leave together, at the latest when
             // the keeper looks.
@@ -305,7 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             ready!(self.poll_ready(cx))?;
             if let Some(piece) = piece.take() {
                 let piece_kind = piece.kind();
-                self.queue(|conn, _| conn.send_chunk(piece, false))?;
+                self.queue(|conn| conn.send_chunk(piece, false))?;
                 *kind = Some(piece_kind);
             }
         }

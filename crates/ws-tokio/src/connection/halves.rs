@@ -1,5 +1,6 @@
 //! The two halves of a connection, for use in different tasks.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::{fmt, time::Duration};
 
@@ -38,24 +39,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     /// [`Error::Closed`] when the connection is closed or closing; the message was not sent.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.shared.send(message.into()).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.send(message.into())
     }
 
     /// Queues a message without making it leave: see [`WebSocket::feed`](crate::WebSocket::feed).
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.shared.feed(message.into()).await
+    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.feed(message.into())
     }
 
     /// Makes everything leave that is queued: see [`WebSocket::flush`](crate::WebSocket::flush).
     ///
     /// # Errors
     /// [`Error::Closed`] when the stream failed.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.shared.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.shared.flush()
     }
 
     /// Begins to send a message piece by piece: see
@@ -77,8 +78,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     /// [`Error::Closed`] when the connection is closed; [`Error::WebSocket`] for more than 125 bytes.
-    pub async fn pong(&mut self, payload: impl Into<Payload>) -> Result<(), Error> {
-        self.shared.pong(payload.into()).await
+    pub fn pong(&mut self, payload: impl Into<Payload>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.pong(payload.into())
     }
 
     /// Closes the connection: see [`WebSocket::close`](crate::WebSocket::close). The receiver, if it
@@ -86,12 +87,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     /// [`Error::WebSocket`] for a code that can't be sent or a reason that is too long.
-    pub async fn close(
+    pub fn close(
         &mut self,
         code: impl Into<CloseCode>,
         reason: impl Into<Box<str>>,
-    ) -> Result<(), Error> {
-        self.shared.close(Close::new(code, reason)).await
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.shared.close(Close::new(code, reason))
     }
 }
 
@@ -106,8 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     ///
     /// # Errors
     /// [`Error::Closed`] unless the connection was closed properly.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.shared.recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        self.shared.recv()
     }
 
     /// Receives the next message piece by piece: see

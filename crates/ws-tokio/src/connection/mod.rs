@@ -10,6 +10,7 @@ mod sink;
 mod streaming;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,8 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     /// Cancel safe: if the future is dropped, nothing is lost.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.shared.recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        self.shared.recv()
     }
 
     /// Receives the next message piece by piece, as it arrives: for messages too long to be held in
@@ -134,8 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// If the future is dropped, either the message was not taken, or it will go out whole with
     /// whatever is sent or received next; it isn't known which. [`feed`](Self::feed) tells.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.shared.send(message.into()).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.send(message.into())
     }
 
     /// Queues a message without making it leave: that is done by the next [`flush`](Self::flush),
@@ -146,8 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     /// If the future is dropped, the message was not taken.
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.shared.feed(message.into()).await
+    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.feed(message.into())
     }
 
     /// Makes everything leave that is queued; returns when all of it was handed to the stream.
@@ -157,8 +158,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     /// Cancel safe: what was not written stays queued.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.shared.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.shared.flush()
     }
 
     /// Begins to send a message piece by piece: for messages that aren't known as a whole, or too long
@@ -193,8 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As [`send`](Self::send).
     ///
     /// [RFC 6455 §5.5.3]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3
-    pub async fn pong(&mut self, payload: impl Into<Payload>) -> Result<(), Error> {
-        self.shared.pong(payload.into()).await
+    pub fn pong(&mut self, payload: impl Into<Payload>) -> impl Future<Output = Result<(), Error>> {
+        self.shared.pong(payload.into())
     }
 
     /// Closes the connection: sends a close frame, waits for the peer's and for the end of the stream,
@@ -209,12 +210,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     /// Cancel safe: can be called again, or be left to [`recv`](Self::recv).
-    pub async fn close(
+    pub fn close(
         &mut self,
         code: impl Into<CloseCode>,
         reason: impl Into<Box<str>>,
-    ) -> Result<(), Error> {
-        self.shared.close(Close::new(code, reason)).await
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.shared.close(Close::new(code, reason))
     }
 
     /// Splits the connection into halves that can live in different tasks. A receiver alone keeps

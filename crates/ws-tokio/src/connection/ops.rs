@@ -1,9 +1,8 @@
 //! The operations of a connection as futures, for all its handles.
 
-use std::future::poll_fn;
-use std::ops::Deref;
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -12,25 +11,38 @@ use ws_proto::{Connection, Event, Message, MessageKind, Payload};
 use ws_types::{Close, State};
 
 use super::PongWaiter;
-use super::engine::{Role, Shared};
+use super::engine::{Engine, Role, Shared};
 use crate::error::Error;
 
-/// Tells the other waiters when a future is dropped that was waiting: they may have to take its place
-/// at the stream, which wakes only one.
-struct Waiting<'a, S> {
+/// An operation in progress: polls with the connection locked, until ready.
+///
+/// When it is dropped while it waits, the other waiters are told: they may have to take its place at
+/// the stream, which wakes only one.
+#[must_use = "nothing happens unless it is awaited"]
+pub(super) struct Op<'a, S, F> {
     shared: &'a Shared<S>,
     role: Role,
     waiting: bool,
+    poll: F,
 }
 
-impl<S> Waiting<'_, S> {
-    fn note<T>(&mut self, poll: Poll<T>) -> Poll<T> {
-        self.waiting = poll.is_pending();
-        poll
+impl<S, T, F> Future for Op<'_, S, F>
+where
+    F: FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T> + Unpin,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let op = self.get_mut();
+        let result = (op.poll)(&mut op.shared.lock(), cx);
+        op.waiting = result.is_pending();
+        result
     }
 }
 
-impl<S> Drop for Waiting<'_, S> {
+impl<S, F> Drop for Op<'_, S, F> {
+    #[inline]
     fn drop(&mut self) {
         if self.waiting {
             self.shared.give_up(self.role);
@@ -39,69 +51,57 @@ impl<S> Drop for Waiting<'_, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    /// Polls until ready; `poll` is called with the connection locked.
-    #[inline]
-    async fn wait<T>(
-        &self,
-        role: Role,
-        mut poll: impl FnMut(&mut super::engine::Engine<S>, &mut Context<'_>) -> Poll<T>,
-    ) -> T {
-        let mut waiting = Waiting { shared: self, role, waiting: false };
-        poll_fn(|cx| {
-            let result = poll(&mut self.lock(), cx);
-            waiting.note(result)
-        })
-        .await
+    fn op<T, F>(&self, role: Role, poll: F) -> Op<'_, S, F>
+    where
+        F: FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
+    {
+        Op { shared: self, role, waiting: false, poll }
     }
 
-    pub(super) async fn recv(&self) -> Result<Option<Message>, Error> {
-        self.wait(Role::Reader, |engine, cx| engine.poll_recv(cx)).await
+    pub(super) fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        self.op(Role::Reader, |engine, cx| engine.poll_recv(cx))
     }
 
-    pub(super) async fn event(&self, stream: bool) -> Result<Option<Event>, Error> {
-        self.wait(Role::Reader, |engine, cx| match ready!(engine.poll_event(cx, stream)) {
+    pub(super) fn event(&self, stream: bool) -> impl Future<Output = Result<Option<Event>, Error>> {
+        self.op(Role::Reader, move |engine, cx| match ready!(engine.poll_event(cx, stream)) {
             Some(event) => Poll::Ready(Ok(Some(event))),
             None => Poll::Ready(engine.end().map(|()| None)),
         })
-        .await
     }
 
-    pub(super) async fn send(&self, message: Message) -> Result<(), Error> {
+    pub(super) fn send(&self, message: Message) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
-        self.wait(Role::Writer, |engine, cx| engine.poll_send(cx, &mut message, true)).await
+        self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, true))
     }
 
-    pub(super) async fn feed(&self, message: Message) -> Result<(), Error> {
+    pub(super) fn feed(&self, message: Message) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
-        self.wait(Role::Writer, |engine, cx| engine.poll_send(cx, &mut message, false)).await
+        self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, false))
     }
 
-    pub(super) async fn flush(&self) -> Result<(), Error> {
-        self.wait(Role::Writer, |engine, cx| engine.poll_leave(cx, false)).await
+    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
+        self.op(Role::Writer, |engine, cx| engine.poll_leave(cx, false))
     }
 
-    /// Queues a frame when there is room, and lets it leave.
-    pub(super) async fn queue<T>(
+    /// Queues a frame, and lets it leave. Control frames and ends of messages are small: they don't
+    /// wait for room, only for their leaving.
+    pub(super) fn queue(
         &self,
-        queue: impl FnOnce(&mut Connection, Duration) -> Result<T, WebSocketException>,
-    ) -> Result<T, Error> {
+        queue: impl FnOnce(&mut Connection) -> Result<(), WebSocketException> + Unpin,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut queue = Some(queue);
-        let mut queued = None;
-        self.wait(Role::Writer, |engine, cx| {
+        self.op(Role::Writer, move |engine, cx| {
             if let Some(queue) = queue.take() {
-                // Control frames are small: they don't wait for room, only for their leaving.
-                queued = Some(engine.queue(queue)?);
+                engine.queue(queue)?;
             }
             engine.poll_leave(cx, true)
         })
-        .await?;
-        queued.ok_or_else(|| self.lock().closed_error())
     }
 
     pub(super) async fn ping(&self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
         let (done, pong) = oneshot::channel();
         let mut ping = Some((payload, done));
-        self.wait(Role::Writer, |engine, cx| {
+        self.op(Role::Writer, move |engine, cx| {
             if let Some((payload, done)) = ping.take() {
                 engine.ping(payload, done)?;
             }
@@ -111,27 +111,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         Ok(PongWaiter::new(pong))
     }
 
-    pub(super) async fn send_piece(
+    pub(super) fn send_piece(
         &self,
         piece: Message,
         kind: &mut Option<MessageKind>,
-    ) -> Result<(), Error> {
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut piece = Some(piece);
-        self.wait(Role::Writer, |engine, cx| engine.poll_send_piece(cx, &mut piece, kind)).await
+        self.op(Role::Writer, move |engine, cx| engine.poll_send_piece(cx, &mut piece, kind))
     }
 
-    pub(super) async fn pong(&self, payload: Payload) -> Result<(), Error> {
-        self.queue(|conn, _| conn.pong(payload)).await
+    pub(super) fn pong(&self, payload: Payload) -> impl Future<Output = Result<(), Error>> {
+        self.queue(|conn| conn.pong(payload))
     }
 
-    pub(super) async fn close(&self, close: Close) -> Result<(), Error> {
+    pub(super) fn close(&self, close: Close) -> impl Future<Output = Result<(), Error>> {
         let mut close = Some(close);
-        self.wait(Role::Writer, |engine, cx| engine.poll_close(cx, &mut close)).await
+        self.op(Role::Writer, move |engine, cx| engine.poll_close(cx, &mut close))
     }
 
     pub(super) fn closed(&self) -> Option<ConnectionClosed> {
         let engine = self.lock();
-        let engine = engine.deref();
         (engine.conn.state() == State::Closed).then(|| engine.conn.closed())
     }
 }

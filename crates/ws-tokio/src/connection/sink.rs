@@ -52,7 +52,7 @@ macro_rules! sink {
             }
 
             fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-                self.shared.lock().queue(|conn, _| conn.send(message))
+                self.shared.lock().queue(|conn| conn.send(message))
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

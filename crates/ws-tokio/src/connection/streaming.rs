@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
             MessageKind::Text => Message::text(""),
             MessageKind::Binary => Message::binary(Vec::new()),
         };
-        self.shared.queue(|conn, _| conn.send_chunk(end, true)).await
+        self.shared.queue(|conn| conn.send_chunk(end, true)).await
     }
 }
 

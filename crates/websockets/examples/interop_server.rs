@@ -1,0 +1,208 @@
+//! Helper program of the interop tests: a server that does what the path says, and prints one line of
+//! JSON for each connection that has ended.
+//!
+//! usage: interop_server
+//!
+//! `xtask/interop/README.md` describes the paths and the JSON. It listens on two free ports of
+//! 127.0.0.1; on the second one for clients that offer a subprotocol, since a server that knows some
+//! refuses those that offer none.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use websockets::{Close, Closed, Error, Message, MessageKind, WebSocket, serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("interop_server: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let plain = serve("127.0.0.1:0", handle).await?;
+    let known = ["chat".parse()?, "superchat".parse()?];
+    let choosing = serve("127.0.0.1:0", handle).subprotocols(known).await?;
+    println!("listening on ws://{} ws://{}", plain.local_addr(), choosing.local_addr());
+    terminate.recv().await;
+    tokio::join!(plain.shutdown(), choosing.shutdown());
+    Ok(())
+}
+
+/// What a connection received.
+#[derive(Default)]
+struct Seen {
+    texts: usize,
+    binaries: usize,
+    bytes: usize,
+}
+
+impl Seen {
+    fn count(&mut self, kind: MessageKind, bytes: usize) {
+        match kind {
+            MessageKind::Text => self.texts += 1,
+            MessageKind::Binary => self.binaries += 1,
+        }
+        self.bytes += bytes;
+    }
+}
+
+async fn handle(ws: WebSocket) -> Result<(), Error> {
+    let path = ws.request().map(|request| request.path().to_owned()).unwrap_or_default();
+    let subprotocol = ws.subprotocol().map(ToString::to_string);
+    let mut seen = Seen::default();
+    let ended = match path.split('?').next() {
+        Some("/piecewise") => echo_pieces(ws, &mut seen).await,
+        _ => greet_and_echo(ws, &path, &mut seen).await,
+    };
+    match ended {
+        Err(Error::Closed(closed)) => {
+            print_record(&path, subprotocol.as_deref(), &seen, &closed);
+            Ok(())
+        }
+        other => {
+            eprintln!("interop_server: {path}: {other:?}");
+            other
+        }
+    }
+}
+
+/// Does what the path asks for, then echoes; the error says how the connection ended.
+async fn greet_and_echo(mut ws: WebSocket, path: &str, seen: &mut Seen) -> Result<(), Error> {
+    match path.split('?').next() {
+        Some("/close") => {
+            ws.close(number(path, "code"), text(path, "reason")).await?;
+        }
+        Some("/fragmented") => {
+            let (size, fragments) = (number(path, "size"), number(path, "fragments"));
+            let step = size.div_ceil(fragments).max(1);
+            let mut writer = ws.send_streaming();
+            if text(path, "type") == "text" {
+                let letters: Vec<char> = letters(size).chars().collect();
+                for piece in letters.chunks(step) {
+                    writer.write(piece.iter().collect::<String>()).await?;
+                }
+            } else {
+                for piece in pattern(size).chunks(step) {
+                    writer.write(piece.to_vec()).await?;
+                }
+            }
+            writer.finish().await?;
+        }
+        Some("/ping") => {
+            let payload = text(path, "payload");
+            let pong = ws.ping(Some(payload.clone().into_bytes().into())).await?;
+            // This is a handler: the pong is received while it waits for it.
+            if pong.await.is_some() {
+                ws.send(format!("pong {payload}")).await?;
+            }
+        }
+        Some("/big") => ws.send(pattern(number(path, "size"))).await?,
+        Some("/subprotocol") => {
+            let chosen = ws.subprotocol().map_or("None".to_owned(), ToString::to_string);
+            ws.send(chosen).await?;
+        }
+        _ => {}
+    }
+    while let Some(message) = ws.recv().await? {
+        seen.count(message.kind(), message.len());
+        ws.send(message).await?;
+    }
+    // After a proper close, too, the error of sending has both close frames.
+    ws.send("").await
+}
+
+/// Echoes each message piece by piece, as it arrives; the error says how the connection ended.
+async fn echo_pieces(ws: WebSocket, seen: &mut Seen) -> Result<(), Error> {
+    let (mut sender, mut receiver) = ws.split();
+    while let Some(mut reader) = receiver.recv_streaming().await? {
+        let mut bytes = 0;
+        let mut writer = sender.send_streaming();
+        while let Some(piece) = reader.next().await? {
+            bytes += piece.len();
+            writer.write(piece).await?;
+        }
+        writer.finish().await?;
+        seen.count(reader.kind(), bytes);
+    }
+    sender.send("").await
+}
+
+fn print_record(path: &str, subprotocol: Option<&str>, seen: &Seen, closed: &Closed) {
+    println!(
+        r#"{{"path": {}, "subprotocol": {}, "texts": {}, "binaries": {}, "bytes": {}, "rcvd": {}, "sent": {}, "rcvd_then_sent": {}}}"#,
+        quote(path),
+        subprotocol.map_or("null".to_owned(), quote),
+        seen.texts,
+        seen.binaries,
+        seen.bytes,
+        frame(closed.rcvd()),
+        frame(closed.sent()),
+        closed.rcvd_then_sent().map_or("null".to_owned(), |first| first.to_string()),
+    );
+}
+
+/// A close frame in JSON.
+fn frame(close: Option<&Close>) -> String {
+    close.map_or("null".to_owned(), |close| {
+        format!(r#"{{"code": {}, "reason": {}}}"#, close.code.as_u16(), quote(&close.reason))
+    })
+}
+
+/// A string in JSON.
+fn quote(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted += &format!("\\u{:04x}", u32::from(c)),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+/// The bytes of which no two neighbours, and no two blocks of 256, are equal.
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|i| (i * 7 + i / 256).to_le_bytes()[0]).collect()
+}
+
+/// Text of `size` bytes.
+fn letters(size: usize) -> String {
+    let letters = (b'a'..=b'z').map(char::from).cycle();
+    match size {
+        0 | 1 => letters.take(size).collect(),
+        _ => std::iter::once('é').chain(letters.take(size - 2)).collect(),
+    }
+}
+
+/// The number of this name in the query; 0 if there is none.
+fn number<T: std::str::FromStr + Default>(path: &str, name: &str) -> T {
+    text(path, name).parse().unwrap_or_default()
+}
+
+/// The text of this name in the query; empty if there is none.
+fn text(path: &str, name: &str) -> String {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let mut bytes = Vec::new();
+    let mut rest = value.unwrap_or_default().as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        let escaped = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (first, escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            (b'+', _) => bytes.push(b' '),
+            (byte, _) => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
