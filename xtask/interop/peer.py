@@ -1,17 +1,19 @@
 """The Python side of `cargo xtask interop`: the library `websockets` as client and as server.
 
 usage: peer.py server [--port N] [--log FILE]
-       peer.py client URL [--paths] [--log FILE]
+       peer.py client URL [--paths] [--log FILE] [--choosing URL] [--without SCENARIO]...
 
 The server prints `listening on ws://ADDR` and does what the path says (see README.md). The client
 drives a server through the scenarios below; with --paths also through those which need a server
-that knows the paths. With --log the client compares what that server wrote down, too.
+that knows the paths. With --log the client compares what that server wrote down, too. --choosing
+is where the server chooses a subprotocol, if not at URL.
 
 Each scenario gives one line of JSON. Exit status: 0 when all passed.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import sys
@@ -21,8 +23,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from observed import records
 from websockets.asyncio.client import connect
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.frames import Opcode
 
 MIB = 1 << 20
 # Lengths at the borders of the three length fields (RFC 6455, section 5.2), and the default limit.
@@ -56,6 +59,19 @@ def expect(got, wanted, what):
 # ------------------------------------------------------------------------------- server
 
 
+class NotingPings(ServerConnection):
+    """Keeps the payloads of the pings that it receives."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pings = []
+
+    def process_event(self, event):
+        if getattr(event, "opcode", None) is Opcode.PING:
+            self.pings.append(bytes(event.data).hex())
+        super().process_event(event)
+
+
 class Server:
     def __init__(self, log):
         self.log = log
@@ -66,6 +82,8 @@ class Server:
         seen = {"path": path, "subprotocol": ws.subprotocol, "texts": 0, "binaries": 0, "bytes": 0}
         try:
             await self.greet(ws, urlsplit(path).path, query)
+            if urlsplit(path).path == "/piecewise":
+                await self.echo_pieces(ws, seen)
             async for message in ws:
                 text = isinstance(message, str)
                 seen["texts" if text else "binaries"] += 1
@@ -75,10 +93,26 @@ class Server:
             pass
         finally:
             await ws.wait_closed()
+            seen["pings"] = ws.pings
             seen["rcvd"] = frame(ws.protocol.close_rcvd)
             seen["sent"] = frame(ws.protocol.close_sent)
             seen["rcvd_then_sent"] = ws.protocol.close_rcvd_then_sent
             print(json.dumps(seen), file=self.log, flush=True)
+
+    async def echo_pieces(self, ws, seen):
+        """Echoes each message piece by piece, as it arrives."""
+        while True:
+            text = False
+
+            async def pieces():
+                nonlocal text
+                async for piece in ws.recv_streaming():
+                    text = isinstance(piece, str)
+                    seen["bytes"] += len(piece.encode() if text else piece)
+                    yield piece
+
+            await ws.send(pieces())
+            seen["texts" if text else "binaries"] += 1
 
     async def greet(self, ws, path, query):
         """What the path asks for, before the echo begins."""
@@ -107,7 +141,7 @@ async def run_server(port, log):
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    options = {"compression": None, "select_subprotocol": choose}
+    options = {"compression": None, "select_subprotocol": choose, "create_connection": NotingPings}
     async with serve(handler, "127.0.0.1", port, **options) as server:
         address = server.sockets[0].getsockname()
         print("listening on ws://%s:%d" % address[:2], flush=True)
@@ -118,15 +152,39 @@ async def run_server(port, log):
 
 
 class Client:
-    def __init__(self, url, log):
+    def __init__(self, url, choosing, log):
         self.url = url.rstrip("/")
+        self.choosing = choosing.rstrip("/")
         self.log = log
+        self.opened = {}
 
-    def open(self, path, scenario, **options):
+    @contextlib.asynccontextmanager
+    async def open(self, path, scenario, **options):
         mark = "&" if "?" in path else "?"
-        url = "%s%s%sscenario=%s" % (self.url, path, mark, scenario)
+        base = self.choosing if "subprotocols" in options else self.url
+        url = "%s%s%sscenario=%s" % (base, path, mark, scenario)
         options = {"compression": None, "proxy": None, "open_timeout": LIMIT, **options}
-        return connect(url, **options)
+        async with connect(url, **options) as ws:
+            self.opened[scenario] = ws
+            yield ws
+
+    async def both_saw_the_same(self):
+        """Compares the close frames of all connections with those that the server wrote down."""
+        opened, self.opened = self.opened, {}
+        if self.log is None:
+            return
+        found = await asyncio.to_thread(records, self.log, set(opened))
+        for scenario, ws in opened.items():
+            if scenario not in found:
+                raise AssertionError("the server wrote nothing down about %s" % scenario)
+            record, sent, rcvd = found[scenario], ws.protocol.close_sent, ws.protocol.close_rcvd
+            expect(record["sent"], frame(rcvd), scenario + ": the close frame of the server")
+            if record["rcvd"] is None and rcvd is not None and rcvd.code == 1009:
+                # Whoever fails a connection reads no further (RFC 6455, section 7.1.7).
+                continue
+            expect(record["rcvd"], frame(sent), scenario + ": the close frame of the client")
+            order = ws.protocol.close_rcvd_then_sent
+            expect(record["rcvd_then_sent"], not order, scenario + ": who closed first")
 
     async def seen(self, scenario):
         """What the server wrote down about the connection of this scenario; None without a log."""
@@ -224,6 +282,7 @@ class Client:
                     await ws.recv()
                 except ConnectionClosedError as error:
                     expect(error.rcvd and error.rcvd.code, 1009, "the close code")
+                    expect(error.sent and error.sent.code, 1009, "the answer to it")
                 else:
                     raise AssertionError("a message over the limit was accepted")
 
@@ -289,24 +348,57 @@ class Client:
         if record is not None:
             expect(record["rcvd"] and record["rcvd"]["code"], 1009, "the code that the server received")
 
+    async def piecewise(self):
+        """The echo of a piece arrives before the next piece is sent."""
+        async with self.open("/piecewise", "piecewise") as ws:
+            for whole in (["first, ", "sécond, ", "third"], [b"1", b"2" * 70000, b"3"]):
+                echoed = asyncio.Queue()
+
+                async def pieces():
+                    for piece in whole:
+                        yield piece
+                        got = piece[:0]
+                        while len(got) < len(piece):
+                            got += await echoed.get()
+                        expect(got, piece, "the echo of a piece")
+
+                async def receive():
+                    async for piece in ws.recv_streaming():
+                        echoed.put_nowait(piece)
+
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(ws.send(pieces()))
+                    tasks.create_task(receive())
+        record = await self.seen("piecewise")
+        if record is not None:
+            counts = [record["texts"], record["binaries"], record["bytes"]]
+            expect(counts, [1, 1, 21 + 70002], "what the server counted")
+
     async def subprotocol(self):
         for number, (offered, chosen) in enumerate([(["superchat"], "superchat"), (["chat", "x"], "chat")]):
             async with self.open("/subprotocol", "subprotocol_%d" % number, subprotocols=offered) as ws:
                 expect(ws.subprotocol, chosen, "the subprotocol")
                 expect(await ws.recv(), chosen, "the subprotocol that the server sees")
+        async with self.open("/subprotocol", "no_subprotocol") as ws:
+            expect(ws.subprotocol, None, "the subprotocol")
+            expect(await ws.recv(), "None", "the subprotocol that the server sees")
 
-    PATHS = [fragmented_receive, ping_by_server, close_by_server, over_our_limit, subprotocol]
+    PATHS = [fragmented_receive, piecewise, ping_by_server, close_by_server, over_our_limit,
+             subprotocol]
 
 
-async def run_client(url, paths, log):
-    client = Client(url, log)
+async def run_client(args):
+    client = Client(args.url, args.choosing or args.url, args.log)
     failed = 0
-    for scenario in Client.ECHO + (Client.PATHS if paths else []):
-        line = {"scenario": scenario.__name__, "ok": True}
+    for scenario in Client.ECHO + (Client.PATHS if args.paths else []):
+        if scenario.__name__ in args.without:
+            continue
+        line = {"scenario": "python_" + scenario.__name__, "ok": True}
         start = time.monotonic()
         try:
             async with asyncio.timeout(LIMIT):
                 await scenario(client)
+                await client.both_saw_the_same()
         except TimeoutError:
             line.update(ok=False, error="took longer than %d s" % LIMIT)
         except Exception as error:
@@ -328,12 +420,14 @@ def main():
     client.add_argument("url")
     client.add_argument("--paths", action="store_true")
     client.add_argument("--log")
+    client.add_argument("--choosing")
+    client.add_argument("--without", action="append", default=[])
     args = parser.parse_args()
     if args.role == "server":
         log = open(args.log, "w") if args.log else sys.stdout
         asyncio.run(run_server(args.port, log))
     else:
-        sys.exit(asyncio.run(run_client(args.url, args.paths, args.log)))
+        sys.exit(asyncio.run(run_client(args)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+//! Values of header fields, and addresses: what a parser understood can be built and parsed again,
+//! and what it didn't understand has a place.
+
+use std::fmt::Debug;
+
+use ws_errors::{InvalidHeaderFormat, WebSocketException};
+use ws_headers::{HeaderValue, Headers};
+use ws_proto::Uri;
+use ws_proto::grammar::{
+    build_authorization_basic, build_extension, build_host, build_subprotocol,
+    build_www_authenticate_basic, parse_authorization_basic, parse_connection, parse_extension,
+    parse_subprotocol, parse_upgrade,
+};
+
+/// Any text as the value of each header, and as an address.
+pub fn header_fields(data: &[u8]) {
+    // Headers hold octets as ISO-8859-1; other text can only come from a careless caller.
+    let octets: String = data.iter().copied().map(char::from).collect();
+    values(&octets);
+    address(&octets);
+    if let Ok(text) = str::from_utf8(data) {
+        values(text);
+        address(text);
+        build(text);
+    }
+    headers(data);
+}
+
+fn values(text: &str) {
+    again(text, parse_connection(text), |options| options.join(", "), |t| parse_connection(t).ok());
+    again(text, parse_upgrade(text), |items| items.join(", "), |t| parse_upgrade(t).ok());
+    let subprotocols = parse_subprotocol(text);
+    again(text, subprotocols, |items| build_subprotocol(items), |t| parse_subprotocol(t).ok());
+    let extensions = parse_extension(text);
+    again(text, extensions, |items| build_extension(items), |t| parse_extension(t).ok());
+    match parse_authorization_basic(text) {
+        Ok(credentials) => {
+            let user = str::from_utf8(&credentials.username);
+            let password = str::from_utf8(&credentials.password);
+            if let (Ok(user), Ok(password)) = (user, password)
+                && let Ok(built) = build_authorization_basic(user, password)
+            {
+                assert_eq!(parse_authorization_basic(&built), Ok(credentials));
+            }
+        }
+        Err(error) => {
+            if let Some(error) = WebSocketException::from(error).get() {
+                check_place(text, error);
+            }
+        }
+    }
+}
+
+/// Parses what was built from `items`, and compares.
+fn again<'a, T: Debug + PartialEq<U>, U: Debug>(
+    text: &str,
+    items: Result<Vec<T>, InvalidHeaderFormat>,
+    build: impl Fn(&[T]) -> String,
+    parse: impl for<'b> Fn(&'b str) -> Option<Vec<U>>,
+) where
+    U: 'a,
+{
+    match items {
+        Ok(items) => {
+            assert!(!items.is_empty());
+            let built = build(&items);
+            assert!(HeaderValue::new(&*built).is_ok(), "{built:?} can't be sent");
+            let parsed = parse(&built).unwrap_or_else(|| panic!("{built:?} can't be parsed"));
+            assert_eq!(items, parsed, "built: {built:?}");
+        }
+        Err(error) => check_place(text, &error),
+    }
+}
+
+/// A place is inside the text, or at its end.
+fn check_place(text: &str, error: &InvalidHeaderFormat) {
+    assert!(error.pos <= text.chars().count(), "{error:?}");
+    assert_eq!(error.header, text);
+}
+
+fn address(text: &str) {
+    let Ok(uri) = Uri::parse(text) else { return };
+    assert!(uri.resource_name().starts_with('/') && uri.resource_name().is_ascii());
+    assert!(HeaderValue::new(uri.host_header()).is_ok());
+    let again = Uri::parse(&uri.to_string()).expect("what we print is an address");
+    // The user information isn't printed.
+    assert_eq!(again.to_string(), uri.to_string());
+    assert_eq!((again.secure(), again.host(), again.port()), (uri.secure(), uri.host(), uri.port()));
+    assert_eq!((again.path(), again.query()), (uri.path(), uri.query()));
+    if let Some((user, password)) = uri.user_info() {
+        assert!(build_authorization_basic(user, password).is_ok());
+    }
+}
+
+/// What is built from a caller's text can be sent, or is refused.
+fn build(text: &str) {
+    let (first, second) = text.split_once('\n').unwrap_or((text, ""));
+    if let Ok(built) = build_authorization_basic(first, second) {
+        let credentials = parse_authorization_basic(&built).expect("it was built");
+        assert_eq!(credentials.username, first.as_bytes());
+        assert_eq!(credentials.password, second.as_bytes());
+    }
+    if let Ok(built) = build_www_authenticate_basic(first) {
+        assert!(HeaderValue::new(built).is_ok());
+    }
+    assert!(build_host(first, 1, false).ends_with(":1"));
+}
+
+/// Lines `name:value` in [`Headers`]: nothing illegal gets in, and nothing legal gets lost.
+fn headers(data: &[u8]) {
+    let mut headers = Headers::new();
+    let mut lines = 0;
+    for line in data.split(|&b| b == b'\n').take(100) {
+        let mut parts = line.splitn(2, |&b| b == b':');
+        let name = parts.next().and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+        let value = parts.next().unwrap_or_default();
+        lines += usize::from(headers.insert_latin1(name, value).is_ok());
+    }
+    assert_eq!(headers.line_count(), lines);
+    let mut written = b"GET / HTTP/1.1\r\n".to_vec();
+    headers.write_to(&mut written);
+    let mut limits = ws_proto::http::HandshakeLimits::default();
+    (limits.max_line, limits.max_head) = (usize::MAX, usize::MAX);
+    let mut reader = ws_proto::http::RequestReader::new(limits);
+    // Refused only for a body that it announces.
+    if let Ok(request) = reader.receive_data(&written) {
+        let (request, used) = request.expect("it ends with an empty line");
+        assert_eq!((request.headers(), used), (&headers, written.len()));
+    } else {
+        let body = ["Transfer-Encoding", "Content-Length"];
+        assert!(body.iter().any(|name| headers.contains(name)), "{headers:?}");
+    }
+}

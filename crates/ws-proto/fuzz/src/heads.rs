@@ -1,0 +1,217 @@
+//! Heads of requests and responses: what is read doesn't depend on how it is cut into pieces, can
+//! be written and read again, and costs no more memory than was received.
+
+use std::fmt::Debug;
+
+use ws_errors::{InvalidHandshake, Response};
+use ws_proto::client::{ClientHandshake, ClientOptions};
+use ws_proto::http::{
+    HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response,
+};
+use ws_proto::server::{OriginRule, ServerOptions, accept, reject};
+
+use crate::dice::Dice;
+
+/// Any bytes as the request of an opening handshake.
+pub fn request_head(data: &[u8]) {
+    for limits in [HandshakeLimits::default(), tight()] {
+        let reader = || RequestReader::new(limits);
+        let (result, _) = feed(data, reader, RequestReader::receive_data);
+        let Ok(Some((request, used))) = result else { continue };
+        assert!(used <= data.len().min(limits.max_head));
+        assert!(request.headers().line_count() <= limits.max_headers);
+
+        let written = request.serialize();
+        let (again, len) = read_request(&written);
+        assert_eq!(again, request, "written as {}", written.escape_ascii());
+        assert_eq!(len, written.len());
+        answer(&request);
+    }
+    let held = memory(data, &mut RequestReader::new(HandshakeLimits::default()), |reader, piece| {
+        !matches!(reader.receive_data(piece), Ok(None))
+    });
+    assert!(held <= 4 * data.len() as u64 + 32_768, "{held} bytes held for {}", data.len());
+}
+
+/// What a server makes of a request can be written and read.
+fn answer(request: &Request) {
+    let plain = ServerOptions::default();
+    let choosy = ServerOptions::default()
+        .subprotocols(["chat".parse().unwrap()])
+        .origins([OriginRule::from("https://example.com"), OriginRule::Absent]);
+    for options in [plain, choosy] {
+        let response = match accept(request, &options, None) {
+            Ok(accepted) => accepted.response,
+            Err(error) => reject(&error, &options, None).expect("the request was read"),
+        };
+        check_response(&response);
+    }
+}
+
+fn read_request(data: &[u8]) -> (Request, usize) {
+    let mut reader = RequestReader::new(wide());
+    let result = reader.receive_data(data);
+    result.expect("what we write is right").expect("what we write is whole")
+}
+
+/// Any bytes as a server's answer to an opening handshake.
+pub fn response_head(data: &[u8]) {
+    for limits in [HandshakeLimits::default(), tight()] {
+        for proxy in [false, true] {
+            let reader = || {
+                let reader = ResponseReader::new(limits);
+                if proxy { reader.for_proxy() } else { reader }
+            };
+            let (result, readers) = feed(data, reader, ResponseReader::receive_data);
+            let response = match result {
+                Ok(Some((response, used))) => {
+                    assert!(used <= data.len());
+                    Some(response)
+                }
+                Ok(None) => {
+                    let mut ends = readers.into_iter().map(|mut reader| reader.receive_eof());
+                    let end = ends.next().expect("it was fed whole");
+                    ends.for_each(|other| assert_eq!(other, end));
+                    end.ok()
+                }
+                Err(_) => None,
+            };
+            if let Some(response) = response {
+                assert!(response.body.len() <= limits.max_body);
+                check_response(&response);
+            }
+        }
+    }
+    handshake(data);
+    let limits = HandshakeLimits::default();
+    let held = memory(data, &mut ResponseReader::new(limits), |reader, piece| {
+        !matches!(reader.receive_data(piece), Ok(None))
+    });
+    assert!(held <= 6 * data.len() as u64 + 32_768, "{held} bytes held for {}", data.len());
+}
+
+/// The same bytes as an answer to a request that we made.
+fn handshake(data: &[u8]) {
+    let uri = "ws://example.com/chat".parse().unwrap();
+    let client = || {
+        let options = ClientOptions::default().subprotocols(["chat".parse().unwrap()]);
+        ClientHandshake::new(&uri, options, *b"the sample nonce").expect("the options are right")
+    };
+    let receive = |client: &mut ClientHandshake, piece: &[u8]| {
+        client.receive_data(piece).map(|used| used.map(|used| ((), used)))
+    };
+    let (result, clients) = feed(data, client, receive);
+    let mut outcomes = clients.into_iter().map(ClientHandshake::into_accepted);
+    let outcome = outcomes.next().expect("it was fed whole");
+    outcomes.for_each(|other| assert_eq!(other, outcome));
+    assert_eq!(outcome.is_some(), matches!(result, Ok(Some(_))));
+}
+
+/// A response that was read, or made by us, is read from what it is written as.
+fn check_response(response: &Response) {
+    let written = serialize_response(response);
+    let shown = || written.escape_ascii().to_string();
+    let chunked = response.headers.contains("Transfer-Encoding");
+    let mut reader = ResponseReader::new(wide());
+    // Chunks were joined while they were read: only the head is written as it came. A proxy's
+    // answer to CONNECT has no body, whatever its headers say; nor have informational ones.
+    let only_head = chunked
+        || response.status_code < 200
+        || (response.body.is_empty() && response.headers.contains("Content-Length"));
+    if only_head {
+        reader = reader.for_proxy();
+        if (100..200).contains(&response.status_code) && response.status_code != 101 {
+            assert_eq!(reader.receive_data(&written), Ok(None), "{}", shown());
+            return;
+        }
+    }
+    let result = reader.receive_data(&written);
+    let again = match result.unwrap_or_else(|error| panic!("{error}: {}", shown())) {
+        Some((again, used)) => {
+            assert_eq!(used + if only_head { response.body.len() } else { 0 }, written.len());
+            again
+        }
+        None => reader.receive_eof().unwrap_or_else(|error| panic!("{error}: {}", shown())),
+    };
+    let expected = match only_head {
+        true => Response::new(
+            response.status_code,
+            response.reason_phrase.clone(),
+            response.headers.clone(),
+            Vec::new(),
+        ),
+        false => response.clone(),
+    };
+    assert_eq!(again, expected, "{}", shown());
+}
+
+/// Limits that short inputs reach.
+fn tight() -> HandshakeLimits {
+    let mut limits = HandshakeLimits::default();
+    limits.max_line = 48;
+    limits.max_headers = 4;
+    limits.max_head = 160;
+    limits.max_body = 16;
+    limits
+}
+
+/// Limits that nothing reaches: what is written may be a little longer than what was read.
+fn wide() -> HandshakeLimits {
+    let mut limits = HandshakeLimits::default();
+    limits.max_line = usize::MAX;
+    limits.max_head = usize::MAX;
+    limits
+}
+
+/// What a reader makes of its input, and how many bytes it used of that.
+type Outcome<T> = Result<Option<(T, usize)>, InvalidHandshake>;
+
+/// Feeds `data` whole, cut at random and byte by byte; the outcome has to be the same. Gives it with
+/// the readers.
+fn feed<R, T: Debug + PartialEq>(
+    data: &[u8],
+    new: impl Fn() -> R,
+    receive: impl Fn(&mut R, &[u8]) -> Outcome<T>,
+) -> (Outcome<T>, Vec<R>) {
+    let run = |next: &mut dyn FnMut(&mut &'_ [u8]) -> usize| {
+        let mut reader = new();
+        let mut rest = data;
+        let mut before = 0;
+        loop {
+            let n = next(&mut rest).min(rest.len());
+            let (piece, tail) = rest.split_at(n);
+            match receive(&mut reader, piece) {
+                Ok(None) => before += n,
+                Ok(Some((result, used))) => return (Ok(Some((result, before + used))), reader),
+                Err(error) => return (Err(error), reader),
+            }
+            rest = tail;
+            if rest.is_empty() {
+                return (Ok(None), reader);
+            }
+        }
+    };
+    let (whole, reader) = run(&mut |rest| rest.len());
+    let mut readers = vec![reader];
+    let mut dice = Dice::new(data.len() as u64);
+    let cut: [&mut dyn FnMut(&mut &[u8]) -> usize; 2] =
+        [&mut |_| 1, &mut |rest| dice.piece(&mut &**rest).len()];
+    for next in cut {
+        let (outcome, reader) = run(next);
+        assert_eq!(outcome, whole, "in pieces and whole");
+        readers.push(reader);
+    }
+    (whole, readers)
+}
+
+/// The most memory, in bytes, that a reader allocates while `data` comes in small pieces.
+fn memory<R>(data: &[u8], reader: &mut R, done: impl Fn(&mut R, &[u8]) -> bool) -> u64 {
+    let used = allocation_counter::measure(|| {
+        for piece in data.chunks(7) {
+            if done(reader, piece) {
+                return;
+            }
+        }
+    });
+    used.bytes_max
+}
