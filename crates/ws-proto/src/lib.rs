@@ -13,7 +13,7 @@ pub mod server;
 mod uri;
 
 pub use config::Config;
-pub use connection::{Connection, Event, PingId, ReadSpace};
+pub use connection::{Connection, Event, PingId, ReadMemory, ReadSpace};
 pub use frame::{FrameHeader, MAX_HEADER_LEN, apply_mask};
 pub use message::{Message, MessageKind, Utf8Bytes};
 pub use payload::Payload;

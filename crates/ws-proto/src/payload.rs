@@ -152,6 +152,7 @@ impl Borrow<[u8]> for Payload {
 }
 
 impl From<Bytes> for Payload {
+    /// Without a copy.
     fn from(bytes: Bytes) -> Self {
         Self(Repr::Shared(bytes))
     }

@@ -169,7 +169,7 @@ async fn receive<S: AsyncRead + Unpin>(
     poll_fn(|cx| {
         loop {
             let mut memory = buffers::take_input();
-            let mut buf = ReadBuf::new(&mut memory);
+            let mut buf = ReadBuf::new(memory.as_mut_slice());
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
             let result = read.map(|read| {
                 read?;
@@ -211,7 +211,7 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
     poll_fn(|cx| {
         loop {
             let mut memory = buffers::take_input();
-            let mut buf = ReadBuf::new(&mut memory);
+            let mut buf = ReadBuf::new(memory.as_mut_slice());
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
             let ended = read.map(|read| read.is_err() || buf.filled().is_empty());
             buffers::give_input(memory);

@@ -1,17 +1,67 @@
 //! Received bytes that have not been parsed yet.
 
+use std::fmt;
 use std::mem;
+
+use bytes::BytesMut;
+
+use crate::frame::Mask;
 
 /// The least room to read into, in bytes.
 const MIN_SPACE: usize = 4096;
 
-/// A buffer with a window of unread bytes: `0 <= start <= end <= buf.len()`, all of `buf` initialised.
+/// Payloads of up to this many bytes share memory with their neighbours...
+const SMALL: usize = 256;
+/// ... that is this large, so that is the most that one of them can keep alive.
+const SLAB: usize = 2048;
+
+/// Memory to receive into, which a driver lends to one connection after the other: see
+/// [`Connection::read_space`](crate::Connection::read_space).
+///
+/// It has a buffer for bytes as they arrive, and reuses the memory of payloads that were dropped: a
+/// program that drops its messages, or sends them on, allocates nothing per message.
+#[derive(Default)]
+pub struct ReadMemory {
+    /// All of it is initialised.
+    buf: Vec<u8>,
+    /// Where the next payload goes; empty, with some capacity behind it.
+    slab: BytesMut,
+}
+
+impl ReadMemory {
+    /// Memory that takes up to `capacity` bytes at once; at least 4096. 64 KiB are a good size: more
+    /// doesn't save system calls, and falls out of the cache.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { buf: vec![0; capacity.max(MIN_SPACE)], slab: BytesMut::new() }
+    }
+
+    /// The buffer for bytes as they arrive, for use between connections: all of it is initialised.
+    #[must_use]
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.buf
+    }
+
+    /// How many bytes it takes at once.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buf.len()
+    }
+}
+
+impl fmt::Debug for ReadMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadMemory").field("capacity", &self.capacity()).finish()
+    }
+}
+
+/// A buffer with a window of unread bytes: `0 <= start <= end <= memory.buf.len()`.
 ///
 /// The memory can be lent for a while and taken back, so that a connection that waits holds none:
 /// parsing always reaches the end but for the header of one frame, or one control frame.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    buf: Vec<u8>,
+    memory: ReadMemory,
     start: usize,
     end: usize,
 }
@@ -20,7 +70,7 @@ impl Input {
     /// The bytes to parse next.
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
-        self.buf.get(self.start..self.end).unwrap_or_default()
+        self.memory.buf.get(self.start..self.end).unwrap_or_default()
     }
 
     #[inline]
@@ -33,7 +83,25 @@ impl Input {
     pub(super) fn take(&mut self, n: usize) -> &mut [u8] {
         let start = self.start;
         self.start = self.end.min(start + n);
-        self.buf.get_mut(start..self.start).unwrap_or_default()
+        self.memory.buf.get_mut(start..self.start).unwrap_or_default()
+    }
+
+    /// Takes a payload of `n` bytes off the front, unmasked, in memory of its own.
+    #[inline]
+    pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> BytesMut {
+        let start = self.start;
+        self.start = self.end.min(start + n);
+        let ReadMemory { buf, slab } = &mut self.memory;
+        let masked = buf.get(start..self.start).unwrap_or_default();
+        if slab.capacity() < n && !slab.try_reclaim(n) {
+            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
+        }
+        slab.extend_from_slice(masked);
+        let mut payload = slab.split();
+        if let Some(mask) = mask {
+            mask.apply_to(&mut payload, masked);
+        }
+        payload
     }
 
     /// Forgets everything unread.
@@ -43,50 +111,53 @@ impl Input {
     }
 
     /// Memory for further bytes: what is left of the buffer, or that of a new one from `memory`.
-    pub(super) fn space(&mut self, memory: impl FnOnce() -> Vec<u8>) -> &mut [u8] {
+    pub(super) fn space(&mut self, memory: impl FnOnce() -> ReadMemory) -> &mut [u8] {
+        let buf = &mut self.memory.buf;
         if self.start > 0 {
-            self.buf.copy_within(self.start..self.end, 0);
+            buf.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
-        if self.buf.len() - self.end < MIN_SPACE {
+        if buf.len() - self.end < MIN_SPACE {
             let mut memory = memory();
-            // Nothing is written where the memory has been in use before.
-            memory.resize(memory.capacity().max(self.end + MIN_SPACE), 0);
-            if let (Some(to), Some(unread)) = (memory.get_mut(..self.end), self.buf.get(..self.end))
+            if memory.buf.len() < self.end + MIN_SPACE {
+                memory.buf.resize(self.end + MIN_SPACE, 0);
+            }
+            if let (Some(to), Some(unread)) = (memory.buf.get_mut(..self.end), buf.get(..self.end))
             {
                 to.copy_from_slice(unread);
             }
-            self.buf = memory;
+            self.memory = memory;
         }
-        self.buf.get_mut(self.end..).unwrap_or_default()
+        self.memory.buf.get_mut(self.end..).unwrap_or_default()
     }
 
     /// Appends a copy of `data`.
     pub(super) fn append(&mut self, data: &[u8]) {
-        self.buf.truncate(self.end);
-        self.buf.drain(..self.start);
-        self.buf.extend_from_slice(data);
+        let buf = &mut self.memory.buf;
+        buf.truncate(self.end);
+        buf.drain(..self.start);
+        buf.extend_from_slice(data);
         self.start = 0;
-        self.end = self.buf.len();
+        self.end = buf.len();
     }
 
     /// Counts `n` bytes of `space` as received.
     pub(super) fn commit(&mut self, n: usize) {
-        self.end = self.buf.len().min(self.end + n);
+        self.end = self.memory.buf.len().min(self.end + n);
     }
 
     /// Whether memory for received bytes is held.
     pub(super) fn has_memory(&self) -> bool {
-        !self.buf.is_empty()
+        !self.memory.buf.is_empty()
     }
 
     /// Takes the memory back; what is unread, if anything, moves to memory of its own size.
-    pub(super) fn reclaim(&mut self) -> Vec<u8> {
-        let unread = self.unread().to_vec();
+    pub(super) fn reclaim(&mut self) -> ReadMemory {
+        let buf = self.unread().to_vec();
         self.start = 0;
-        self.end = unread.len();
-        mem::replace(&mut self.buf, unread)
+        self.end = buf.len();
+        mem::replace(&mut self.memory, ReadMemory { buf, slab: BytesMut::new() })
     }
 }
 
@@ -100,13 +171,30 @@ mod tests {
         input.append(b"abcde");
         assert_eq!(input.take(2), b"ab");
         let memory = input.reclaim();
-        assert_eq!(memory.len(), 5);
+        assert_eq!(memory.capacity(), 5);
         assert_eq!(input.unread(), b"cde");
-        assert_eq!(input.space(|| Vec::with_capacity(9000)).len(), 9000 - 3);
+        assert_eq!(input.space(|| ReadMemory::with_capacity(9000)).len(), 9000 - 3);
         assert_eq!(input.unread(), b"cde");
         assert_eq!(input.take(9), b"cde");
         assert!(input.is_empty());
-        assert!(input.reclaim().capacity() >= 9000);
+        assert_eq!(input.reclaim().capacity(), 9000);
         assert!(!input.has_memory());
+    }
+    #[test]
+    fn dropped_payloads_give_their_memory_back() {
+        let mut input = Input::default();
+        for n in [100, 200, 5000, 5000] {
+            input.append(&vec![7; 4 * n]);
+            let first = input.take_payload(n, None).freeze();
+            let second = input.take_payload(n, Some(Mask::new([1, 2, 3, 4]))).freeze();
+            assert_eq!((first.len(), second.len()), (n, n));
+            assert_eq!(second[..4], [6, 5, 4, 3]);
+            let place = second.as_ptr();
+            drop((first, second));
+            if n > SMALL {
+                assert_eq!(input.take_payload(n, None).as_ptr(), place);
+            }
+            input.clear();
+        }
     }
 }

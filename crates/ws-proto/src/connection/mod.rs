@@ -31,6 +31,7 @@ use output::Output;
 use recv::{Item, Receiver};
 use timers::Timers;
 
+pub use input::ReadMemory;
 pub use keepalive::PingId;
 
 /// One WebSocket connection, as a state machine: bytes and times in, bytes and events out.
@@ -171,12 +172,11 @@ impl Connection {
 
     /// Where the next bytes are best read to; tell how many with [`received`](Self::received).
     ///
-    /// `memory` is asked for a buffer when none is held: its capacity is how much is read at once, and
-    /// [`reclaim_input`](Self::reclaim_input) gives it back. 64 KiB are a good size; less than 4 KiB
-    /// are enlarged to that. Within a long frame, the message's own memory is offered instead, which
-    /// grows with what has been received.
+    /// `memory` is asked for memory when none is held, and [`reclaim_input`](Self::reclaim_input)
+    /// gives it back. Within a long frame, the message's own memory is offered instead, which grows
+    /// with what has been received.
     #[must_use]
-    pub fn read_space(&mut self, memory: impl FnOnce() -> Vec<u8>) -> ReadSpace<'_> {
+    pub fn read_space(&mut self, memory: impl FnOnce() -> ReadMemory) -> ReadSpace<'_> {
         self.receiver.read_space(memory)
     }
 
@@ -199,7 +199,7 @@ impl Connection {
     /// Takes the lent memory back, for use by another connection. Bytes that wait to be parsed move
     /// to memory of their own size: usually none, or the header of a frame.
     #[must_use]
-    pub fn reclaim_input(&mut self) -> Vec<u8> {
+    pub fn reclaim_input(&mut self) -> ReadMemory {
         self.receiver.input.reclaim()
     }
 

@@ -18,7 +18,7 @@ use ws_errors::{
 use ws_types::{Opcode, Side};
 
 use super::ReadSpace;
-use super::input::Input;
+use super::input::{Input, ReadMemory};
 use crate::frame::{FrameHeader, Mask, Utf8Validator};
 use crate::payload::INLINE;
 use crate::{Config, Message, MessageKind, Payload};
@@ -195,14 +195,11 @@ impl Receiver {
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most what is buffered")]
-                let data = self.input.take(header.payload_len as usize);
-                if let Some(mask) = &mut mask {
-                    mask.apply(data);
+                let data = self.input.take_payload(header.payload_len as usize, mask);
+                if kind == MessageKind::Text && simdutf8::basic::from_utf8(&data).is_err() {
+                    return Err(bad_text(&data).into());
                 }
-                if kind == MessageKind::Text && simdutf8::basic::from_utf8(data).is_err() {
-                    return Err(bad_text(data).into());
-                }
-                let message = Message::checked(kind, Payload::copy_from_slice(data));
+                let message = Message::checked(kind, Payload::from(data.freeze()));
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Partial::new(kind, header.payload_len));
@@ -299,7 +296,7 @@ impl Receiver {
 
     /// Where the next bytes are best read to: the memory of the message, if the rest of a frame's
     /// payload is long and the input is empty; else the input.
-    pub(super) fn read_space(&mut self, memory: impl FnOnce() -> Vec<u8>) -> ReadSpace<'_> {
+    pub(super) fn read_space(&mut self, memory: impl FnOnce() -> ReadMemory) -> ReadSpace<'_> {
         if self.input.is_empty()
             && let (Some(frame), Some(partial)) = (&self.frame, &mut self.partial)
             && frame.remaining >= DIRECT

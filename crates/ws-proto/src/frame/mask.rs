@@ -11,6 +11,28 @@ impl Mask {
         Self(u32::from_le_bytes(key))
     }
 
+    /// Writes the masked or unmasked `from` to `to`, which is as long and holds a copy of it.
+    #[inline]
+    pub(crate) fn apply_to(self, to: &mut [u8], from: &[u8]) {
+        let wide = u128::from(self.0) * 0x1_0000_0001_0000_0001_0000_0001;
+        for (to, from) in to.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0) {
+            *to = (u128::from_le_bytes(*from) ^ wide).to_le_bytes();
+        }
+        // The last block overlaps the one before, which does no harm between two buffers.
+        match (to.last_chunk_mut(), from.last_chunk()) {
+            (Some(to), Some(from_end)) => {
+                #[expect(clippy::cast_possible_truncation, reason = "0 to 3")]
+                let phase = (from.len() % 4) as u32;
+                let wide = wide.rotate_right(8 * phase);
+                *to = (u128::from_le_bytes(*from_end) ^ wide).to_le_bytes();
+            }
+            _ => {
+                let mut mask = self;
+                mask.apply(to);
+            }
+        }
+    }
+
     /// Unmasks a payload that is shorter than the array; what is behind it becomes meaningless.
     #[inline]
     pub(crate) fn apply_short<const N: usize>(self, data: &mut [u8; N]) {
@@ -102,6 +124,9 @@ mod tests {
             mask.apply(head);
             mask.apply(tail);
             prop_assert_eq!(&masked, &expected);
+            let mut copied = data.clone();
+            Mask::new(key).apply_to(&mut copied, &data);
+            prop_assert_eq!(&copied, &expected);
             let mut appended = vec![9];
             extend_masked(&mut appended, &data, key);
             prop_assert_eq!(&appended[1..], &expected[..]);

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use ws_proto::ReadMemory;
+
 /// How much is read at once, in bytes.
 const INPUT: usize = 64 << 10;
 
@@ -15,7 +17,7 @@ const KEPT: usize = 8;
 
 #[derive(Default)]
 struct Buffers {
-    input: Vec<Vec<u8>>,
+    input: Vec<ReadMemory>,
     output: Vec<Vec<u8>>,
 }
 
@@ -23,13 +25,14 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
-/// Memory to read into; all of it is initialised.
-pub(crate) fn take_input() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(|b| b.input.pop()).unwrap_or_else(|| vec![0; INPUT])
+/// Memory to read into.
+pub(crate) fn take_input() -> ReadMemory {
+    BUFFERS.with_borrow_mut(|b| b.input.pop()).unwrap_or_else(|| ReadMemory::with_capacity(INPUT))
 }
 
-pub(crate) fn give_input(memory: Vec<u8>) {
-    if memory.capacity() == INPUT {
+pub(crate) fn give_input(memory: ReadMemory) {
+    // A connection that was given less than this had the end of a frame in it.
+    if memory.capacity() >= INPUT {
         BUFFERS.with_borrow_mut(|b| keep(&mut b.input, memory));
     }
 }
@@ -45,7 +48,7 @@ pub(crate) fn give_output(memory: Vec<u8>) {
     }
 }
 
-fn keep(kept: &mut Vec<Vec<u8>>, memory: Vec<u8>) {
+fn keep<T>(kept: &mut Vec<T>, memory: T) {
     if kept.len() < KEPT {
         kept.push(memory);
     }
