@@ -136,9 +136,12 @@ impl Input {
     pub(super) fn append(&mut self, data: &[u8]) {
         let buf = &mut self.memory.buf;
         buf.truncate(self.end);
-        buf.drain(..self.start);
+        // What was parsed is dropped when it is half of the buffer: each byte moves once, about.
+        if self.start * 2 >= self.end {
+            buf.drain(..self.start);
+            self.start = 0;
+        }
         buf.extend_from_slice(data);
-        self.start = 0;
         self.end = buf.len();
     }
 

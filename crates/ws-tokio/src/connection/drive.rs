@@ -117,10 +117,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if let Some(memory) = self.conn.reclaim_output() {
             buffers::give_output(memory);
         }
-        if self.draining {
-            self.draining = false;
-            self.writer.wake();
-        }
+        // A writer that waits may have lost its place at the stream to the reader.
+        self.draining = false;
+        self.writer.wake();
         Poll::Ready(())
     }
 

@@ -266,8 +266,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }));
         }
         let event = self.poll_next(cx, stream);
-        if event.is_pending() {
-            self.reader.wait(cx);
+        match event {
+            Poll::Pending => self.reader.wait(cx),
+            // A writer that waits for the connection to close takes the place at the stream.
+            Poll::Ready(_) => self.writer.wake(),
         }
         event
     }

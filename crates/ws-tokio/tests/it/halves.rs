@@ -1,0 +1,178 @@
+//! Halves of a connection in different tasks.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use ws_types::{Side, State};
+
+use crate::common::{
+    BINARY, CLOSE, PING, PONG, TEXT, close, frame, pair, server, settle, soon, text,
+};
+use crate::script::{frames, scripted};
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_alone_answers_pings_and_the_closing_handshake() {
+    let (ws, mut raw) = server(4096, |accept| accept).await;
+    let (sender, mut receiver) = ws.split();
+    drop(sender);
+    let receiving = tokio::spawn(async move {
+        let message = receiver.recv().await.unwrap();
+        let end = receiver.recv().await.unwrap();
+        (message, end, receiver.state())
+    });
+    raw.send(PING, "are you there?").await;
+    assert_eq!(soon(raw.next()).await, Some((PONG, b"are you there?".to_vec())));
+    raw.send(TEXT, "hello").await;
+    raw.send(CLOSE, close(1001, "bye")).await;
+    assert_eq!(soon(raw.rest()).await, [(CLOSE, close(1001, "bye"))]);
+    drop(raw);
+    let (message, end, state) = soon(receiving).await.unwrap();
+    assert_eq!((message, end, state), (Some(text("hello")), None, State::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_alone_notices_that_the_peer_has_closed() {
+    let (ws, mut raw) = server(4096, |accept| accept).await;
+    let (mut sender, receiver) = ws.split();
+    drop(receiver);
+    // What arrives is dropped, whatever it is.
+    raw.send(TEXT, "for nobody").await;
+    raw.send(PING, "ping").await;
+    sender.send("one").await.unwrap();
+    assert_eq!(raw.next().await, Some((TEXT, b"one".to_vec())));
+    raw.send(CLOSE, close(1000, "")).await;
+    let mut sent = 0;
+    let error = loop {
+        match soon(sender.send("more")).await {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+        assert!(sent < 3, "the close frame goes unnoticed");
+    };
+    assert_eq!(error.rcvd().map(|rcvd| rcvd.code.as_u16()), Some(1000));
+    let frames = soon(raw.rest()).await;
+    assert_eq!(frames[0], (PONG, b"ping".to_vec()));
+    assert_eq!(*frames.last().unwrap(), (CLOSE, close(1000, "")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sender_closes_while_the_receiver_receives() {
+    let (ws, mut raw) = server(4096, |accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    let receiving = tokio::spawn(async move {
+        let mut messages = Vec::new();
+        while let Some(message) = receiver.recv().await.unwrap() {
+            messages.push(message);
+        }
+        messages
+    });
+    settle().await;
+    let closing = tokio::spawn(async move { sender.close(1000, "enough").await });
+    assert_eq!(soon(raw.next()).await, Some((CLOSE, close(1000, "enough"))));
+    // Until the peer's close frame, messages are received.
+    raw.send(TEXT, "one").await;
+    settle().await;
+    raw.send(TEXT, "two").await;
+    raw.send(CLOSE, close(1000, "")).await;
+    assert_eq!(soon(raw.next()).await, None);
+    drop(raw);
+    soon(closing).await.unwrap().unwrap();
+    assert_eq!(soon(receiving).await.unwrap(), [text("one"), text("two")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_keeps_messages_for_a_receiver_that_comes_later() {
+    let (ws, control) = scripted(|accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    for i in 0..100 {
+        control.bytes(frame(Side::Client, TEXT, format!("message {i}")));
+    }
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    soon(sender.close(1000, "")).await.unwrap();
+    assert_eq!(receiver.state(), State::Closed);
+    for i in 0..100 {
+        assert_eq!(receiver.recv().await.unwrap(), Some(text(&format!("message {i}"))));
+    }
+    assert_eq!(receiver.recv().await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_blocked_send_is_dropped_the_receiver_takes_its_place() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(0);
+    control.bytes(frame(Side::Client, PING, "ping"));
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    // The sender waits last, so it is the one whom the stream will wake.
+    let blocked = timeout(Duration::from_millis(1), sender.send("blocked"));
+    assert!(blocked.await.is_err());
+    control.room(usize::MAX);
+    settle().await;
+    let expected = vec![(PONG, b"ping".to_vec()), (TEXT, b"blocked".to_vec())];
+    assert_eq!(frames(&control.written()), (expected, 0));
+    control.bytes(frame(Side::Client, TEXT, "hello"));
+    assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("hello")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_recv_is_dropped_the_closing_sender_takes_its_place() {
+    let (ws, mut raw) = server(4096, |accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    let closing = tokio::spawn(async move { sender.close(1000, "").await });
+    assert_eq!(soon(raw.next()).await, Some((CLOSE, close(1000, ""))));
+    assert!(timeout(Duration::from_millis(1), receiver.recv()).await.is_err());
+    raw.send(CLOSE, close(1000, "")).await;
+    assert_eq!(soon(raw.next()).await, None);
+    drop(raw);
+    soon(closing).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_cross_in_both_directions() {
+    let (client, server) = pair(1000).await;
+    let run = |ws: ws_tokio::WebSocket<_>| async move {
+        let (mut sender, mut receiver) = ws.split();
+        let sending = tokio::spawn(async move {
+            for i in 0..200_usize {
+                sender.send(vec![i as u8; i * 7]).await.unwrap();
+            }
+            sender
+        });
+        for i in 0..200_usize {
+            let message = receiver.recv().await.unwrap().unwrap();
+            assert_eq!(message.as_bytes(), vec![i as u8; i * 7]);
+        }
+        (sending.await.unwrap(), receiver)
+    };
+    let (client, server) = soon(async { tokio::join!(run(client), run(server)) }).await;
+    let ((mut sender, _client), (_sender, mut server)) = (client, server);
+    let (closed, end) = soon(async { tokio::join!(sender.close(1000, ""), server.recv()) }).await;
+    closed.unwrap();
+    assert_eq!(end.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_learns_that_the_stream_failed_under_it() {
+    let (ws, control) = scripted(|accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(10);
+    let sending = tokio::spawn(async move {
+        let error = sender.send(vec![0; 1000]).await.unwrap_err();
+        (error, sender.send("again").await.unwrap_err())
+    });
+    settle().await;
+    control.write_error(ErrorKind::ConnectionReset);
+    let (error, again) = soon(sending).await.unwrap();
+    for error in [error, again] {
+        let transport = error.closed().and_then(|closed| closed.transport());
+        assert_eq!(transport.map(std::io::Error::kind), Some(ErrorKind::ConnectionReset));
+    }
+    // What had arrived is received all the same.
+    control.bytes(frame(Side::Client, BINARY, "before"));
+    let message = soon(receiver.recv()).await.unwrap();
+    assert_eq!(message, Some(b"before".into()));
+    soon(receiver.recv()).await.unwrap_err();
+}

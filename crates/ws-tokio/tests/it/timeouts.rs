@@ -1,0 +1,245 @@
+//! Deadlines, on a clock that stands still unless everybody waits.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::{Instant, sleep};
+use ws_tokio::{Error, accept, client};
+use ws_types::{CloseCode, State};
+
+use crate::common::{
+    CLOSE, PING, PONG, REQUEST, Raw, TEXT, client_of, close, pair, server, settle, soon, text,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The time that passed, in whole seconds.
+fn seconds(since: Instant) -> u64 {
+    since.elapsed().as_millis().div_ceil(1000) as u64
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_gives_up_on_a_silent_client() {
+    let (near, mut far) = duplex(1000);
+    let start = Instant::now();
+    let error = soon(accept(near).into_future()).await.unwrap_err();
+    assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    assert!(error.is_timeout() && error.is_retryable());
+    assert_eq!(start.elapsed(), 10 * SECOND);
+    assert_eq!(far.read(&mut [0]).await.unwrap(), 0, "the stream is dropped, without an answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_gives_up_on_a_client_that_trickles() {
+    let (near, mut far) = duplex(1000);
+    let start = Instant::now();
+    let trickling = tokio::spawn(async move {
+        let mut written = 0;
+        for byte in REQUEST.bytes() {
+            if far.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            written += 1;
+            sleep(SECOND).await;
+        }
+        written
+    });
+    let opening = accept(near).open_timeout(30 * SECOND).into_future();
+    let error = soon(opening).await.unwrap_err();
+    assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    assert_eq!(start.elapsed(), 30 * SECOND);
+    assert!((30..=31).contains(&soon(trickling).await.unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_gives_up_on_a_silent_server() {
+    let (near, mut far) = duplex(1000);
+    let start = Instant::now();
+    let error = soon(client(near, "ws://localhost/").into_future()).await.unwrap_err();
+    assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    assert_eq!(start.elapsed(), 10 * SECOND);
+    far.read_to_end(&mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_gives_up_on_a_server_that_trickles() {
+    let (near, mut far) = duplex(1000);
+    let start = Instant::now();
+    let trickling = tokio::spawn(async move {
+        for byte in b"HTTP/1.1 101 Switching Protocols\r\n" {
+            if far.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            sleep(SECOND).await;
+        }
+    });
+    let opening = client(near, "ws://localhost/").open_timeout(3 * SECOND).into_future();
+    let error = soon(opening).await.unwrap_err();
+    assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    assert_eq!(start.elapsed(), 3 * SECOND);
+    soon(trickling).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_open_timeout_patience_has_no_end() {
+    let (near, far) = duplex(1000);
+    let late = async {
+        sleep(3000 * SECOND).await;
+        Raw::client(far).await
+    };
+    let opening = accept(near).open_timeout(None).into_future();
+    let (ws, _raw) = soon(async { tokio::join!(opening, late) }).await;
+    ws.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_takes_ten_seconds_at_most() {
+    for side in ["server", "client"] {
+        let (mut ws, mut raw) = match side {
+            "server" => server(4096, |accept| accept).await,
+            _ => client_of(4096, |client| client).await,
+        };
+        let start = Instant::now();
+        soon(ws.close(1000, "bye")).await.unwrap();
+        assert_eq!(start.elapsed(), 10 * SECOND, "{side}");
+        assert_eq!(ws.state(), State::Closed);
+        // The stream was dropped, although the handle is still there.
+        assert_eq!(soon(raw.rest()).await, [(CLOSE, close(1000, "bye"))], "{side}");
+        let error = soon(ws.recv()).await.unwrap_err();
+        assert_eq!(error.sent().map(|sent| sent.code), Some(CloseCode::NORMAL_CLOSURE));
+        assert_eq!((error.rcvd(), ws.close_code()), (None, Some(CloseCode::ABNORMAL_CLOSURE)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_waits_for_the_end_of_the_stream_ten_seconds_at_most() {
+    let (mut ws, mut raw) = client_of(4096, |client| client).await;
+    raw.send(CLOSE, close(1000, "")).await;
+    let start = Instant::now();
+    // The server doesn't end the stream: nothing is wrong with the connection for that.
+    assert_eq!(soon(ws.recv()).await.unwrap(), None);
+    assert_eq!(start.elapsed(), 10 * SECOND);
+    assert_eq!(soon(raw.rest()).await, [(CLOSE, close(1000, ""))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_data_does_not_stretch_the_closing_handshake() {
+    let (mut ws, mut raw) = server(4096, |accept| accept.close_timeout(5 * SECOND)).await;
+    let start = Instant::now();
+    let flood = tokio::spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_millis(10));
+        let data = crate::common::frame(ws_types::Side::Client, TEXT, "more");
+        while raw.io.write_all(&data).await.is_ok() {
+            interval.tick().await;
+        }
+    });
+    soon(ws.close(1000, "")).await.unwrap();
+    assert_eq!(seconds(start), 5);
+    soon(flood).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_answer_pings_is_disconnected() {
+    for side in ["server", "client"] {
+        let (mut ws, mut raw) = match side {
+            "server" => server(4096, |accept| accept).await,
+            _ => client_of(4096, |client| client).await,
+        };
+        let start = Instant::now();
+        let receiving = tokio::spawn(async move { ws.recv().await.unwrap_err() });
+        assert_eq!(soon(raw.next()).await.unwrap().0, PING, "{side}");
+        assert_eq!(seconds(start), 20, "{side}");
+        let reason = close(1011, "keepalive ping timeout");
+        assert_eq!(soon(raw.next()).await, Some((CLOSE, reason)), "{side}");
+        assert_eq!(seconds(start), 40, "{side}");
+        drop(raw);
+        let error = soon(receiving).await.unwrap();
+        assert!(error.is_timeout() && !error.is_retryable(), "{error:?}");
+        assert_eq!(seconds(start), 40, "{side}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_answers_pings_stays_and_its_latency_is_known() {
+    let (mut ws, mut raw) = server(4096, |accept| accept).await;
+    assert_eq!(ws.latency(), None);
+    let start = Instant::now();
+    let receiving = tokio::spawn(async move { (ws.recv().await, ws) });
+    for i in 1..=9 {
+        let (first, payload) = soon(raw.next()).await.unwrap();
+        assert_eq!(first, PING);
+        assert_eq!(seconds(start), 20 * i, "ping {i}");
+        sleep(3 * SECOND).await;
+        raw.send(PONG, payload).await;
+    }
+    raw.send(TEXT, "still here").await;
+    let (message, ws) = soon(receiving).await.unwrap();
+    assert_eq!(message.unwrap(), Some(text("still here")));
+    assert_eq!(ws.latency(), Some(3 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_client_and_server_keep_each_other_alive() {
+    let (mut client, mut server) = pair(4096).await;
+    let receiving = tokio::spawn(async move { server.recv().await });
+    let waiting = tokio::time::timeout(600 * SECOND, client.recv());
+    assert!(waiting.await.is_err());
+    client.send("after ten minutes").await.unwrap();
+    assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("after ten minutes")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_ping_timeout_pings_go_on_unanswered() {
+    let (ws, mut raw) =
+        server(4096, |accept| accept.ping_timeout(None).ping_interval(7 * SECOND)).await;
+    let start = Instant::now();
+    let (_sender, mut receiver) = ws.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    for i in 1..=20 {
+        assert_eq!(soon(raw.next()).await.unwrap().0, PING);
+        assert_eq!(seconds(start), 7 * i);
+    }
+    receiving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_resolves_with_its_pong_and_with_that_of_a_later_one() {
+    let (ws, mut raw) = server(4096, |accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    let first = sender.ping(Some(b"first".into())).await.unwrap();
+    sleep(SECOND).await;
+    let second = sender.ping(None).await.unwrap();
+    let third = sender.ping(Some(b"third".into())).await.unwrap();
+    drop(sender.ping(Some(b"dropped".into())).await.unwrap());
+    // The payload of an unanswered ping can't be used again.
+    assert!(matches!(sender.ping(Some(b"first".into())).await, Err(Error::WebSocket(_))));
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    assert_eq!(soon(raw.next()).await, Some((PING, b"first".to_vec())));
+    let (_, payload) = soon(raw.next()).await.unwrap();
+    sleep(SECOND).await;
+    raw.send(PONG, "nobody asked").await;
+    raw.send(PONG, payload).await;
+    assert_eq!(soon(first).await, Some(2 * SECOND));
+    assert_eq!(soon(second).await, Some(SECOND));
+    assert_eq!(sender.latency(), Some(SECOND));
+    // The connection ends before the third pong.
+    drop(raw);
+    assert_eq!(soon(third).await, None);
+    soon(receiving).await.unwrap().unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_nothing_is_disconnected_while_we_receive() {
+    let (ws, raw) = server(1000, |accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    let start = Instant::now();
+    let sending = tokio::spawn(async move { sender.send(vec![0; 50_000]).await });
+    settle().await;
+    let error = soon(receiver.recv()).await.unwrap_err();
+    // Twenty seconds to the ping, twenty for the pong, ten to close.
+    assert_eq!(seconds(start), 50);
+    assert!(error.is_timeout());
+    drop(raw);
+    sending.abort();
+}
