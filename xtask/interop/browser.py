@@ -1,8 +1,8 @@
 """Drives a server with headless Chromium: serves page.html, opens it, judges what it reports.
 
-usage: browser.py CHROMIUM URL [--paths] [--log FILE]
+usage: browser.py CHROMIUM URL [--paths] [--choosing URL] [--log FILE]
 
-URL, --paths and --log are as those of `peer.py client`. Needs nothing but Python.
+URL and the options are as those of `peer.py client`. Needs nothing but Python.
 """
 
 import argparse
@@ -43,10 +43,20 @@ def wanted(paths):
     return result
 
 
-# What the server must have received as the close frame, by scenario.
-RECEIVED = {"browser_echo": {"code": 4321, "reason": "au revoir, é"}}
-RECEIVED_WITH_PATHS = {"browser_closed": {"code": 4002, "reason": "that's all"},
-                       "browser_subprotocol": {"code": 1000, "reason": ""}}
+def frame(code, reason=""):
+    return {"code": code, "reason": reason}
+
+
+# What the server must have written down, by scenario.
+WRITTEN = {
+    "browser_echo": {"texts": 4, "binaries": 7, "rcvd": frame(4321, "au revoir, é"),
+                     "sent": frame(4321, "au revoir, é"), "rcvd_then_sent": True},
+    "browser_many": {"texts": 1000, "rcvd": frame(1005), "rcvd_then_sent": True},
+    "browser_closed": {"rcvd": frame(4002, "that's all"), "sent": frame(4002, "that's all"),
+                       "rcvd_then_sent": False},
+    "browser_subprotocol": {"subprotocol": "superchat", "rcvd": frame(1000), "sent": frame(1000)},
+    "browser_fragmented": {"rcvd": frame(1000), "sent": frame(1000)},
+}
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -73,11 +83,11 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def observe(chromium, url, paths):
+def observe(chromium, url, choosing):
     """Opens the page and gives what it reports."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    query = urllib.parse.urlencode({"ws": url, **({"paths": ""} if paths else {})})
+    query = urllib.parse.urlencode({"ws": url, **({"paths": choosing} if choosing else {})})
     page = "http://127.0.0.1:%d/?%s" % (server.server_port, query)
     # Chromium's processes may still write while the folder is removed.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -113,22 +123,23 @@ def main():
     parser.add_argument("chromium")
     parser.add_argument("url")
     parser.add_argument("--paths", action="store_true")
+    parser.add_argument("--choosing")
     parser.add_argument("--log")
     args = parser.parse_args()
 
-    result = observe(args.chromium, args.url.rstrip("/"), args.paths)
+    choosing = (args.choosing or args.url).rstrip("/") if args.paths else None
+    result = observe(args.chromium, args.url.rstrip("/"), choosing)
     problems = []
     for name, expected in wanted(args.paths).items():
         got = result.get(name, {})
         if {key: got.get(key) for key in expected} != expected:
             problems.append("%s: the page saw %s, wanted %s" % (name, got, expected))
     if args.log:
-        expected = {**RECEIVED, **(RECEIVED_WITH_PATHS if args.paths else {})}
-        found = records(args.log, set(expected))
-        for name, close in expected.items():
-            got = found.get(name, {}).get("rcvd")
-            if got != close:
-                problems.append("%s: the server received %s, wanted %s" % (name, got, close))
+        found = records(args.log, set(WRITTEN))
+        for name, fields in WRITTEN.items():
+            got = {field: found.get(name, {}).get(field) for field in fields}
+            if got != fields:
+                problems.append("%s: the server saw %s, wanted %s" % (name, got, fields))
     line = {"scenario": "chromium", "ok": not problems, "browser": result.get("userAgent"),
             "extensions": result.get("echo", {}).get("extensions")}
     if problems:

@@ -2,6 +2,7 @@
 //!
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
+//! The scenarios are theirs and `interop_client`'s; here is who talks to whom.
 
 use std::{
     path::{Path, PathBuf},
@@ -37,55 +38,124 @@ fn run(log: &mut Log, self_test: bool, with_chromium: bool) -> Result {
     let target = Workspace::load()?.target;
     let out = target.join("interop");
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let peers = Peers::set_up(log)?;
-    let chromium = if with_chromium { chromium() } else { None };
+    let peers = Peers::set_up(log, if with_chromium { chromium() } else { None })?;
 
-    let server = if self_test { peers.server() } else { echo_server(log, &target)? };
-    // Python's server knows the paths of the README, and writes down what it saw.
-    let scenarios = if self_test { Scenarios::Paths } else { Scenarios::Echo };
-    let record = out.join("server.log");
-    let (server, rest) = Background::serve(server, "listening on ws://", &record)?;
-    let url = format!("ws://{rest}");
     let mut failed = Vec::new();
-    for mut client in peers.clients(&url, scenarios, &record, chromium.as_deref()) {
-        failed.extend(log.run(&mut client).err());
+    if self_test {
+        for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
+            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+            for mut client in peers.clients(&server, Paths::Known) {
+                // Node's library hands out whole messages only.
+                if name == "node" && client.get_program() == peers.python {
+                    client.args(["--without", "piecewise"]);
+                }
+                failed.extend(log.run(&mut client).err());
+            }
+            failed.extend(server.program.terminate().err());
+        }
+    } else {
+        let ours = Ours::build(log, &target)?;
+        for (name, server, paths) in [
+            ("echo_server", ours.echo_server(), Paths::Unknown),
+            ("interop_server", Command::new(&ours.interop_server), Paths::Known),
+        ] {
+            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+            for mut client in peers.clients(&server, paths) {
+                failed.extend(log.run(&mut client).err());
+            }
+            failed.extend(server.program.terminate().err());
+        }
+        for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
+            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+            let mut client = peers.script("client.py");
+            client.arg(&ours.interop_client).arg(&server.url).arg(&server.record);
+            if name == "node" {
+                client.args(["--without", "piecewise"]);
+            }
+            failed.extend(log.run(&mut client).err());
+            failed.extend(server.program.terminate().err());
+        }
+        let mut programs = peers.script("programs.py");
+        programs.arg(&ours.client).arg(&ours.echo_server);
+        failed.extend(log.run(&mut programs).err());
     }
-    failed.extend(server.terminate().err());
     if !failed.is_empty() {
         return Err(failed.join("\n"));
     }
-    match (chromium, with_chromium) {
+    match (peers.chromium, with_chromium) {
         (None, true) => Ok(Outcome::Skipped("only Chromium: it isn't installed".to_owned())),
         _ => Ok(Outcome::Done),
     }
 }
 
-/// Our server, which echoes on every path.
-fn echo_server(log: &mut Log, target: &Path) -> Result<Command> {
-    log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--example", "echo_server"]))?;
-    let mut command = Command::new(target.join("release/examples/echo_server"));
-    command.arg(format!("127.0.0.1:{}", run::free_port()?));
-    Ok(command)
+/// A server that runs.
+struct Serving {
+    program: Background,
+    url: String,
+    /// Where it chooses a subprotocol.
+    choosing: String,
+    /// What it writes down.
+    record: PathBuf,
 }
 
-/// Which scenarios a server can take part in.
+impl Serving {
+    /// Starts a server, and waits until it says where it listens.
+    fn start(server: Command, record: &Path) -> Result<Self> {
+        let (program, rest) = Background::serve(server, "listening on ", record)?;
+        let mut urls = rest.split(' ').map(str::to_owned);
+        let url = urls.next().unwrap_or_default();
+        let choosing = urls.next().unwrap_or_else(|| url.clone());
+        Ok(Self { program, url, choosing, record: record.to_owned() })
+    }
+}
+
+/// Our programs, built for release.
+struct Ours {
+    echo_server: PathBuf,
+    client: PathBuf,
+    interop_server: PathBuf,
+    interop_client: PathBuf,
+}
+
+impl Ours {
+    fn build(log: &mut Log, target: &Path) -> Result<Self> {
+        log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--examples"]))?;
+        let program = |name| target.join("release/examples").join(name);
+        Ok(Self {
+            echo_server: program("echo_server"),
+            client: program("client"),
+            interop_server: program("interop_server"),
+            interop_client: program("interop_client"),
+        })
+    }
+
+    /// Our server, which echoes on every path.
+    fn echo_server(&self) -> Command {
+        let mut command = Command::new(&self.echo_server);
+        command.arg("127.0.0.1:0");
+        command
+    }
+}
+
+/// Whether a server knows the paths of the README, and writes down what it saw.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Scenarios {
-    /// Those in which it only echoes.
-    Echo,
-    /// All: it does what the path says and writes down what it saw.
-    Paths,
+enum Paths {
+    Known,
+    /// It only echoes.
+    Unknown,
 }
 
 /// The peers, installed.
 struct Peers {
     python: PathBuf,
+    /// The script, beside its packages.
     node: PathBuf,
+    chromium: Option<PathBuf>,
 }
 
 impl Peers {
     /// Installs what is missing in the cache.
-    fn set_up(log: &mut Log) -> Result<Self> {
+    fn set_up(log: &mut Log, chromium: Option<PathBuf>) -> Result<Self> {
         let home = run::cache("interop")?;
         let python = home.join("venv/bin/python");
         install(&home, "requirements.txt", |folder| {
@@ -102,42 +172,48 @@ impl Peers {
         // Node looks for packages beside the script.
         let node = home.join("node.js");
         copy(&ours("node.js"), &node)?;
-        Ok(Self { python, node })
+        Ok(Self { python, node, chromium })
     }
 
-    /// Python's server, on a port that it chooses.
-    fn server(&self) -> Command {
+    /// One of our scripts in Python.
+    fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
-        command.arg(ours("peer.py")).arg("server");
+        // The repository stays as it is.
+        command.env("PYTHONDONTWRITEBYTECODE", "1").arg(ours(name));
         command
     }
 
-    /// The commands that drive the server at `url` and fail when anything is wrong. `record` is
-    /// what the server prints.
-    fn clients(
-        &self,
-        url: &str,
-        scenarios: Scenarios,
-        record: &Path,
-        chromium: Option<&Path>,
-    ) -> Vec<Command> {
-        let mut python = Command::new(&self.python);
-        python.arg(ours("peer.py")).args(["client", url]);
+    /// Python's server, on a port that it chooses.
+    fn python_server(&self) -> Command {
+        let mut command = self.script("peer.py");
+        command.arg("server");
+        command
+    }
+
+    /// Node's server, on a port that it chooses.
+    fn node_server(&self) -> Command {
+        let mut command = Command::new("node");
+        command.arg(&self.node).arg("server");
+        command
+    }
+
+    /// The commands that drive a server and fail when anything is wrong.
+    fn clients(&self, server: &Serving, paths: Paths) -> Vec<Command> {
+        let mut python = self.script("peer.py");
+        python.args(["client", &server.url]);
         let mut node = Command::new("node");
-        node.arg(&self.node).arg(url);
-        let browser = chromium.map(|chromium| {
-            let mut browser = Command::new(&self.python);
-            browser.arg(ours("browser.py")).arg(chromium).arg(url);
-            browser
-        });
-        if scenarios == Scenarios::Echo {
-            return [Some(python), Some(node), browser].into_iter().flatten().collect();
+        node.arg(&self.node).args(["client", &server.url]);
+        let mut commands = vec![python, node];
+        if let Some(chromium) = &self.chromium {
+            let mut browser = self.script("browser.py");
+            browser.arg(chromium).arg(&server.url);
+            commands.push(browser);
         }
-        node.arg("--paths");
-        let mut commands = vec![node];
-        for mut command in [Some(python), browser].into_iter().flatten() {
-            command.args(["--paths", "--log"]).arg(record);
-            commands.push(command);
+        if paths == Paths::Known {
+            for command in &mut commands {
+                command.args(["--paths", "--choosing", &server.choosing, "--log"]);
+                command.arg(&server.record);
+            }
         }
         commands
     }

@@ -9,6 +9,7 @@ mod ci;
 mod consumers;
 mod deps;
 mod features;
+mod fuzz;
 mod interop;
 mod run;
 mod tidy;
@@ -45,7 +46,12 @@ Options:
   interop [--self-test] [--without-chromium]
                            --self-test lets the peers talk to each other, without our library
 
-Tools that a step needs (Python packages, npm's ws) are installed into
+Besides the steps:
+  fuzz [TARGET]... [--seconds N]
+                           runs the fuzz targets of ws-proto, or those named, for 60 or N seconds
+                           each; needs a nightly toolchain
+
+Tools that a step needs (Python packages, npm's ws, cargo-fuzz) are installed into
 $XDG_CACHE_HOME/websockets-xtask, by default ~/.cache/websockets-xtask.
 ";
 
@@ -76,6 +82,7 @@ fn dispatch() -> run::Result {
         "ci" => ci::command(args),
         "autobahn" => autobahn::command(args),
         "interop" => interop::command(args),
+        "fuzz" => fuzz::command(args),
         "deps" => deps::command(args),
         name => match ci::STEPS.iter().find(|step| step.name == name) {
             Some(step) => match args.next().map_err(text)? {

@@ -10,7 +10,7 @@
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use websockets::{Close, Closed, Error, Message, MessageKind, WebSocket, serve};
+use websockets::{Close, Closed, Error, MessageKind, WebSocket, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -76,10 +76,11 @@ async fn handle(ws: WebSocket) -> Result<(), Error> {
 async fn greet_and_echo(mut ws: WebSocket, path: &str, seen: &mut Seen) -> Result<(), Error> {
     match path.split('?').next() {
         Some("/close") => {
-            ws.close(number(path, "code"), text(path, "reason")).await?;
+            ws.close(number::<u16>(path, "code"), text(path, "reason")).await?;
         }
         Some("/fragmented") => {
-            let (size, fragments) = (number(path, "size"), number(path, "fragments"));
+            let (size, fragments): (usize, usize) =
+                (number(path, "size"), number(path, "fragments"));
             let step = size.div_ceil(fragments).max(1);
             let mut writer = ws.send_streaming();
             if text(path, "type") == "text" {

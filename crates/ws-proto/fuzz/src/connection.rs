@@ -58,7 +58,7 @@ enum Who {
     Server,
 }
 
-/// A payload: so many bytes, of text or not.
+/// A payload of text or not: up to 300 bytes, or, in one of sixteen cases, up to `len`.
 #[derive(Arbitrary, Debug)]
 struct Body {
     text: bool,
@@ -68,7 +68,7 @@ struct Body {
 
 impl Body {
     fn message(&self) -> Message {
-        let len = usize::from(self.len);
+        let len = usize::from(if self.first < 0xF0 { self.len % 300 } else { self.len });
         if !self.text {
             return (0..len).map(|i| self.first.wrapping_add(i as u8)).collect::<Vec<_>>().into();
         }

@@ -27,12 +27,10 @@ pub fn header_fields(data: &[u8]) {
 }
 
 fn values(text: &str) {
-    again(text, parse_connection(text), |options| options.join(", "), |t| parse_connection(t).ok());
-    again(text, parse_upgrade(text), |items| items.join(", "), |t| parse_upgrade(t).ok());
-    let subprotocols = parse_subprotocol(text);
-    again(text, subprotocols, |items| build_subprotocol(items), |t| parse_subprotocol(t).ok());
-    let extensions = parse_extension(text);
-    again(text, extensions, |items| build_extension(items), |t| parse_extension(t).ok());
+    again(text, |text| parse_connection(text).map(owned), |items| items.join(", "));
+    again(text, |text| parse_upgrade(text).map(owned), |items| items.join(", "));
+    again(text, parse_subprotocol, build_subprotocol);
+    again(text, parse_extension, build_extension);
     match parse_authorization_basic(text) {
         Ok(credentials) => {
             let user = str::from_utf8(&credentials.username);
@@ -51,22 +49,22 @@ fn values(text: &str) {
     }
 }
 
-/// Parses what was built from `items`, and compares.
-fn again<'a, T: Debug + PartialEq<U>, U: Debug>(
+fn owned(items: Vec<&str>) -> Vec<String> {
+    items.into_iter().map(str::to_owned).collect()
+}
+
+/// Parses, builds, parses again, and compares.
+fn again<T: Debug + PartialEq>(
     text: &str,
-    items: Result<Vec<T>, InvalidHeaderFormat>,
+    parse: impl Fn(&str) -> Result<Vec<T>, InvalidHeaderFormat>,
     build: impl Fn(&[T]) -> String,
-    parse: impl for<'b> Fn(&'b str) -> Option<Vec<U>>,
-) where
-    U: 'a,
-{
-    match items {
+) {
+    match parse(text) {
         Ok(items) => {
             assert!(!items.is_empty());
             let built = build(&items);
             assert!(HeaderValue::new(&*built).is_ok(), "{built:?} can't be sent");
-            let parsed = parse(&built).unwrap_or_else(|| panic!("{built:?} can't be parsed"));
-            assert_eq!(items, parsed, "built: {built:?}");
+            assert_eq!(parse(&built), Ok(items), "{built:?}");
         }
         Err(error) => check_place(text, &error),
     }
@@ -75,7 +73,7 @@ fn again<'a, T: Debug + PartialEq<U>, U: Debug>(
 /// A place is inside the text, or at its end.
 fn check_place(text: &str, error: &InvalidHeaderFormat) {
     assert!(error.pos <= text.chars().count(), "{error:?}");
-    assert_eq!(error.header, text);
+    assert_eq!(&*error.header, text);
 }
 
 fn address(text: &str) {
@@ -85,7 +83,10 @@ fn address(text: &str) {
     let again = Uri::parse(&uri.to_string()).expect("what we print is an address");
     // The user information isn't printed.
     assert_eq!(again.to_string(), uri.to_string());
-    assert_eq!((again.secure(), again.host(), again.port()), (uri.secure(), uri.host(), uri.port()));
+    assert_eq!(
+        (again.secure(), again.host(), again.port()),
+        (uri.secure(), uri.host(), uri.port())
+    );
     assert_eq!((again.path(), again.query()), (uri.path(), uri.query()));
     if let Some((user, password)) = uri.user_info() {
         assert!(build_authorization_basic(user, password).is_ok());
@@ -113,7 +114,8 @@ fn headers(data: &[u8]) {
     for line in data.split(|&b| b == b'\n').take(100) {
         let mut parts = line.splitn(2, |&b| b == b':');
         let name = parts.next().and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-        let value = parts.next().unwrap_or_default();
+        // Around the value there may be white space on the wire, which isn't part of it.
+        let value = parts.next().unwrap_or_default().trim_ascii();
         lines += usize::from(headers.insert_latin1(name, value).is_ok());
     }
     assert_eq!(headers.line_count(), lines);

@@ -14,6 +14,12 @@ use ws_types::{Side, State};
 
 use crate::dice::Dice;
 
+/// The most memory that [`read`] lends, in bytes.
+const LENT: u64 = 64 << 10;
+
+/// What a connection may set aside for a long message before any of it has come, in bytes.
+const STEP: u64 = 128 << 10;
+
 /// The first byte chooses side and limits, the next two how the rest is cut.
 pub fn frames(data: &[u8]) {
     let Some((&[options, a, b], wire)) = data.split_first_chunk() else { return };
@@ -94,8 +100,8 @@ struct Setup {
 impl Setup {
     fn new(options: u8) -> Self {
         let mut config = Config::default();
-        config.max_message_size = [None, Some(1 << 20), Some(300), Some(60)]
-            [usize::from(options >> 1 & 3)];
+        config.max_message_size =
+            [None, Some(1 << 20), Some(300), Some(60)][usize::from(options >> 1 & 3)];
         config.max_frame_size = if options & 8 != 0 { Some(200) } else { None };
         config.max_fragments = [None, Some(4096), Some(3), Some(1)][usize::from(options >> 4 & 3)];
         let side = if options & 1 == 0 { Side::Server } else { Side::Client };
@@ -157,9 +163,8 @@ impl Setup {
         let received = wire.len() as u64;
         let held = feed(false);
         assert!(held <= 6 * received + 4096, "{held} bytes held after {received} were received");
-        // The memory that was lent, and the first step of a long message.
         let held = feed(true);
-        assert!(held <= 6 * received + 160 * 1024, "{held} bytes held after {received}");
+        assert!(held <= 6 * received + LENT + STEP + 4096, "{held} bytes held after {received}");
     }
 }
 
@@ -211,8 +216,8 @@ impl Taken {
 /// Reads from the front of `wire` to where the connection wants it; gives how many bytes.
 fn read(conn: &mut Connection, wire: &[u8], dice: &mut Dice) -> usize {
     let most = dice.piece(&mut &*wire).len();
-    let size = [0, 4096, 5000, 65_536][dice.below(4)];
-    let n = match conn.read_space(|| Vec::with_capacity(size)) {
+    let size = [0, 4096, 5000, LENT as usize][dice.below(4)];
+    let n = match conn.read_space(|| ReadMemory::with_capacity(size)) {
         ReadSpace::Input(space) => {
             let n = most.min(space.len());
             space[..n].copy_from_slice(&wire[..n]);
@@ -233,10 +238,11 @@ fn read(conn: &mut Connection, wire: &[u8], dice: &mut Dice) -> usize {
 /// Writes what is queued: all of it when fed whole, else perhaps a part.
 fn write(conn: &mut Connection, output: &mut Vec<u8>, feed: Feed, dice: &mut Dice) {
     while conn.output_len() > 0 && (feed == Feed::Whole || dice.below(3) > 0) {
-        let chunk = conn.output().chunk();
+        let queue = conn.output();
+        let chunk = queue.chunk();
         let n = if feed == Feed::Whole { chunk.len() } else { 1 + dice.below(chunk.len()) };
         output.extend_from_slice(&chunk[..n]);
-        conn.output().advance(n);
+        queue.advance(n);
     }
     if let Some(memory) = conn.reclaim_output() {
         assert!(!conn.holds_output());

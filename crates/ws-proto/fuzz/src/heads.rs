@@ -5,9 +5,7 @@ use std::fmt::Debug;
 
 use ws_errors::{InvalidHandshake, Response};
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::http::{
-    HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response,
-};
+use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response};
 use ws_proto::server::{OriginRule, ServerOptions, accept, reject};
 
 use crate::dice::Dice;
@@ -27,9 +25,10 @@ pub fn request_head(data: &[u8]) {
         assert_eq!(len, written.len());
         answer(&request);
     }
-    let held = memory(data, &mut RequestReader::new(HandshakeLimits::default()), |reader, piece| {
-        !matches!(reader.receive_data(piece), Ok(None))
-    });
+    let held =
+        memory(data, &mut RequestReader::new(HandshakeLimits::default()), |reader, piece| {
+            !matches!(reader.receive_data(piece), Ok(None))
+        });
     assert!(held <= 4 * data.len() as u64 + 32_768, "{held} bytes held for {}", data.len());
 }
 
@@ -166,6 +165,9 @@ fn wide() -> HandshakeLimits {
 /// What a reader makes of its input, and how many bytes it used of that.
 type Outcome<T> = Result<Option<(T, usize)>, InvalidHandshake>;
 
+/// Says how many bytes of the rest come next.
+type Cut<'a> = &'a mut dyn FnMut(&[u8]) -> usize;
+
 /// Feeds `data` whole, cut at random and byte by byte; the outcome has to be the same. Gives it with
 /// the readers.
 fn feed<R, T: Debug + PartialEq>(
@@ -173,12 +175,12 @@ fn feed<R, T: Debug + PartialEq>(
     new: impl Fn() -> R,
     receive: impl Fn(&mut R, &[u8]) -> Outcome<T>,
 ) -> (Outcome<T>, Vec<R>) {
-    let run = |next: &mut dyn FnMut(&mut &'_ [u8]) -> usize| {
+    let run = |next: Cut<'_>| {
         let mut reader = new();
         let mut rest = data;
         let mut before = 0;
         loop {
-            let n = next(&mut rest).min(rest.len());
+            let n = next(rest).min(rest.len());
             let (piece, tail) = rest.split_at(n);
             match receive(&mut reader, piece) {
                 Ok(None) => before += n,
@@ -194,9 +196,8 @@ fn feed<R, T: Debug + PartialEq>(
     let (whole, reader) = run(&mut |rest| rest.len());
     let mut readers = vec![reader];
     let mut dice = Dice::new(data.len() as u64);
-    let cut: [&mut dyn FnMut(&mut &[u8]) -> usize; 2] =
-        [&mut |_| 1, &mut |rest| dice.piece(&mut &**rest).len()];
-    for next in cut {
+    let cuts: [Cut<'_>; 2] = [&mut |_| 1, &mut |mut rest| dice.piece(&mut rest).len()];
+    for next in cuts {
         let (outcome, reader) = run(next);
         assert_eq!(outcome, whole, "in pieces and whole");
         readers.push(reader);

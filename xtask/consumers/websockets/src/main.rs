@@ -1,0 +1,51 @@
+//! Uses `websockets` as applications do: a server and a client over loopback, and the modules under
+//! Python's names.
+
+use websockets::datastructures::Headers;
+use websockets::exceptions::{InvalidStatus, InvalidURI};
+use websockets::typing::State;
+use websockets::{Close, CloseCode, Error, Message, Response, WebSocket, connect, serve};
+
+async fn echo(mut ws: WebSocket) -> Result<(), Error> {
+    println!("server: {:?}", ws.subprotocol().map(|name| name.as_str()));
+    while let Some(message) = ws.recv().await? {
+        if message == Message::from("go away") {
+            return ws.close(4000, "as you wish").await;
+        }
+        ws.send(message).await?;
+    }
+    println!("server: closed");
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = serve("127.0.0.1:0", echo)
+        .subprotocols(["chat".parse()?])
+        .process_request(|request| {
+            (request.path() == "/secret").then(|| Response::new(403, "Forbidden"))
+        })
+        .await?;
+    let uri = format!("ws://{}", server.local_addr());
+
+    let mut headers = Headers::new();
+    headers.insert("Cookie", "a=b")?;
+    let mut ws = connect(&uri).subprotocols(["chat".parse()?]).headers(headers).await?;
+    ws.send("hello").await?;
+    println!("client: {:?}", ws.recv().await?);
+    ws.close(CloseCode::NORMAL_CLOSURE, "").await?;
+    println!("client: {:?} {:?}", ws.recv().await?, ws.state() == State::Closed);
+
+    let mut ws = connect(&uri).subprotocols(["chat".parse()?]).await?;
+    ws.send("go away").await?;
+    let error = ws.recv().await.expect_err("the server closes with 4000");
+    println!("client: {error}; {}", error.rcvd() == Some(&Close::new(4000, "as you wish")));
+
+    let error = connect(format!("{uri}/secret")).await.expect_err("the server refuses");
+    println!("client: {error}; {}", error.get::<InvalidStatus>().is_some());
+    let error = connect("localhost").await.expect_err("there is no scheme");
+    println!("client: {error}; {}", error.get::<InvalidURI>().is_some());
+
+    server.shutdown().await;
+    Ok(())
+}
