@@ -22,6 +22,9 @@ use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};
 
+/// At most this many bytes of a request that was refused are read after the refusal.
+const DRAINED: usize = 128 << 10;
+
 /// Opens the server's end of a connection. When the request is refused, the response has been sent and
 /// the stream was closed when this returns.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
@@ -206,14 +209,19 @@ async fn write_all<S: AsyncWrite + Unpin>(io: &mut S, mut data: &[u8]) -> io::Re
     .await
 }
 
-/// Drops what arrives until the stream ends.
+/// Drops what arrives until the stream ends, or until there was more than anybody needs to send.
 async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
+    let mut left = DRAINED;
     poll_fn(|cx| {
         loop {
             let mut memory = buffers::take_input();
             let mut buf = ReadBuf::new(memory.as_mut_slice());
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
-            let ended = read.map(|read| read.is_err() || buf.filled().is_empty());
+            let n = buf.filled().len();
+            let ended = read.map(|read| {
+                left = left.saturating_sub(n);
+                read.is_err() || n == 0 || left == 0
+            });
             buffers::give_input(memory);
             if ready!(ended) {
                 return std::task::Poll::Ready(());

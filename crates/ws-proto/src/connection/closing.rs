@@ -155,8 +155,8 @@ impl Connection {
     #[must_use]
     pub fn wants_shutdown(&self) -> bool {
         let finished = match self.side {
-            Side::Server => self.discarding || self.eof,
-            Side::Client => self.eof,
+            Side::Server => self.discarding,
+            Side::Client => self.state == State::Closed,
         };
         finished && self.output.len() == 0
     }

@@ -23,7 +23,8 @@ use crate::frame::{FrameHeader, Mask, Utf8Validator};
 use crate::payload::INLINE;
 use crate::{Config, Message, MessageKind, Payload};
 
-/// A frame of which at least this much is missing, in bytes, is read straight into its message.
+/// A frame of which at least this much is missing, in bytes, is read straight into its message, once
+/// as much of the message has arrived: what a header claims costs nothing.
 const DIRECT: u64 = 16 << 10;
 
 /// At most this much, in bytes, is read at once, so that it is unmasked and checked in the cache.
@@ -300,6 +301,7 @@ impl Receiver {
         if self.input.is_empty()
             && let (Some(frame), Some(partial)) = (&self.frame, &mut self.partial)
             && frame.remaining >= DIRECT
+            && partial.data.len() as u64 >= DIRECT
         {
             return ReadSpace::Payload(partial.space(frame));
         }
@@ -332,8 +334,8 @@ impl Partial {
         let waiting = self.data.len() - self.done;
         let missing = usize::try_from(frame.remaining).unwrap_or(usize::MAX) - waiting;
         if self.data.capacity() - self.data.len() < missing.min(DIRECT_STEP / 2) {
-            // Growth follows what was received: at most twice that, or one step more.
-            self.data.reserve_exact(missing.min(self.data.len().max(DIRECT_STEP)));
+            // Growth follows what was received: at most twice that.
+            self.data.reserve_exact(missing.min(self.data.len()));
         }
         let room = self.data.capacity() - self.data.len();
         (&mut self.data).limit(missing.min(room).min(DIRECT_STEP))

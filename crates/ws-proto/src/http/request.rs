@@ -166,7 +166,7 @@ impl RequestReader {
     ///   [`TooManyHeaders`](ws_errors::TooManyHeaders) and
     ///   [`SecurityError`](ws_errors::SecurityError) (the head as a whole) when a limit is
     ///   exceeded, as soon as it is;
-    /// - [`InvalidMessage`](ws_errors::InvalidMessage) when this isn't a request of HTTP/1, or one
+    /// - [`InvalidMessage`] when this isn't a request of HTTP/1, or one
     ///   with a body, which opening handshakes can't have.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
@@ -186,7 +186,7 @@ impl RequestReader {
     }
 
     /// The exception for the stream having ended before the request was complete:
-    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
+    /// [`InvalidMessage`], caused by the unexpected end.
     #[must_use]
     pub fn eof_error(&self) -> InvalidHandshake {
         exception(MessageCause::UnexpectedEof)

@@ -56,7 +56,7 @@ impl ResponseReader {
     /// # Errors
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) as soon as the status line exceeds its
     ///   limit;
-    /// - [`InvalidMessage`](ws_errors::InvalidMessage) when another limit is exceeded, or when this
+    /// - [`InvalidMessage`] when another limit is exceeded, or when this
     ///   isn't a response of HTTP/1.1; its source tells which.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
@@ -103,7 +103,7 @@ impl ResponseReader {
     /// was being received.
     ///
     /// # Errors
-    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end, otherwise.
+    /// [`InvalidMessage`], caused by the unexpected end, otherwise.
     pub fn receive_eof(&mut self) -> Result<Response, InvalidHandshake> {
         let complete = self.body.as_ref().is_some_and(|(_, body)| body.lasts_until_eof());
         let response = if complete { self.take() } else { None };

@@ -1,7 +1,7 @@
 //! The server's half of the opening handshake ([RFC 6455 §4.2]).
 //!
 //! Three steps, with room for hooks between them: [`ServerHandshake`] reads the request, [`accept`]
-//! checks it and gives the response that opens the connection, and [`reject`] turns an exception
+//! checks it and gives the response that opens the connection, and [`reject()`] turns an exception
 //! into the response that doesn't. The client's half is in [`client`](crate::client); what both
 //! share is in `handshake`.
 //!
@@ -54,7 +54,7 @@ use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response
 ///
 /// Feed what the client sends to [`receive_data`](Self::receive_data), until it returns how many of
 /// the bytes belong to the request, or an error; then take the request with
-/// [`into_request`](Self::into_request), or turn the error into a response with [`reject`].
+/// [`into_request`](Self::into_request), or turn the error into a response with [`reject()`].
 /// The first error is kept, and returned by every later call.
 #[derive(Debug)]
 pub struct ServerHandshake {

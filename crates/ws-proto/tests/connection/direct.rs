@@ -187,7 +187,7 @@ fn reading_nothing_changes_nothing() {
     for side in SIDES {
         let mut conn = begin(side, 20_000);
         for _ in 0..3 {
-            assert!(matches!(conn.read_space(|| read_memory(LENT)), ReadSpace::Payload(_)));
+            assert!(matches!(conn.read_space(|| read_memory(LENT)), ReadSpace::Input(_)));
             conn.received(0);
             assert_eq!(pull(&mut conn), []);
         }

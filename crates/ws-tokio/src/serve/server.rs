@@ -63,7 +63,7 @@ impl Server {
     {
         let local_addr = listener.local_addr()?;
         let abort = CancellationToken::new();
-        let stop = Arc::new(Stop { token: abort.child_token(), close: OnceLock::new() });
+        let stop = Arc::new(Stop { token: CancellationToken::new(), close: OnceLock::new() });
         let tasks = TaskTracker::new();
         let accepting = Accepting {
             handler,
@@ -149,7 +149,7 @@ where
                 }
             }
         };
-        stopping.run_until_cancelled(accept).await;
+        stopping.run_until_cancelled(self.abort.run_until_cancelled(accept)).await;
     }
 
     fn spawn(&self, tcp: TcpStream) {

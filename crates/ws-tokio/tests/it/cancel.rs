@@ -209,10 +209,8 @@ async fn a_dropped_feed_has_not_taken_its_message() {
     for room in [0, 5_000, 50_000] {
         let (sent, arrived) = send_and_drop(1, room, async |ws, m| ws.feed(m).await.is_ok()).await;
         assert!(sent.iter().any(|(_, result)| result.is_none()), "room {room}");
-        let accepted: Vec<_> = sent
-            .into_iter()
-            .filter_map(|(message, result)| result.map(|_| message))
-            .collect();
+        let accepted: Vec<_> =
+            sent.into_iter().filter_map(|(message, result)| result.map(|_| message)).collect();
         assert!(accepted == arrived, "room {room}");
     }
 }

@@ -74,8 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         let mut handshake = ServerHandshake::new(HandshakeLimits::default());
         assert_eq!(handshake.receive_data(head.as_bytes()), Ok(Some(head.len())));
         let request = handshake.into_request().unwrap();
-        let accepted =
-            ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
+        let accepted = ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
         let mut response = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
         accepted.response.headers.write_to(&mut response);
         raw.io.write_all(&response).await.unwrap();
@@ -136,17 +135,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         }
         frames
     }
-
-    /// Receives a close frame, answers it, and ends the stream when the other side has.
-    pub(crate) async fn answer_close(mut self) -> Vec<u8> {
-        let (first, payload) = self.next().await.unwrap();
-        assert_eq!(first, CLOSE);
-        self.send(CLOSE, &payload).await;
-        if self.side == Side::Client {
-            assert_eq!(self.next().await, None);
-        }
-        payload
-    }
 }
 
 /// A stream in memory.
@@ -176,10 +164,8 @@ pub(crate) async fn client_of(
 /// Our client and our server, in this order.
 pub(crate) async fn pair(size: usize) -> (WebSocket<Memory>, WebSocket<Memory>) {
     let (near, far) = duplex(size);
-    let (client, server) = tokio::join!(
-        client(near, "ws://localhost/").into_future(),
-        accept(far).into_future()
-    );
+    let (client, server) =
+        tokio::join!(client(near, "ws://localhost/").into_future(), accept(far).into_future());
     (client.unwrap(), server.unwrap())
 }
 

@@ -1,7 +1,12 @@
 //! Connections over in-memory streams and loopback sockets, on a paused clock where time matters.
 
+#![allow(clippy::indexing_slicing, reason = "a test that panics has failed, which is its purpose")]
+#![allow(clippy::single_match, reason = "the arms say what each poll may give")]
+
 mod cancel;
 mod common;
 mod halves;
+mod hostile;
 mod script;
+mod serve;
 mod timeouts;
