@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::{Buf, BufMut};
 use ws_errors::ConnectionClosed;
 use ws_proto::{
-    Config, Connection, Event, FrameHeader, MAX_HEADER_LEN, Message, MessageKind, ReadMemory, ReadSpace,
-    apply_mask,
+    Config, Connection, Event, FrameHeader, MAX_HEADER_LEN, Message, MessageKind, ReadMemory,
+    ReadSpace, apply_mask,
 };
 use ws_types::{Side, State};
 
