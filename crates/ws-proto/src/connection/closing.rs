@@ -66,6 +66,9 @@ impl Connection {
     ///
     /// [RFC 6455 §7.1.7]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
     pub fn fail(&mut self, mut close: Close, now: Duration) {
+        if self.state == State::Closed {
+            return;
+        }
         if close.reason.len() > MAX_REASON_LEN {
             let cut = (0..=MAX_REASON_LEN).rev().find_map(|n| close.reason.get(..n));
             close.reason = cut.unwrap_or_default().into();

@@ -7,14 +7,16 @@ use websockets::typing::State;
 use websockets::{Close, CloseCode, Error, Message, Response, WebSocket, connect, serve};
 
 async fn echo(mut ws: WebSocket) -> Result<(), Error> {
-    println!("server: {:?}", ws.subprotocol().map(|name| name.as_str()));
+    if let Some(request) = ws.take_request() {
+        let cookie = request.headers().get("cookie").ok().flatten();
+        ws.send(format!("{} {cookie:?}", request.path())).await?;
+    }
     while let Some(message) = ws.recv().await? {
         if message == Message::from("go away") {
             return ws.close(4000, "as you wish").await;
         }
         ws.send(message).await?;
     }
-    println!("server: closed");
     Ok(())
 }
 
@@ -23,7 +25,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = serve("127.0.0.1:0", echo)
         .subprotocols(["chat".parse()?])
         .process_request(|request| {
-            (request.path() == "/secret").then(|| Response::new(403, "Forbidden"))
+            let refused = request.path() == "/secret";
+            refused.then(|| Response::new(403, "Forbidden", Headers::new(), Vec::new()))
         })
         .await?;
     let uri = format!("ws://{}", server.local_addr());
@@ -31,12 +34,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut headers = Headers::new();
     headers.insert("Cookie", "a=b")?;
     let mut ws = connect(&uri).subprotocols(["chat".parse()?]).headers(headers).await?;
+    println!("client: {:?}", ws.subprotocol().map(|name| name.as_str()));
+    println!("client: {:?}", ws.recv().await?);
     ws.send("hello").await?;
     println!("client: {:?}", ws.recv().await?);
     ws.close(CloseCode::NORMAL_CLOSURE, "").await?;
     println!("client: {:?} {:?}", ws.recv().await?, ws.state() == State::Closed);
 
     let mut ws = connect(&uri).subprotocols(["chat".parse()?]).await?;
+    println!("client: {:?}", ws.recv().await?);
     ws.send("go away").await?;
     let error = ws.recv().await.expect_err("the server closes with 4000");
     println!("client: {error}; {}", error.rcvd() == Some(&Close::new(4000, "as you wish")));
