@@ -131,6 +131,12 @@ impl Connection {
     }
 
     fn discard_input(&mut self, now: Duration) {
+        if self.state == State::Open {
+            // It failed with a code that isn't sent: nothing can be sent any more either.
+            self.state = State::Closing;
+            self.sending = None;
+            self.timers.stop_keepalive();
+        }
         self.discarding = true;
         self.receiver.discard();
         self.expect_end(now);
