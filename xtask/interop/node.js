@@ -293,6 +293,8 @@ async function drive() {
       failed++;
     }
     clearTimeout(timer);
+    // A failed scenario is no affair of the next one.
+    opened.clear();
     line.seconds = Math.round((performance.now() - start) / 10) / 100;
     console.log(JSON.stringify(line));
   }

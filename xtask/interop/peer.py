@@ -405,6 +405,8 @@ async def run_client(args):
         except Exception as error:
             line.update(ok=False, error="%s: %s" % (type(error).__name__, error))
             traceback.print_exc()
+        # A failed scenario is no affair of the next one.
+        client.opened.clear()
         line["seconds"] = round(time.monotonic() - start, 2)
         failed += not line["ok"]
         print(json.dumps(line, ensure_ascii=False), flush=True)
