@@ -62,7 +62,8 @@ impl IntoFuture for Connect {
     /// Fails with [`InvalidURI`](ws_errors::InvalidURI) or another exception of the opening
     /// handshake, with [`Error::TlsUnavailable`] for `wss://`, with [`Error::Io`] when the network
     /// failed, with [`Error::OpenTimeout`] when it took too long.
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(mut self) -> Self::IntoFuture {
+        self.settings = self.settings.complete();
         Box::pin(self.run())
     }
 }
@@ -98,6 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
     /// too long.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, uri, settings } = self;
+        let settings = settings.complete();
         Box::pin(async move {
             let uri = Uri::parse(&uri)?;
             let opening = handshake::connect(io, &uri, &settings);

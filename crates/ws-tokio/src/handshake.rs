@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
+use ws_proto::grammar::build_extension;
 use ws_proto::http::{Request, Response, serialize_response};
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
@@ -54,11 +55,13 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         Answer::Accepted(accepted, request) => {
             write_all(&mut io, &serialize_response(&accepted.response)).await?;
             let origin = Instant::now();
-            let mut conn = Connection::server(Arc::clone(&settings.config), Duration::ZERO);
+            let mut conn = Connection::server(Arc::clone(&settings.config), Duration::ZERO)
+                .with_extensions(accepted.negotiated);
             conn.receive_data(&rest);
             let info = Info {
                 request: Some(Box::new(request)),
                 response: None,
+                extensions: build_extension(&accepted.extensions).into(),
                 subprotocol: accepted.subprotocol,
             };
             Ok(WebSocket::new(Shared::new(io, conn, origin), info))
@@ -138,11 +141,13 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
     let origin = Instant::now();
-    let mut conn = Connection::client(Arc::clone(&settings.config), seed, Duration::ZERO);
+    let mut conn = Connection::client(Arc::clone(&settings.config), seed, Duration::ZERO)
+        .with_extensions(accepted.negotiated);
     conn.receive_data(&rest);
     let info = Info {
         request: Some(Box::new(request)),
         response: Some(Box::new(accepted.response)),
+        extensions: build_extension(&accepted.extensions).into(),
         subprotocol: accepted.subprotocol,
     };
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))

@@ -46,7 +46,10 @@ use ws_errors::{
 use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
-use crate::grammar::{Extension, parse_subprotocol, parse_subprotocol_names};
+use crate::extension::{self, Extensions};
+use crate::grammar::{
+    ExtensionHeader, build_extension, parse_extension, parse_subprotocol, parse_subprotocol_names,
+};
 use crate::handshake::{all, check_upgrade, is_key, required, single};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
@@ -138,7 +141,7 @@ impl ServerHandshake {
 }
 
 /// A connection that the server can accept, by sending the response.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
     /// The response, `101 Switching Protocols`.
@@ -147,9 +150,10 @@ pub struct Accepted {
     pub origin: Option<Origin>,
     /// The subprotocol that was chosen, if any.
     pub subprotocol: Option<Subprotocol>,
-    /// The extensions that were accepted, in the order of the response. Empty, since none are
-    /// implemented yet; what the client offers isn't even parsed.
-    pub extensions: Vec<Extension>,
+    /// The extensions that were accepted, in the order of the response and with its parameters.
+    pub extensions: Vec<ExtensionHeader>,
+    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub negotiated: Extensions,
 }
 
 /// Checks a request, and negotiates, in this order: method, version of HTTP, `Connection`,
@@ -170,6 +174,8 @@ pub struct Accepted {
 ///   absent, repeated, or not the base64 of 16 bytes, then for a version that isn't 13;
 /// - [`InvalidHeader`](ws_errors::InvalidHeader) for several origins, or [`InvalidOrigin`] for one
 ///   that isn't allowed;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for malformed offers of extensions, if
+///   there are any to be accepted;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or [`NegotiationError`](ws_errors::NegotiationError) when no
 ///   subprotocol can be agreed on.
 ///
@@ -198,8 +204,14 @@ pub fn accept(
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
     }
     let origin = check_origin(headers, options)?;
-    // Extensions are negotiated here. A server without any ignores the offers, however malformed.
-    let extensions = Vec::new();
+    let (extensions, negotiated) = match options.extensions.is_empty() {
+        // A server without any ignores the offers, however malformed.
+        true => Default::default(),
+        false => {
+            let offers = all(headers, "Sec-WebSocket-Extensions", parse_extension)?;
+            extension::accept_offers(&options.extensions, &offers)
+        }
+    };
     let subprotocol = select_subprotocol(request, options)?;
 
     let mut response_headers = Headers::with_capacity(6);
@@ -213,6 +225,9 @@ pub fn accept(
     insert("Upgrade", "websocket");
     insert("Connection", "Upgrade");
     insert("Sec-WebSocket-Accept", &accept_key(key));
+    if !extensions.is_empty() {
+        insert("Sec-WebSocket-Extensions", &build_extension(&extensions));
+    }
     if let Some(subprotocol) = &subprotocol {
         insert("Sec-WebSocket-Protocol", subprotocol.as_str());
     }
@@ -220,7 +235,7 @@ pub fn accept(
         insert("Server", server);
     }
     let response = reject::response(101, response_headers, Vec::new());
-    Ok(Accepted { response, origin, subprotocol, extensions })
+    Ok(Accepted { response, origin, subprotocol, extensions, negotiated })
 }
 
 /// Checks where the page comes from that made the browser connect ([RFC 6455 §10.2]).
