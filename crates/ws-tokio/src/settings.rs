@@ -2,53 +2,26 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ws_proto::Config;
 use ws_proto::client::ClientOptions;
 use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
 
-/// How long opening a connection may take, unless it is set.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Looks at a request before it is answered; a response that it gives is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct ServerSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) options: ServerOptions,
-    pub(crate) open_timeout: Option<Duration>,
     pub(crate) process_request: Option<ProcessRequest>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ClientSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) options: ClientOptions,
-    pub(crate) open_timeout: Option<Duration>,
-}
-
-impl Default for ServerSettings {
-    fn default() -> Self {
-        Self {
-            config: Arc::default(),
-            options: ServerOptions::default(),
-            open_timeout: Some(OPEN_TIMEOUT),
-            process_request: None,
-        }
-    }
-}
-
-impl Default for ClientSettings {
-    fn default() -> Self {
-        Self {
-            config: Arc::default(),
-            options: ClientOptions::default(),
-            open_timeout: Some(OPEN_TIMEOUT),
-        }
-    }
 }
 
 impl fmt::Debug for ServerSettings {
@@ -56,7 +29,6 @@ impl fmt::Debug for ServerSettings {
         f.debug_struct("ServerSettings")
             .field("config", &self.config)
             .field("options", &self.options)
-            .field("open_timeout", &self.open_timeout)
             .field("process_request", &self.process_request.is_some())
             .finish()
     }
@@ -90,7 +62,7 @@ macro_rules! common_settings {
         /// How long the opening handshake may take, connecting included. `None`: forever.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.open_timeout = timeout.into();
+            self.settings.options = self.settings.options.open_timeout(timeout.into());
             self
         }
 
@@ -126,7 +98,8 @@ macro_rules! common_settings {
             self
         }
 
-        /// The limits of what the peer may send in the opening handshake.
+        /// The limits of the opening handshake, all of them: what the peer may send, and
+        /// [`open_timeout`](Self::open_timeout).
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
             self.settings.options = self.settings.options.limits(limits);
             self
