@@ -7,6 +7,7 @@
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_errors::{
     InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
@@ -19,7 +20,9 @@ use crate::grammar::{
     ExtensionHeader, build_authorization_basic, build_extension, build_subprotocol, join,
     parse_extension, parse_subprotocol,
 };
-use crate::handshake::{PRODUCT, accept_key, all, check_upgrade, checked, key, required, single};
+use crate::handshake::{
+    PRODUCT, accept_key, all, check_upgrade, checked, deadline, key, required, single, timed_out,
+};
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
 
@@ -113,6 +116,13 @@ impl ClientOptions {
         self.limits = limits;
         self
     }
+
+    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    #[must_use]
+    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.limits.open_timeout = timeout;
+        self
+    }
 }
 
 /// A connection that the server has accepted.
@@ -137,15 +147,18 @@ pub struct Accepted {
 ///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
 /// 3. Take the result with [`into_accepted`](Self::into_accepted).
 ///
-/// After an error, close the connection without reading further. The first error is kept, and
+/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout)
+/// says so. After an error, close the connection without reading further. The first error is kept, and
 /// returned by every later call.
 ///
 /// ```
+/// use std::time::Duration;
 /// use ws_proto::client::{ClientHandshake, ClientOptions};
 ///
 /// let uri = "ws://example.com/chat".parse()?;
 /// let nonce = *b"the sample nonce"; // 16 random bytes
-/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce)?;
+/// let now = Duration::ZERO; // since an origin that you choose
+/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce, now)?;
 /// let request = handshake.request().serialize();
 /// assert!(request.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 ///
@@ -162,6 +175,7 @@ pub struct ClientHandshake {
     key: String,
     extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
+    deadline: Option<Duration>,
     phase: Phase,
 }
 
@@ -175,7 +189,8 @@ enum Phase {
 
 impl ClientHandshake {
     /// Prepares a handshake. `nonce` has to be random; it is no secret, but a server, or a cache
-    /// on the way, mustn't be able to foresee it.
+    /// on the way, mustn't be able to foresee it. The handshake begins `now`, before the driver
+    /// connects; times are since an origin that the driver chooses.
     ///
     /// # Errors
     /// [`InvalidHeader`] when [`ClientOptions::headers`] has one that
@@ -185,13 +200,15 @@ impl ClientHandshake {
         uri: &Uri,
         options: ClientOptions,
         nonce: [u8; 16],
+        now: Duration,
     ) -> Result<Self, InvalidHandshake> {
         let key = key(nonce);
         let request = build_request(uri, &options, &key)?;
+        let deadline = deadline(&options.limits, now);
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
         let ClientOptions { extensions, subprotocols, .. } = options;
-        Ok(Self { request, key, extensions, subprotocols, phase })
+        Ok(Self { request, key, extensions, subprotocols, deadline, phase })
     }
 
     /// The request to send.
@@ -253,6 +270,29 @@ impl ClientHandshake {
         match reader.receive_eof() {
             Ok(response) => self.finish(response),
             Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
+    /// for: once the handshake is over, or without a
+    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline.filter(|_| matches!(self.phase, Phase::Receiving(_)))
+    }
+
+    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
+    /// answer. Does nothing when nothing is due.
+    ///
+    /// # Errors
+    /// [`InvalidHandshake::Base`] when the time is over.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Failed(error) => Err(error.clone()),
+            _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
+                Err(self.fail(timed_out()))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -57,9 +57,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
         let settings = settings.complete();
-        Box::pin(async move {
-            let opening = handshake::accept(io, &settings, || false);
-            handshake::within(settings.open_timeout, opening).await
-        })
+        Box::pin(async move { handshake::accept(io, &settings, || false).await })
     }
 }

@@ -1,6 +1,6 @@
 //! [`connect`] and [`client`]: the client's end of a connection.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -46,12 +46,12 @@ impl Connect {
         if uri.secure() {
             return Err(Error::TlsUnavailable);
         }
-        let opening = async {
+        let tcp = async {
             let tcp = TcpStream::connect((uri.host(), uri.port())).await?;
             tcp.set_nodelay(true)?;
-            handshake::connect(Transport::Tcp(tcp), &uri, &self.settings).await
+            Ok(Transport::Tcp(tcp))
         };
-        handshake::within(self.settings.open_timeout, opening).await
+        handshake::connect(tcp, &uri, &self.settings).await
     }
 }
 
@@ -102,8 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
         let settings = settings.complete();
         Box::pin(async move {
             let uri = Uri::parse(&uri)?;
-            let opening = handshake::connect(io, &uri, &settings);
-            handshake::within(settings.open_timeout, opening).await
+            handshake::connect(ready(Ok(io)), &uri, &settings).await
         })
     }
 }

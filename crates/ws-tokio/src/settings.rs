@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ws_proto::Config;
 use ws_proto::client::ClientOptions;
@@ -10,9 +9,6 @@ use ws_proto::client::ClientOptions;
 use ws_proto::extension::{ClientDeflate, ServerDeflate};
 use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
-
-/// How long opening a connection may take, unless it is set.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Looks at a request before it is answered; a response that it gives is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
@@ -23,7 +19,6 @@ pub(crate) struct ServerSettings {
     pub(crate) options: ServerOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
-    pub(crate) open_timeout: Option<Duration>,
     pub(crate) process_request: Option<ProcessRequest>,
 }
 
@@ -33,7 +28,6 @@ pub(crate) struct ClientSettings {
     pub(crate) options: ClientOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ClientDeflate>,
-    pub(crate) open_timeout: Option<Duration>,
 }
 
 impl Default for ServerSettings {
@@ -43,7 +37,6 @@ impl Default for ServerSettings {
             options: ServerOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
-            open_timeout: Some(OPEN_TIMEOUT),
             process_request: None,
         }
     }
@@ -56,7 +49,6 @@ impl Default for ClientSettings {
             options: ClientOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ClientDeflate::default()),
-            open_timeout: Some(OPEN_TIMEOUT),
         }
     }
 }
@@ -84,7 +76,6 @@ impl fmt::Debug for ServerSettings {
         f.debug_struct("ServerSettings")
             .field("config", &self.config)
             .field("options", &self.options)
-            .field("open_timeout", &self.open_timeout)
             .field("process_request", &self.process_request.is_some())
             .finish()
     }
@@ -118,7 +109,7 @@ macro_rules! common_settings {
         /// How long the opening handshake may take, connecting included. `None`: forever.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.open_timeout = timeout.into();
+            self.settings.options = self.settings.options.open_timeout(timeout.into());
             self
         }
 
@@ -155,7 +146,7 @@ macro_rules! common_settings {
         }
 
         /// How messages are compressed with permessage-deflate ([RFC 7692 §7]); `None`: not at all.
-        /// Default: as [the default settings](Default) have it.
+        /// Default: the defaults of those settings.
         ///
         /// It is used if the peer can do it too. A connection without traffic keeps nothing of it but
         /// the last bytes that it received, at most 4 KiB if the peer lets its window be limited.
@@ -174,7 +165,8 @@ macro_rules! common_settings {
             self
         }
 
-        /// The limits of what the peer may send in the opening handshake.
+        /// The limits of the opening handshake, all of them: what the peer may send, and
+        /// [`open_timeout`](Self::open_timeout).
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
             self.settings.options = self.settings.options.limits(limits);
             self

@@ -6,10 +6,12 @@
 //! share is in `handshake`.
 //!
 //! ```
+//! use std::time::Duration;
 //! use ws_proto::server::{ServerHandshake, ServerOptions, accept, reject};
 //!
 //! let options = ServerOptions::default();
-//! let mut handshake = ServerHandshake::new(options.handshake_limits());
+//! let now = Duration::ZERO; // since an origin that you choose
+//! let mut handshake = ServerHandshake::new(options.handshake_limits(), now);
 //! let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
 //!     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n";
@@ -39,6 +41,8 @@ pub use reject::{reject, respond, shutting_down};
 
 pub use crate::handshake::accept_key;
 
+use std::time::Duration;
+
 use ws_errors::{
     InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
     NegotiationErrorKind,
@@ -50,7 +54,7 @@ use crate::extension::{self, Extensions};
 use crate::grammar::{
     ExtensionHeader, build_extension, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
-use crate::handshake::{all, check_upgrade, is_key, required, single};
+use crate::handshake::{all, check_upgrade, deadline, is_key, required, single, timed_out};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
 /// Reads the request of an opening handshake, from the server's side.
@@ -58,9 +62,12 @@ use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response
 /// Feed what the client sends to [`receive_data`](Self::receive_data), until it returns how many of
 /// the bytes belong to the request, or an error; then take the request with
 /// [`into_request`](Self::into_request), or turn the error into a response with [`reject()`].
-/// The first error is kept, and returned by every later call.
+/// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) says so. The first error is kept, and returned by every later
+/// call.
 #[derive(Debug)]
 pub struct ServerHandshake {
+    deadline: Option<Duration>,
     phase: Phase,
 }
 
@@ -72,10 +79,12 @@ enum Phase {
 }
 
 impl ServerHandshake {
-    /// A handshake of which nothing has been received yet.
+    /// A handshake that begins `now`, of which nothing has been received yet. Times are since an origin
+    /// that the driver chooses.
     #[must_use]
-    pub fn new(limits: HandshakeLimits) -> Self {
-        Self { phase: Phase::Receiving(RequestReader::new(limits)) }
+    pub fn new(limits: HandshakeLimits, now: Duration) -> Self {
+        let phase = Phase::Receiving(RequestReader::new(limits));
+        Self { deadline: deadline(&limits, now), phase }
     }
 
     /// Takes bytes from the client. Returns `None` if more are needed; otherwise the request is
@@ -113,6 +122,29 @@ impl ServerHandshake {
             }
             Phase::Received(_) => Ok(()),
             Phase::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
+    /// for: once the handshake has failed, or without a
+    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(_)))
+    }
+
+    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
+    /// answer. Does nothing when nothing is due.
+    ///
+    /// # Errors
+    /// [`InvalidHandshake::Base`] when the time is over.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Failed(error) => Err(error.clone()),
+            _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
+                Err(self.fail(timed_out()))
+            }
+            _ => Ok(()),
         }
     }
 

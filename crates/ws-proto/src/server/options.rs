@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_errors::{InvalidHeaderValue, NegotiationError};
 use ws_types::{Origin, Subprotocol};
@@ -116,6 +117,13 @@ impl ServerOptions {
     #[must_use]
     pub fn limits(mut self, limits: HandshakeLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    #[must_use]
+    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.limits.open_timeout = timeout;
         self
     }
 

@@ -71,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub(crate) async fn server(io: S) -> Self {
         let mut raw = Self { io, side: Side::Server, unread: Vec::new() };
         let head = raw.head().await;
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
         assert_eq!(handshake.receive_data(head.as_bytes()), Ok(Some(head.len())));
         let request = handshake.into_request().unwrap();
         let accepted = ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
