@@ -52,7 +52,8 @@ pub use streaming::{MessageReader, MessageWriter};
 /// handler closes the connection properly.
 pub struct WebSocket<S = Transport> {
     shared: Arc<Shared<S>>,
-    pub(crate) info: Info,
+    /// `None` when there is nothing in it: handlers hold it, sometimes twice.
+    info: Option<Box<Info>>,
 }
 
 /// What the opening handshake left.
@@ -67,7 +68,19 @@ pub(crate) struct Info {
 
 impl<S> WebSocket<S> {
     pub(crate) fn new(shared: Arc<Shared<S>>, info: Info) -> Self {
-        Self { shared, info }
+        let mut ws = Self { shared, info: Some(Box::new(info)) };
+        ws.drop_empty_info();
+        ws
+    }
+
+    fn drop_empty_info(&mut self) {
+        self.info.take_if(|info| {
+            let Info { request, response, extensions, subprotocol } = &**info;
+            request.is_none()
+                && response.is_none()
+                && extensions.is_empty()
+                && subprotocol.is_none()
+        });
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared<S>> {
@@ -77,19 +90,21 @@ impl<S> WebSocket<S> {
     /// The request of the opening handshake, unless it was [taken](Self::take_request).
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
-        self.info.request.as_deref()
+        self.info.as_ref()?.request.as_deref()
     }
 
     /// Takes the request of the opening handshake, so that its memory (about 1 KiB for a browser's) is
     /// freed when it is no longer needed.
     pub fn take_request(&mut self) -> Option<Request> {
-        self.info.request.take().map(|request| *request)
+        let request = self.info.as_mut()?.request.take()?;
+        self.drop_empty_info();
+        Some(*request)
     }
 
     /// The response of the opening handshake, on a client; a server doesn't keep it.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
-        self.info.response.as_deref()
+        self.info.as_ref()?.response.as_deref()
     }
 
     /// The extensions that were agreed on, with their parameters as the server answered
@@ -97,13 +112,14 @@ impl<S> WebSocket<S> {
     #[must_use]
     pub fn extensions(&self) -> Vec<ExtensionHeader> {
         // Empty without extensions; else it was parsed, or built, before.
-        parse_extension(&self.info.extensions).unwrap_or_default()
+        let info = self.info.as_ref();
+        info.and_then(|info| parse_extension(&info.extensions).ok()).unwrap_or_default()
     }
 
     /// The subprotocol that was agreed on ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)).
     #[must_use]
     pub fn subprotocol(&self) -> Option<&Subprotocol> {
-        self.info.subprotocol.as_ref()
+        self.info.as_ref()?.subprotocol.as_ref()
     }
 }
 
@@ -277,7 +293,7 @@ impl<S> fmt::Debug for WebSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("state", &self.shared.lock().conn.state())
-            .field("subprotocol", &self.info.subprotocol)
+            .field("subprotocol", &self.subprotocol())
             .finish_non_exhaustive()
     }
 }

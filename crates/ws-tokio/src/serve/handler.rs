@@ -9,7 +9,7 @@ use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_types::{Close, CloseCode};
 
-use super::server::Stop;
+use super::server::{Stage, Stop};
 use crate::WebSocket;
 use crate::connection::engine::Shared;
 
@@ -38,7 +38,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<(), E> {
     }
 }
 
-/// Runs the handler of a connection, then closes the connection.
+/// Runs the handler of a connection, then closes the connection; drops both when the server is dropped.
 pub(super) async fn run<S, H, F>(ws: WebSocket<S>, handler: &H, stop: &Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -49,15 +49,27 @@ where
     let succeeded = {
         // A panic before the first await is one of the handler's too.
         let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
-            return close(&shared, false).await;
+            stop.unless_aborted(close(&shared, false)).await;
+            return;
         };
         let mut handler = pin!(handler);
-        let mut stopping = pin!(stop.stopping());
-        let mut stopped = false;
+        let mut stage = Stage::Serving;
+        let mut next_stage = pin!(stop.after(stage));
+        let mut registered = false;
         poll_fn(|cx| {
-            if !stopped && stopping.as_mut().poll(cx).is_ready() {
-                stopped = true;
+            // The task's waker never changes, so it is registered once for each stage.
+            while !registered || stop.stage() > stage {
+                registered = true;
+                if next_stage.as_mut().poll(cx).is_pending() {
+                    break;
+                }
+                stage = stop.stage();
+                if stage == Stage::Aborted {
+                    return Poll::Ready(None);
+                }
                 shared.lock().begin_close(stop.close());
+                next_stage.set(stop.after(stage));
+                registered = false;
             }
             shared.lock().keeping = true;
             let result =
@@ -69,13 +81,15 @@ where
                     engine.poll_keep(cx);
                     Poll::Pending
                 }
-                Ok(Poll::Ready(succeeded)) => Poll::Ready(succeeded),
-                Err(_) => Poll::Ready(false),
+                Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
+                Err(_) => Poll::Ready(Some(false)),
             }
         })
         .await
     };
-    close(&shared, succeeded).await;
+    if let Some(succeeded) = succeeded {
+        stop.unless_aborted(close(&shared, succeeded)).await;
+    }
 }
 
 /// Closes the connection, unless that was done.

@@ -4,11 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFuture};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use ws_types::{Close, CloseCode};
 
@@ -29,20 +30,70 @@ pub struct Server {
     local_addr: SocketAddr,
     stop: Arc<Stop>,
     tasks: TaskTracker,
-    /// Ends all tasks when the server is dropped.
-    abort: DropGuard,
 }
 
 /// How a server tells its connections that it stops.
 pub(super) struct Stop {
-    token: CancellationToken,
-    /// What the connections are closed with; 1001 unless it is set before the token is cancelled.
+    /// As a number, so that a connection that is busy can look at it for nothing.
+    stage: AtomicU8,
+    /// Cancelled when the stage leaves [`Stage::Serving`].
+    closing: CancellationToken,
+    /// Cancelled when it reaches [`Stage::Aborted`].
+    aborted: CancellationToken,
+    /// What the connections are closed with; 1001 unless it is set before the server closes.
     close: OnceLock<Close>,
 }
 
+/// How far a server has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+#[repr(u8)]
+pub(super) enum Stage {
+    Serving,
+    /// Connections are to be closed.
+    Closing,
+    /// Connections are to be dropped.
+    Aborted,
+}
+
 impl Stop {
-    pub(super) fn stopping(&self) -> WaitForCancellationFuture<'_> {
-        self.token.cancelled()
+    fn new() -> Self {
+        let aborted = CancellationToken::new();
+        Self {
+            stage: AtomicU8::new(Stage::Serving as u8),
+            closing: aborted.child_token(),
+            aborted,
+            close: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        match self.stage.load(Ordering::Acquire) {
+            0 => Stage::Serving,
+            1 => Stage::Closing,
+            _ => Stage::Aborted,
+        }
+    }
+
+    fn enter(&self, stage: Stage) {
+        self.stage.fetch_max(stage as u8, Ordering::AcqRel);
+        match stage {
+            Stage::Serving => {}
+            Stage::Closing => self.closing.cancel(),
+            Stage::Aborted => self.aborted.cancel(),
+        }
+    }
+
+    /// Waits for the stage after this one.
+    pub(super) fn after(&self, stage: Stage) -> WaitForCancellationFuture<'_> {
+        match stage {
+            Stage::Serving => self.closing.cancelled(),
+            Stage::Closing | Stage::Aborted => self.aborted.cancelled(),
+        }
+    }
+
+    /// Runs `future`, unless the connections are to be dropped.
+    pub(super) async fn unless_aborted<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.aborted.run_until_cancelled(future).await
     }
 
     pub(super) fn close(&self) -> Close {
@@ -62,19 +113,13 @@ impl Server {
         F: Future<Output: Outcome> + Send + 'static,
     {
         let local_addr = listener.local_addr()?;
-        let abort = CancellationToken::new();
-        let stop = Arc::new(Stop { token: CancellationToken::new(), close: OnceLock::new() });
+        let stop = Arc::new(Stop::new());
         let tasks = TaskTracker::new();
-        let accepting = Accepting {
-            handler,
-            settings,
-            stop: Arc::clone(&stop),
-            abort: abort.clone(),
-            tasks: tasks.clone(),
-        };
+        let accepting =
+            Accepting { handler, settings, stop: Arc::clone(&stop), tasks: tasks.clone() };
         tasks.spawn(accepting.run(listener));
         tasks.close();
-        Ok(Self { local_addr, stop, tasks, abort: abort.drop_guard() })
+        Ok(Self { local_addr, stop, tasks })
     }
 
     /// The address that the server listens on; its port, when 0 was asked for.
@@ -103,14 +148,19 @@ impl Server {
             // Nobody else sets it: `self` is consumed.
             _ = self.stop.close.set(close);
         }
-        self.stop.token.cancel();
+        self.stop.enter(Stage::Closing);
         self.tasks.wait().await;
-        drop(self.abort);
     }
 
     /// Waits until the server ends, which it does only when its listening socket fails for good.
     pub async fn wait(&self) {
         self.tasks.wait().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.enter(Stage::Aborted);
     }
 }
 
@@ -128,7 +178,6 @@ struct Accepting<H> {
     handler: Arc<H>,
     settings: Arc<ServerSettings>,
     stop: Arc<Stop>,
-    abort: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -138,7 +187,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     async fn run(self, listener: TcpListener) {
-        let stopping = self.stop.token.clone();
+        let stop = Arc::clone(&self.stop);
         let accept = async {
             loop {
                 match listener.accept().await {
@@ -149,24 +198,27 @@ where
                 }
             }
         };
-        stopping.run_until_cancelled(self.abort.run_until_cancelled(accept)).await;
+        stop.closing.run_until_cancelled(accept).await;
     }
 
     fn spawn(&self, tcp: TcpStream) {
         let (handler, settings) = (Arc::clone(&self.handler), Arc::clone(&self.settings));
-        let (stop, abort) = (Arc::clone(&self.stop), self.abort.clone());
+        let stop = Arc::clone(&self.stop);
         self.tasks.spawn(async move {
-            let connection = async {
-                if tcp.set_nodelay(true).is_err() {
-                    return; // the client is gone already
-                }
-                let shutting_down = || stop.token.is_cancelled();
-                let opening = handshake::accept(Transport::Tcp(tcp), &settings, shutting_down);
-                // Whoever was refused has been told why.
-                let Ok(ws) = opening.await else { return };
+            if tcp.set_nodelay(true).is_err() {
+                return; // the client is gone already
+            }
+            // In a box, since it is larger than all that follows, and over soon.
+            let opening = Box::pin(async {
+                let shutting_down = || stop.stage() != Stage::Serving;
+                handshake::accept(Transport::Tcp(tcp), &settings, shutting_down).await
+            });
+            let opened = stop.unless_aborted(opening).await;
+            drop(settings);
+            // Whoever was refused has been told why.
+            if let Some(Ok(ws)) = opened {
                 handler::run(ws, &*handler, &stop).await;
-            };
-            abort.run_until_cancelled(connection).await;
+            }
         });
     }
 }
