@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use zlib_rs::{DeflateConfig, DeflateFlush, Status};
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
 
 use super::TRAILER;
 use super::pool::Compressor;
@@ -23,16 +23,15 @@ pub(super) struct Encoder {
     settings: EncoderSettings,
     window_bits: u8,
     takeover: bool,
-    /// Made when it is first needed; it has seen what the decoder of the peer has seen, or a part of
-    /// the end of that.
-    compressor: Option<Compressor>,
+    /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
+    compressor: Compressor,
     /// Whether the message that is being sent is compressed.
     encoding: bool,
 }
 
 impl Encoder {
     pub(super) fn new(settings: EncoderSettings, window_bits: u8, takeover: bool) -> Self {
-        Self { settings, window_bits, takeover, compressor: None, encoding: false }
+        Self { settings, window_bits, takeover, compressor: Compressor::default(), encoding: false }
     }
 
     /// Compresses the payload of a frame, or decides not to.
@@ -45,7 +44,7 @@ impl Encoder {
                 Compress::Never => false,
             };
             if !self.takeover {
-                self.compressor = None;
+                self.compressor.release();
             }
         }
         if !self.encoding {
@@ -76,54 +75,31 @@ impl Encoder {
     }
 
     fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        let (settings, window_bits) = (&self.settings, self.window_bits);
-        let compressor = self.compressor.get_or_insert_with(|| {
-            let config = DeflateConfig {
-                window_bits: -i32::from(window_bits),
-                mem_level: i32::from(settings.memory_level),
-                ..DeflateConfig::new(i32::from(settings.level))
-            };
-            Compressor::take(config)
-        });
-        let mut left = payload;
-        loop {
-            let have = out.len();
-            out.resize(have + left.len() / 2 + MIN_ROOM, 0);
-            let (taken, written) = (compressor.total_in(), compressor.total_out());
-            let room = out.get_mut(have..).unwrap_or_default();
-            let space = room.len();
-            let status = compressor.compress(left, room, DeflateFlush::SyncFlush);
-            debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)), "{status:?}");
-            #[expect(clippy::cast_possible_truncation, reason = "lengths of slices")]
-            let (taken, written) = (
-                (compressor.total_in() - taken) as usize,
-                (compressor.total_out() - written) as usize,
-            );
-            out.truncate(have + written);
-            left = left.get(taken..).unwrap_or_default();
-            if written < space {
-                debug_assert!(left.is_empty(), "room was left, but not all was taken");
-                return;
-            }
-        }
+        let EncoderSettings { level, memory_level, .. } = self.settings;
+        let config = DeflateConfig {
+            window_bits: -i32::from(self.window_bits),
+            mem_level: i32::from(memory_level),
+            ..DeflateConfig::new(i32::from(level))
+        };
+        self.compressor.with(config, |deflate| flush(deflate, payload, out));
     }
 
     /// Gives the memory back if nothing is lost with it.
     pub(super) fn release(&mut self) {
-        if !self.takeover && !self.encoding {
-            self.compressor = None;
+        if !self.takeover {
+            self.compressor.release();
         }
     }
 
     /// After how long the memory is to be given back.
     pub(super) fn idle(&self) -> Option<Duration> {
-        self.compressor.as_ref().map(|_| self.settings.idle)
+        self.compressor.is_held().then_some(self.settings.idle)
     }
 
     /// Forgets earlier messages, and gives the memory back. Within a message that is harmless too:
     /// each frame ends where a byte and a block end.
     pub(super) fn forget(&mut self) {
-        self.compressor = None;
+        self.compressor.release();
     }
 
     /// What decides how a message is compressed.
@@ -132,5 +108,28 @@ impl Encoder {
         let small =
             u64::from(level) | u64::from(memory_level) << 4 | u64::from(self.window_bits) << 8;
         small | (min_size as u64) << 12 | u64::from(self.takeover) << 63
+    }
+}
+
+/// Compresses all of `payload`, up to the end of a byte and a block.
+fn flush(deflate: &mut Deflate, payload: &[u8], out: &mut Vec<u8>) {
+    let mut left = payload;
+    loop {
+        let have = out.len();
+        out.resize(have + left.len() / 2 + MIN_ROOM, 0);
+        let (taken, written) = (deflate.total_in(), deflate.total_out());
+        let room = out.get_mut(have..).unwrap_or_default();
+        let space = room.len();
+        let status = deflate.compress(left, room, DeflateFlush::SyncFlush);
+        debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)), "{status:?}");
+        #[expect(clippy::cast_possible_truncation, reason = "lengths of slices")]
+        let (taken, written) =
+            ((deflate.total_in() - taken) as usize, (deflate.total_out() - written) as usize);
+        out.truncate(have + written);
+        left = left.get(taken..).unwrap_or_default();
+        if written < space {
+            debug_assert!(left.is_empty(), "room was left, but not all was taken");
+            return;
+        }
     }
 }

@@ -1,64 +1,148 @@
-//! Compressors and decompressors that no connection uses at the moment.
+//! Compressors and decompressors: few, for many connections.
 //!
-//! They are large (see docs/topics/compression.md) and cost time to make; most connections are idle
-//! most of the time. All connections of a process share one pool of each.
+//! They are large (see docs/topics/compression.md) and cost time to make, while most connections are
+//! idle most of the time. All connections of a process share them:
+//!
+//! - A decompressor is held while a message is decoded, and given back after it.
+//! - A compressor stays with its connection for as long as that goes on sending, since it remembers the
+//!   messages before: it is *lent*. When there are more than [`MOST`], the pool takes one back that was
+//!   not used lately, and its connection goes on with one that remembers nothing. So the memory of all
+//!   compressors is bounded, however many connections send.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
-/// At most this many of each are kept.
+/// At most this many of each kind are kept while nobody uses them.
 const KEPT: usize = 16;
 
-static COMPRESSORS: Mutex<Vec<(DeflateConfig, Box<Deflate>)>> = Mutex::new(Vec::new());
+/// At most this many compressors are lent: at our defaults, that is 42 MB.
+const MOST: usize = 256;
+
 #[expect(clippy::vec_box, reason = "a connection holds a pointer, and none while it waits")]
 static DECOMPRESSORS: Mutex<Vec<Box<Inflate>>> = Mutex::new(Vec::new());
 
-/// A compressor without history; goes to the pool when it is dropped.
-pub(super) struct Compressor {
+/// Lent compressors and free ones, in the order in which they are to be taken back.
+static COMPRESSORS: Mutex<VecDeque<Arc<Slot>>> = Mutex::new(VecDeque::new());
+
+/// A compressor, for both the pool and the connection that it is lent to.
+struct Slot {
     config: DeflateConfig,
-    // `None` only while it is dropped.
-    deflate: Option<Box<Deflate>>,
+    /// `None` when the pool has taken it back.
+    deflate: Mutex<Option<Box<Deflate>>>,
+    /// Whether it was used since the pool looked.
+    used: AtomicBool,
 }
 
-/// A decompressor without history; goes to the pool when it is dropped.
-pub(super) struct Decompressor(Option<Box<Inflate>>);
+impl Slot {
+    /// Whether no connection holds it.
+    fn is_free(slot: &Arc<Self>) -> bool {
+        Arc::strong_count(slot) == 1
+    }
+}
+
+/// What a connection has of a compressor.
+#[derive(Default)]
+pub(super) struct Compressor(Option<Arc<Slot>>);
 
 impl Compressor {
-    pub(super) fn take(config: DeflateConfig) -> Self {
-        let pooled = {
-            let mut pool = COMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner);
-            let at = pool.iter().rposition(|(c, _)| *c == config);
-            at.map(|at| pool.swap_remove(at).1)
-        };
-        let deflate = match pooled {
-            Some(mut deflate) => {
-                deflate.reset();
-                deflate
-            }
-            None => Box::new(Deflate::new_with_config(config)),
-        };
-        Self { config, deflate: Some(deflate) }
+    /// Uses the compressor. If there is none, or the pool has taken it back, then one that remembers
+    /// nothing, which is kept for the next time.
+    pub(super) fn with<T>(
+        &mut self,
+        config: DeflateConfig,
+        compress: impl FnOnce(&mut Deflate) -> T,
+    ) -> T {
+        if let Some(slot) = &self.0
+            && let Some(deflate) = &mut *lock(&slot.deflate)
+        {
+            slot.used.store(true, Ordering::Relaxed);
+            return compress(deflate);
+        }
+        self.release();
+        let mut deflate = take(config).unwrap_or_else(|| Deflate::new_with_config(config).into());
+        let result = compress(&mut deflate);
+        let deflate = Mutex::new(Some(deflate));
+        let slot = Arc::new(Slot { config, deflate, used: AtomicBool::new(true) });
+        lock(&COMPRESSORS).push_back(Arc::clone(&slot));
+        self.0 = Some(slot);
+        result
     }
+
+    /// Whether there is one that may remember something.
+    pub(super) fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Gives it back, with all that it remembers.
+    pub(super) fn release(&mut self) {
+        let Some(slot) = self.0.take() else { return };
+        drop(slot);
+        let mut pool = lock(&COMPRESSORS);
+        if pool.len() > KEPT && pool.iter().filter(|slot| Slot::is_free(slot)).count() > KEPT {
+            let oldest = pool.iter().position(Slot::is_free).and_then(|at| pool.remove(at));
+            // Its memory is freed without the lock.
+            drop(pool);
+            drop(oldest);
+        }
+    }
+}
+
+/// Takes a free compressor with these settings out of the pool; or, if too many are lent, one of those.
+fn take(config: DeflateConfig) -> Option<Box<Deflate>> {
+    let mut pool = lock(&COMPRESSORS);
+    let free = pool.iter().rposition(|slot| Slot::is_free(slot) && slot.config == config);
+    let slot = match free {
+        Some(at) => pool.remove(at),
+        None => take_back(&mut pool),
+    }?;
+    drop(pool);
+    let mut deflate = lock(&slot.deflate).take()?;
+    // One with other settings is of no use, but its memory is free again.
+    (slot.config == config).then(|| {
+        deflate.reset();
+        deflate
+    })
+}
+
+/// When there are too many, gives one that was not used lately.
+fn take_back(pool: &mut VecDeque<Arc<Slot>>) -> Option<Arc<Slot>> {
+    // After one round, nobody has a second chance left.
+    for _ in 0..=pool.len() {
+        if pool.len() < MOST {
+            return None;
+        }
+        let slot = pool.pop_front()?;
+        if Slot::is_free(&slot) || !slot.used.swap(false, Ordering::Relaxed) {
+            return Some(slot);
+        }
+        pool.push_back(slot);
+    }
+    None
 }
 
 impl Drop for Compressor {
     fn drop(&mut self) {
-        let Some(deflate) = self.deflate.take() else { return };
-        let mut pool = COMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner);
-        // The one that was put there first makes room: settings change with the program, not within it.
-        let oldest = (pool.len() >= KEPT).then(|| pool.remove(0));
-        pool.push((self.config, deflate));
-        drop(pool);
-        drop(oldest);
+        self.release();
     }
 }
 
+impl fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compressor").field("is_held", &self.is_held()).finish()
+    }
+}
+
+/// A decompressor that remembers nothing; goes back to the pool when it is dropped.
+pub(super) struct Decompressor(Option<Box<Inflate>>);
+
 impl Decompressor {
     pub(super) fn take() -> Self {
-        let pooled = DECOMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let pooled = lock(&DECOMPRESSORS).pop();
         Self(Some(match pooled {
             Some(mut inflate) => {
                 inflate.reset(false);
@@ -73,36 +157,34 @@ impl Decompressor {
 impl Drop for Decompressor {
     fn drop(&mut self) {
         let Some(inflate) = self.0.take() else { return };
-        let mut pool = DECOMPRESSORS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pool = lock(&DECOMPRESSORS);
         if pool.len() < KEPT {
             pool.push(inflate);
         }
     }
 }
 
-macro_rules! handle {
-    ($handle:ident, $field:tt, $inner:ty) => {
-        impl Deref for $handle {
-            type Target = $inner;
+impl Deref for Decompressor {
+    type Target = Inflate;
 
-            fn deref(&self) -> &$inner {
-                self.$field.as_ref().expect("taken out only by drop")
-            }
-        }
-
-        impl DerefMut for $handle {
-            fn deref_mut(&mut self) -> &mut $inner {
-                self.$field.as_mut().expect("taken out only by drop")
-            }
-        }
-
-        impl fmt::Debug for $handle {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($handle))
-            }
-        }
-    };
+    fn deref(&self) -> &Inflate {
+        self.0.as_ref().expect("taken out only by drop")
+    }
 }
 
-handle!(Compressor, deflate, Deflate);
-handle!(Decompressor, 0, Inflate);
+impl DerefMut for Decompressor {
+    fn deref_mut(&mut self) -> &mut Inflate {
+        self.0.as_mut().expect("taken out only by drop")
+    }
+}
+
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decompressor")
+    }
+}
+
+/// What is under these locks stays whole whatever panics.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
