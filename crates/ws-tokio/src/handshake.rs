@@ -28,7 +28,7 @@ const DRAINED: usize = 128 << 10;
 
 /// Opens the server's end of a connection. When the request is refused, the response has been sent and
 /// the stream was closed when this returns.
-pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: S,
     settings: &ServerSettings,
     shutting_down: impl Fn() -> bool,
@@ -39,7 +39,7 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     within(origin, deadline, accept_on(io, handshake, origin, settings, shutting_down)).await
 }
 
-async fn accept_on<S: AsyncRead + AsyncWrite + Unpin>(
+async fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut io: S,
     mut handshake: ServerHandshake,
     origin: Instant,
@@ -128,7 +128,7 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
 }
 
 /// Opens the client's end of a connection, on the stream that `io` gives.
-pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = io::Result<S>>,
     uri: &Uri,
     settings: &ClientSettings,
@@ -146,7 +146,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     within(origin, deadline, connect_on(io, handshake, origin, settings, seed)).await
 }
 
-async fn connect_on<S: AsyncRead + AsyncWrite + Unpin>(
+async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = io::Result<S>>,
     mut handshake: ClientHandshake,
     origin: Instant,

@@ -1,9 +1,10 @@
-//! What a frame header claims costs no memory. Alone in its program, since it counts allocations.
+//! What a frame header claims costs no memory, and who doesn't batch pays for no task. Alone in its program,
+//! since it counts allocations.
 
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use tokio::io::{AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use ws_proto::FrameHeader;
 use ws_tokio::accept;
 use ws_types::Opcode;
@@ -34,8 +35,46 @@ async fn cost_of_claim(len: u64) -> isize {
     change.bytes_allocated as isize - change.bytes_deallocated as isize
 }
 
+/// The bytes that a connection in a task holds more once it has answered messages in batches of `size`.
+async fn cost_of_answers(size: usize) -> isize {
+    let (near, mut far) = duplex(4096);
+    far.write_all(REQUEST).await.unwrap();
+    let mut ws = accept(near).await.unwrap();
+    let mut frame = Vec::new();
+    let mask = Some([0; 4]);
+    FrameHeader { mask, ..FrameHeader::new(Opcode::Binary, 5) }.encode(&mut frame);
+    frame.extend_from_slice(b"12345");
+    let batch = frame.repeat(size);
+    let mut answers = vec![0; 1000];
+    let answering = async move {
+        // The stream makes its buffers, the connection its timer; nothing is deferred yet.
+        far.write_all(&batch).await.unwrap();
+        let mut received = Vec::new();
+        for _ in 0..size {
+            received.push(ws.recv().await.unwrap().unwrap());
+        }
+        for message in received {
+            ws.send(message).await.unwrap();
+        }
+        assert!(far.read(&mut answers).await.unwrap() > 0);
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..10 {
+            far.write_all(&batch).await.unwrap();
+            for _ in 0..size {
+                let message = ws.recv().await.unwrap().unwrap();
+                ws.send(message).await.unwrap();
+            }
+            assert_eq!(far.read(&mut answers).await.unwrap(), 7 * size);
+            tokio::task::yield_now().await;
+        }
+        let change = region.change();
+        change.bytes_allocated as isize - change.bytes_deallocated as isize
+    };
+    tokio::spawn(answering).await.unwrap()
+}
+
 #[test]
-fn a_claimed_megabyte_costs_no_more_than_ten_bytes() {
+fn a_claimed_megabyte_costs_no_more_than_ten_bytes_and_a_companion_little() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         // The first connection of a thread makes the buffers that all of them share.
@@ -43,5 +82,9 @@ fn a_claimed_megabyte_costs_no_more_than_ten_bytes() {
         let small = cost_of_claim(10).await;
         let large = cost_of_claim(1_000_000).await;
         assert!(large <= small, "10 bytes: {small}, 1 MB: {large}");
+        // The task that lets deferred answers leave is made when it is needed, and small.
+        assert_eq!(cost_of_answers(1).await, 0);
+        let companion = cost_of_answers(8).await;
+        assert!((1..=256).contains(&companion), "{companion} bytes");
     });
 }

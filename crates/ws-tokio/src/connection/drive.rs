@@ -86,6 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// nothing can be written any more.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(io) = &mut self.io else { return Poll::Ready(()) };
+        self.blocked = true; // until proven otherwise
         let mut result = Ok(());
         while self.conn.output_len() > 0 && !self.write_failed && result.is_ok() {
             match ready!(poll_write(io, cx, self.conn.output())) {
@@ -105,10 +106,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             result = ready!(Pin::new(io).poll_shutdown(cx));
             self.shutdown = true;
         }
+        self.blocked = false;
         if let Err(e) = result {
             // Nothing can be written any more; what has arrived can still be read.
             self.failed.get_or_insert_with(|| Arc::new(e));
             self.write_failed = true;
+            self.reader.wake();
         }
         if self.write_failed {
             let lost = self.conn.output_len();
@@ -163,6 +166,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.io = None;
         self.sleep = None;
         self.pongs = Vec::new();
+        self.companion.end();
         self.reader.wake();
         self.writer.wake();
     }

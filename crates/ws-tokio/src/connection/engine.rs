@@ -7,7 +7,9 @@
 //! - the *reader*, who wants events;
 //! - the *writer*, who wants frames to leave;
 //! - the *keeper*: the task of a server's handler between two polls of the handler, which sees to
-//!   what the handler left undone (see [`Engine::poll_keep`]).
+//!   what the handler left undone (see [`Engine::poll_keep`]);
+//! - the *companion*, where there is no keeper: a task that lets leave what was deferred (see
+//!   `companion`).
 //!
 //! They may be different tasks. A stream wakes only the last task that waited on it, so whoever makes
 //! progress wakes the others, and whoever gives up waiting wakes them too ([`Shared::give_up`]).
@@ -15,18 +17,20 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
+use tokio::task;
 use tokio::time::{Instant, Sleep};
 use ws_errors::WebSocketException;
 use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload, PingId};
 use ws_types::{Close, State};
 
 use super::buffers;
+use super::companion::Companion;
 use crate::error::{Closed, Error};
 
 /// Above this many queued bytes, `send` waits...
@@ -38,12 +42,15 @@ const KEPT: usize = 64 << 10;
 
 /// What the handles of one connection share.
 pub(crate) struct Shared<S> {
-    engine: Mutex<Engine<S>>,
+    pub(super) engine: Mutex<Engine<S>>,
 }
 
 impl<S> Shared<S> {
-    pub(crate) fn new(io: S, conn: Connection, origin: Instant) -> Arc<Self> {
-        let engine = Engine {
+    pub(crate) fn new(io: S, conn: Connection, origin: Instant) -> Arc<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let engine = |shared: &Weak<Self>| Engine {
             io: Some(io),
             conn,
             origin,
@@ -52,16 +59,18 @@ impl<S> Shared<S> {
             write_failed: false,
             shutdown: false,
             unflushed: false,
+            blocked: false,
             draining: false,
             kept: Kept::default(),
             pongs: Vec::new(),
             reader: Waiter::default(),
             writer: Waiter::default(),
-            keeping: false,
+            keeping: None,
+            companion: Companion::new(Weak::clone(shared)),
             reader_gone: false,
             stream_ended: false,
         };
-        Arc::new(Self { engine: Mutex::new(engine) })
+        Arc::new_cyclic(|shared| Self { engine: Mutex::new(engine(shared)) })
     }
 
     #[inline]
@@ -79,6 +88,7 @@ impl<S> Shared<S> {
         }
         engine.reader.wake();
         engine.writer.wake();
+        engine.hand_over();
     }
 }
 
@@ -161,14 +171,17 @@ pub(crate) struct Engine<S> {
     pub(super) shutdown: bool,
     /// Bytes were written that the stream may hold back until it is flushed.
     pub(super) unflushed: bool,
+    /// The stream took no more when it was last tried.
+    pub(super) blocked: bool,
     /// `send` waits for the low mark.
     pub(super) draining: bool,
     pub(super) kept: Kept,
     pub(super) pongs: Vec<PongWaiter>,
     pub(super) reader: Waiter,
     pub(super) writer: Waiter,
-    /// The keeper will look after this connection before its task yields.
-    pub(crate) keeping: bool,
+    /// The task whose keeper will look after this connection before it yields.
+    pub(crate) keeping: Option<task::Id>,
+    pub(super) companion: Companion<S>,
     /// The receiving half was dropped: data that arrives is dropped too.
     pub(super) reader_gone: bool,
     /// The `Stream` gave its last item.
@@ -269,7 +282,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         match event {
             Poll::Pending => self.reader.wait(cx),
             // A writer that waits for the connection to close takes the place at the stream.
-            Poll::Ready(_) => self.writer.wake(),
+            Poll::Ready(_) => {
+                self.writer.wake();
+                self.hand_over();
+            }
         }
         event
     }
@@ -287,9 +303,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             if let Some(message) = message.take() {
                 self.queue(|conn| conn.send(message))?;
             }
-            // Further messages wait to be answered: the answers leave together, at the latest when
-            // the keeper looks.
-            if !flush || (self.keeping && self.conn.has_buffered_frame()) {
+            if !flush || self.may_defer() {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -326,7 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             self.poll_unread(cx);
         }
         if self.poll_flush(cx).is_pending() {
-            if may_defer && self.keeping && self.conn.output_len() <= HIGH_MARK {
+            if may_defer && self.is_kept() && self.conn.output_len() <= HIGH_MARK {
                 return Poll::Ready(Ok(()));
             }
             self.writer.wait(cx);
@@ -360,6 +374,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.draining = true;
         if self.poll_flush(cx).is_ready() || self.conn.output_len() <= LOW_MARK {
             self.draining = false;
+            self.hand_over();
             return Poll::Ready(());
         }
         Poll::Pending

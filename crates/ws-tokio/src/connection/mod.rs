@@ -1,6 +1,7 @@
 //! A WebSocket connection over a stream: [`WebSocket`], its halves, and what they share.
 
 pub(crate) mod buffers;
+mod companion;
 mod drive;
 pub(crate) mod engine;
 mod halves;
@@ -48,7 +49,8 @@ pub use streaming::{MessageReader, MessageWriter};
 ///
 /// # Dropping
 /// Dropping the connection without [`close`](Self::close) ends the TCP connection at once; the peer
-/// sees an abnormal closure, code 1006. In a handler of [`serve`](crate::serve()), returning from the
+/// sees an abnormal closure, code 1006. What is queued is written as far as the stream takes it at
+/// once; only [`flush`](Self::flush) or [`close`](Self::close) waits for it. In a handler of [`serve`](crate::serve()), returning from the
 /// handler closes the connection properly.
 pub struct WebSocket<S = Transport> {
     shared: Arc<Shared<S>>,
@@ -154,13 +156,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`PreparedMessage`]: crate::PreparedMessage
     ///
     /// Waits while more than 64 KiB are queued, until 16 KiB are left. When it returns, the message
-    /// leaves without any further call: it was handed to the stream; or, in a handler of
-    /// [`serve`](crate::serve()), it leaves as soon as the handler waits for anything, together with
-    /// the answers to other messages that have arrived already. A handler that blocks its thread
-    /// delays its own messages.
+    /// leaves without any further call. If further whole messages have arrived already, the replies
+    /// to all of them leave together, at the latest when the current task yields: whoever sends and
+    /// then awaits anything else, a timer or a database, has sent. Otherwise the message was handed
+    /// to the stream.
+    ///
+    /// That holds in handlers of [`serve`](crate::serve()) and in every task of tokio; a task that
+    /// blocks its thread delays its own messages. Elsewhere each message is handed to the stream at
+    /// once: outside of a runtime, and directly in `block_on` of a current-thread runtime (the body of
+    /// `#[tokio::main(flavor = "current_thread")]`), where nothing runs any more when that returns. So
+    /// spawn a loop that is to be fast.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the connection is closed or closing; the message was not sent.
+    /// [`Error::Closed`] when the connection is closed or closing; the message was not sent. When a
+    /// message that left later could not be written, the next call tells.
     ///
     /// # Cancel safety
     /// If the future is dropped, either the message was not taken, or it will go out whole with
@@ -173,7 +182,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a message without making it leave: that is done by the next [`flush`](Self::flush),
-    /// [`send`](Self::send) or [`recv`](Self::recv), or when 64 KiB are queued.
+    /// [`send`](Self::send) or [`recv`](Self::recv), or when 64 KiB are queued; also when the replies
+    /// leave that [`send`](Self::send) has left for later.
     ///
     /// # Errors
     /// As [`send`](Self::send).

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task;
 use ws_types::{Close, CloseCode};
 
 use super::server::{Stage, Stop};
@@ -71,11 +72,11 @@ where
                 next_stage.set(stop.after(stage));
                 registered = false;
             }
-            shared.lock().keeping = true;
+            shared.lock().keeping = task::try_id();
             let result =
                 catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
             let mut engine = shared.lock();
-            engine.keeping = false;
+            engine.keeping = None;
             match result {
                 Ok(Poll::Pending) => {
                     engine.poll_keep(cx);

@@ -5,6 +5,7 @@
 
 mod cancel;
 mod common;
+mod companion;
 mod halves;
 mod hostile;
 mod script;
