@@ -12,7 +12,8 @@ pub(crate) fn fmt(log: &mut Log) -> Result {
     log.run(&mut cargo(&["fmt", "--all", "--check"]))?;
     for manifest in outside_packages()? {
         let manifest = manifest.to_string_lossy();
-        log.run(&mut cargo(&["fmt", "--check", "--manifest-path", &manifest]))?;
+        // Without `--all` there is nothing to format in a workspace without a package at its root.
+        log.run(&mut cargo(&["fmt", "--all", "--check", "--manifest-path", &manifest]))?;
     }
     Ok(Outcome::Done)
 }

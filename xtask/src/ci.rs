@@ -8,7 +8,7 @@ use std::{
 use lexopt::prelude::*;
 
 use crate::{
-    autobahn, cargo_steps, consumers, deps, features, interop,
+    autobahn, cargo_steps, consumers, deps, features, instructions, interop,
     run::{Log, Outcome, Result},
     tidy,
     workspace::Workspace,
@@ -63,6 +63,11 @@ pub(crate) const STEPS: &[Step] = &[
         cargo_steps::package,
         "each crate as it would be published, built from its package",
     ),
+    quiet(
+        "instructions",
+        instructions::step,
+        "instruction counts of the codec and of an echo against the recorded ones",
+    ),
     quiet("autobahn", autobahn::step, "the Autobahn test suite against our server and our client"),
     quiet("interop", interop::step, "Python, Node and Chromium against our server and our client"),
 ];
@@ -94,7 +99,7 @@ pub(crate) fn command(mut args: lexopt::Parser) -> Result {
         let (verdict, time) = if without.iter().any(|name| name == step.name) {
             ("left out".to_owned(), Duration::ZERO)
         } else {
-            print!("{:<10} ", step.name);
+            print!("{:<12} ", step.name);
             if step.shown {
                 println!();
             }
@@ -133,7 +138,7 @@ pub(crate) fn command(mut args: lexopt::Parser) -> Result {
 }
 
 fn line(name: &str, verdict: &str, time: Duration) -> String {
-    format!("{name:<10} {:>6.1} s  {verdict}", time.as_secs_f64())
+    format!("{name:<12} {:>6.1} s  {verdict}", time.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@
 //! them need is in [`run`] (programs) and [`workspace`] (`cargo metadata`).
 
 mod autobahn;
+mod bench;
 mod cargo_steps;
 mod ci;
 mod consumers;
 mod deps;
 mod features;
 mod fuzz;
+mod instructions;
 mod interop;
 mod run;
 mod tidy;
@@ -37,6 +39,7 @@ The steps, each a command of its own:
 const DETAILS: &str = "
 Options:
   deps [--check]           without --check a stale docs/project/dependencies.md is rewritten
+  instructions [--update]  --update writes xtask/bench/instructions.json
   autobahn server|client [--cases PATTERN...] [--exclude PATTERN...] [--port N]
                            runs the Autobahn cases against our examples (release build), compares
                            each with xtask/autobahn/expected-{server,client}.json and leaves the
@@ -47,6 +50,8 @@ Options:
                            --self-test lets the peers talk to each other, without our library
 
 Besides the steps:
+  bench [OPTION]...        our server and the peers, side by side; `bench --help` lists the options,
+                           `--quick` takes under five minutes
   fuzz [TARGET]... [--seconds N]
                            runs the fuzz targets of ws-proto, or those named, for 60 or N seconds
                            each; needs a nightly toolchain
@@ -81,6 +86,8 @@ fn dispatch() -> run::Result {
         "help" => help(),
         "ci" => ci::command(args),
         "autobahn" => autobahn::command(args),
+        "bench" => bench::command(args),
+        "instructions" => instructions::command(args),
         "interop" => interop::command(args),
         "fuzz" => fuzz::command(args),
         "deps" => deps::command(args),

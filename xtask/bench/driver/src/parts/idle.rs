@@ -1,0 +1,49 @@
+//! What an idle connection keeps.
+
+use crate::measure::Bench;
+use crate::page::Page;
+use crate::plot::{self, Bar};
+use crate::servers::{self, Kind, Launch, OURS, Server};
+use crate::tables::{Table, number};
+
+pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
+    // A few descriptors are for other things.
+    let most = bench.descriptors.saturating_sub(256);
+    let conns = most.min(if bench.options.quick { 2000 } else { 10_000 });
+    let columns = [
+        ("100 B", "--size 100", Launch::PLAIN),
+        ("64 KiB", "--size 65536", Launch::PLAIN),
+        ("12 header lines, 100 B", "--size 100 --browser", Launch::PLAIN),
+        ("12 header lines, 64 KiB", "--size 65536 --browser", Launch::PLAIN),
+        ("compression, 100 B", "--size 100 --deflate", Launch::DEFLATE),
+        ("compression, 64 KiB", "--size 65536 --deflate", Launch::DEFLATE),
+    ];
+    let heads = columns.iter().map(|(head, ..)| *head);
+    let mut table = Table::new(std::iter::once("server").chain(heads));
+    let wanted = |kind| !matches!(kind, Kind::Bytes | Kind::PeerPlain);
+    let kept = servers::kept();
+    let mut servers = bench.servers(|server| wanted(server.kind));
+    servers.push(&kept);
+    let mut rows: Vec<Vec<f64>> = vec![vec![]; servers.len()];
+    for (_, args, launch) in columns {
+        let able =
+            |server: &Server| server.deflate && server.kind != Kind::Defaults || !launch.deflate;
+        let some: Vec<_> = servers.iter().copied().filter(|server| able(server)).collect();
+        let args = format!("{args} --conns {conns}");
+        // Memory doesn't vary: once is enough.
+        let samples = bench.interleave_rounds(1, &some, launch, "idle", &args);
+        for (row, server) in rows.iter_mut().zip(&servers) {
+            row.push(samples.median(&server.name, "anonymous"));
+        }
+    }
+    let mut bars = vec![];
+    for (row, server) in rows.iter().zip(&servers) {
+        let cells = row.iter().map(|&bytes| number(bytes.round()));
+        table.row(std::iter::once(server.name.clone()).chain(cells));
+        bars.push(Bar { label: server.name.clone(), value: row[3], ours: server.name == OURS });
+    }
+    page.section("idle", format!("{conns} connections.\n\n{}", table.finish()));
+    let group = ("opened by a browser, after one message of 64 KiB".to_owned(), bars);
+    page.plot("idle", plot::bars("Bytes that an idle connection keeps", 256.0, &[group]));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! `handshake`: connect, upgrade, close, 16 at a time.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Instant;
+
+use crate::process::{Process, Usage};
+use crate::socket::{self, Opening, Poll};
+use crate::{Options, fail};
+
+/// Options: `parallel`, `secs`, `warm`, `browser`, `deflate`.
+pub fn run(options: &Options) {
+    let opening = Opening::new(options);
+    let request = opening.request();
+    let parallel = options.number("parallel", 16.0) as usize;
+    let warm = options.number("warm", 0.2);
+    let end = warm + options.number("secs", 1.0);
+    let (server, own) = (options.server(), Process::this());
+    let mut poll = Poll::new();
+    let mut opened = 0u32;
+    let mut begin = |poll: &Poll, id: usize| {
+        opened += 1;
+        // Closed connections keep their port for a while: more addresses have more ports.
+        let source = Ipv4Addr::new(127, 0, 2, 1 + (opened % 250) as u8);
+        let mut stream = socket::connect(opening.addr, Some(source));
+        stream.write_all(request.as_bytes()).expect("the request");
+        poll.add(&stream, id as u64);
+        (stream, Vec::with_capacity(512))
+    };
+    let mut slots: Vec<(TcpStream, Vec<u8>)> = (0..parallel).map(|i| begin(&poll, i)).collect();
+    let zero = Instant::now();
+    let mut done = 0u64;
+    let mut start: Option<(f64, u64, Usage, Usage)> = None;
+    loop {
+        for i in 0..poll.wait_for_progress(done) {
+            let (id, _) = poll.event(i);
+            let (stream, head) = &mut slots[id];
+            let mut bytes = [0; 1024];
+            match stream.read(&mut bytes) {
+                Ok(n) if n > 0 => head.extend_from_slice(&bytes[..n]),
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => continue,
+                ended => fail(&format!("closed during the handshake: {ended:?}")),
+            }
+            if head.ends_with(b"\r\n\r\n") {
+                opening.check(head);
+                done += 1;
+                slots[id] = begin(&poll, id);
+            }
+        }
+        let t = zero.elapsed().as_secs_f64();
+        match start {
+            None if t > warm => start = Some((t, done, server.usage(), own.usage())),
+            Some((begun, before, used, gen_used)) if t > end && done > before => {
+                let (count, secs) = ((done - before) as f64, t - begun);
+                let cpu = (server.usage().cpu_ns - used.cpu_ns) as f64;
+                let gen_cpu = (own.usage().cpu_ns - gen_used.cpu_ns) as f64 / 1e9 / secs;
+                let [calls, bytes] = [0, 1]
+                    .map(|i| (server.usage().allocations[i] - used.allocations[i]) as f64 / count);
+                print!("handshakes={count} rate={:.0} cpu_ns={:.0} ", count / secs, cpu / count);
+                print!("server_cpu={:.4} gen_cpu={gen_cpu:.4} ", cpu / 1e9 / secs);
+                println!("allocations={calls:.3} allocated={bytes:.1}");
+                return;
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `idle`: what an open connection keeps, after one message, when nothing happens.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use crate::Options;
+use crate::fail;
+use crate::frames::{Block, Shape, extended, header};
+use crate::socket::Opening;
+
+/// Connections from one source address.
+const PER_ADDRESS: usize = 20_000;
+
+/// Options: `conns`, `size`, `browser`, `deflate`.
+pub fn run(options: &Options) {
+    let opening = Opening::new(options);
+    let conns = options.number("conns", 10_000.0) as usize;
+    let size = options.number("size", 100.0) as usize;
+    let deflate = options.flag("deflate");
+    let kind = if deflate { "json" } else { "bin" };
+    let block = Block::new(&Shape { kind, size, count: 1, raw: false, deflate, fragments: 1 });
+    let server = options.server();
+    let mut buf = vec![0; 1 << 20];
+    // A first connection, closed again, so that what is allocated once doesn't count.
+    drop(one(&opening, &block, &mut buf, None));
+    std::thread::sleep(Duration::from_millis(150));
+    let fields = ["RssAnon", "VmRSS"];
+    let before = fields.map(|field| server.memory(field));
+    let used = server.usage();
+    let held: Vec<TcpStream> = (0..conns)
+        .map(|i| {
+            let source = Ipv4Addr::new(127, 0, 1, 1 + (i / PER_ADDRESS) as u8);
+            one(&opening, &block, &mut buf, Some(source))
+        })
+        .collect();
+    let cpu = (server.usage().cpu_ns - used.cpu_ns) as f64 / conns as f64;
+    std::thread::sleep(Duration::from_millis(500));
+    let after = fields.map(|field| server.memory(field));
+    let [anonymous, resident] = [0, 1].map(|i| (after[i] as f64 - before[i] as f64) / conns as f64);
+    println!(
+        "conns={} anonymous={anonymous:.1} resident={resident:.1} cpu_ns={cpu:.0} peak={}",
+        held.len(),
+        server.memory("VmHWM")
+    );
+}
+
+/// Opens a connection and waits for the echo of one message.
+fn one(opening: &Opening, block: &Block, buf: &mut [u8], source: Option<Ipv4Addr>) -> TcpStream {
+    let mut stream = opening.open(source);
+    stream.write_all(&block.wire).expect("the message");
+    let mut have = 0;
+    loop {
+        match stream.read(&mut buf[have..]) {
+            Ok(n) if n > 0 => have += n,
+            ended => fail(&format!("closed before the echo: {ended:?}")),
+        }
+        if have < 2 || have < 2 + extended(buf[1]) {
+            continue;
+        }
+        // `echo` checks the content.
+        let (_, len, size) = header(buf);
+        if have >= len + size {
+            return stream;
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Sockets, epoll, and opening a connection.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::epoll;
+use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
+
+use crate::{Options, fail};
+
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// Which request opens a connection.
+#[derive(Clone, Copy)]
+pub struct Opening {
+    pub addr: SocketAddrV4,
+    /// The 12 header lines that Chromium sends, instead of the 5 that a handshake needs.
+    browser: bool,
+    /// Whether compression is offered, and has to be accepted.
+    deflate: bool,
+}
+
+impl Opening {
+    pub fn new(options: &Options) -> Self {
+        let deflate = options.flag("deflate");
+        Self { addr: options.addr(), browser: options.flag("browser"), deflate }
+    }
+
+    pub fn request(&self) -> String {
+        let addr = self.addr;
+        if self.browser {
+            return format!(
+                "GET / HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nPragma: no-cache\r\n\
+                Cache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
+                AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36\r\n\
+                Upgrade: websocket\r\nOrigin: http://{addr}\r\nSec-WebSocket-Version: 13\r\n\
+                Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n\
+                Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Extensions: permessage-deflate; \
+                client_max_window_bits\r\n\r\n"
+            );
+        }
+        let offer = match self.deflate {
+            true => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+            false => "",
+        };
+        format!(
+            "GET / HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
+        )
+    }
+
+    /// Checks a whole response.
+    pub fn check(&self, response: &[u8]) {
+        let head = String::from_utf8_lossy(response);
+        if !head.ends_with("\r\n\r\n")
+            || !head.starts_with("HTTP/1.1 101")
+            || !head.contains(ACCEPT)
+        {
+            fail(&format!("no upgrade: {head}"));
+        }
+        let accepted = head.to_ascii_lowercase().contains("permessage-deflate");
+        // A browser offers it always, and takes either answer.
+        if accepted != self.deflate && !self.browser {
+            fail(&format!("compression wasn't accepted as asked for: {head}"));
+        }
+    }
+
+    /// Connects and waits for the response.
+    pub fn open(&self, source: Option<Ipv4Addr>) -> TcpStream {
+        let mut stream = connect(self.addr, source);
+        stream.write_all(self.request().as_bytes()).expect("the request");
+        let (mut head, mut bytes) = (vec![], [0; 1024]);
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut bytes) {
+                Ok(n) if n > 0 => head.extend_from_slice(&bytes[..n]),
+                ended => fail(&format!("closed during the handshake: {ended:?}")),
+            }
+        }
+        self.check(&head);
+        stream
+    }
+}
+
+/// Connects from any of our addresses: 127.0.0.0/8 has more ports than one address has.
+pub fn connect(addr: SocketAddrV4, source: Option<Ipv4Addr>) -> TcpStream {
+    let connected = || -> rustix::io::Result<OwnedFd> {
+        let fd = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, Some(ipproto::TCP))?;
+        sockopt::set_tcp_nodelay(&fd, true)?;
+        if let Some(source) = source {
+            sockopt::set_socket_reuseaddr(&fd, true)?;
+            rustix::net::bind(&fd, &SocketAddrV4::new(source, 0))?;
+        }
+        rustix::net::connect(&fd, &addr)?;
+        Ok(fd)
+    };
+    connected().unwrap_or_else(|e| fail(&format!("connect: {e}"))).into()
+}
+
+/// The sockets that something may happen on.
+pub struct Poll {
+    epoll: OwnedFd,
+    events: Vec<epoll::Event>,
+}
+
+impl Poll {
+    pub fn new() -> Self {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll");
+        Self { epoll, events: Vec::with_capacity(512) }
+    }
+
+    /// Watches a socket for input; events carry `id`.
+    pub fn add(&self, stream: &TcpStream, id: u64) {
+        stream.set_nonblocking(true).expect("a socket");
+        let data = epoll::EventData::new_u64(id);
+        epoll::add(&self.epoll, stream, data, epoll::EventFlags::IN).expect("epoll");
+    }
+
+    /// Watches for room to write, too, or no longer.
+    pub fn watch_output(&self, stream: impl AsFd, id: u64, output: bool) {
+        let flags = epoll::EventFlags::IN;
+        let flags = if output { flags | epoll::EventFlags::OUT } else { flags };
+        epoll::modify(&self.epoll, stream, epoll::EventData::new_u64(id), flags).expect("epoll");
+    }
+
+    /// Waits for events, at most `limit`; how many there are.
+    pub fn wait(&mut self, limit: Duration) -> usize {
+        self.events.clear();
+        let limit = rustix::event::Timespec {
+            tv_sec: limit.as_secs() as i64,
+            tv_nsec: i64::from(limit.subsec_nanos()),
+        };
+        let events = rustix::buffer::spare_capacity(&mut self.events);
+        match epoll::wait(&self.epoll, events, Some(&limit)) {
+            Ok(n) => n,
+            Err(rustix::io::Errno::INTR) => 0,
+            Err(e) => fail(&format!("epoll: {e}")),
+        }
+    }
+
+    /// Waits for events until the benchmark is obviously stuck.
+    pub fn wait_for_progress(&mut self, done: u64) -> usize {
+        match self.wait(Duration::from_secs(10)) {
+            0 => fail(&format!("nothing happened for 10 s, after {done}")),
+            n => n,
+        }
+    }
+
+    /// The id of the `i`th event, and whether there is anything to read.
+    pub fn event(&self, i: usize) -> (usize, bool) {
+        let event = self.events[i];
+        let flags = event.flags;
+        (event.data.u64() as usize, flags != epoll::EventFlags::OUT)
+    }
+}
+
+/// What a read or write that must not fail did; `None`: it would block.
+pub fn progress<T>(result: rustix::io::Result<T>) -> Option<T> {
+    match result {
+        Ok(done) => Some(done),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => None,
+        Err(e) => fail(&format!("socket: {e}")),
+    }
+}
