@@ -5,7 +5,9 @@ use std::mem;
 
 use bytes::BytesMut;
 
+use crate::Payload;
 use crate::frame::Mask;
+use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
 const MIN_SPACE: usize = 4096;
@@ -92,22 +94,39 @@ impl Input {
         self.memory.buf.get_mut(self.start..end).unwrap_or_default()
     }
 
+    /// The `N` bytes of memory at the front, and how many of them, or more, are unread; `None` near the
+    /// end of the memory.
+    #[inline]
+    pub(super) fn peek<const N: usize>(&self) -> Option<(&[u8; N], usize)> {
+        let front = self.memory.buf.get(self.start..)?.first_chunk()?;
+        Some((front, self.end - self.start))
+    }
+
+    /// Drops `n` bytes at the front, which are unread.
+    #[inline]
+    pub(super) fn skip(&mut self, n: usize) {
+        debug_assert!(n <= self.end - self.start);
+        self.start += n;
+    }
+
     /// Takes a payload of `n` bytes off the front, unmasked, in memory of its own.
     #[inline]
-    pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> BytesMut {
+    pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> Payload {
         let start = self.start;
         self.start = self.end.min(start + n);
         let ReadMemory { buf, slab } = &mut self.memory;
-        let masked = buf.get(start..self.start).unwrap_or_default();
+        let payload = buf.get_mut(start..self.start).unwrap_or_default();
+        if let Some(mut mask) = mask {
+            mask.apply(payload);
+        }
+        if n <= INLINE {
+            return Payload::copy_from_slice(payload);
+        }
         if slab.capacity() < n && !slab.try_reclaim(n) {
             *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
         }
-        slab.extend_from_slice(masked);
-        let mut payload = slab.split();
-        if let Some(mask) = mask {
-            mask.apply_to(&mut payload, masked);
-        }
-        payload
+        slab.extend_from_slice(payload);
+        slab.split().freeze().into()
     }
 
     /// Forgets everything unread.
@@ -194,8 +213,8 @@ mod tests {
         let mut input = Input::default();
         for n in [100, 200, 5000, 5000] {
             input.append(&vec![7; 4 * n]);
-            let first = input.take_payload(n, None).freeze();
-            let second = input.take_payload(n, Some(Mask::new([1, 2, 3, 4]))).freeze();
+            let first = input.take_payload(n, None);
+            let second = input.take_payload(n, Some(Mask::new([1, 2, 3, 4])));
             assert_eq!((first.len(), second.len()), (n, n));
             assert_eq!(second[..4], [6, 5, 4, 3]);
             let place = second.as_ptr();

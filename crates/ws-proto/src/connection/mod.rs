@@ -133,12 +133,12 @@ impl Connection {
     fn new(side: Side, config: Arc<Config>, keys: Option<Box<MaskingKeys>>, now: Duration) -> Self {
         let ping = config.ping_interval.map(|interval| now.saturating_add(interval));
         Self {
-            config,
             side,
             state: State::Open,
             discarding: false,
             eof: false,
-            receiver: Receiver::new(side.peer()),
+            receiver: Receiver::new(side.peer(), &config),
+
             output: Output::default(),
             keys,
             extensions: Extensions::default(),
@@ -147,6 +147,7 @@ impl Connection {
             closing: None,
             timers: Timers { ping, ..Timers::default() },
             pings: Pings::default(),
+            config,
         }
     }
 
@@ -154,6 +155,9 @@ impl Connection {
     /// before anything is sent or received.
     #[must_use]
     pub fn with_extensions(mut self, extensions: Extensions) -> Self {
+        if !extensions.is_empty() {
+            self.receiver.tell_extensions();
+        }
         self.extensions = extensions;
         self
     }
@@ -267,6 +271,16 @@ impl Connection {
 
     #[inline]
     fn poll(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
+        if let Some(message) = self.receiver.next_short() {
+            return Some(match stream {
+                true => Event::Chunk { data: message, last: true },
+                false => Event::Message(message),
+            });
+        }
+        self.poll_any(now, stream)
+    }
+
+    fn poll_any(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
         if self.discarding {
             return self.end_of_input(now);
         }

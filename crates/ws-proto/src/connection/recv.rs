@@ -34,6 +34,9 @@ const DIRECT_STEP: usize = 128 << 10;
 /// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
 const DECODED_CHUNK: usize = 64 << 10;
 
+/// What [`Receiver::next_short`] looks at: a header of 6 bytes, and a payload that fits a [`Payload`].
+const FRONT: usize = 6 + INLINE;
+
 /// What was parsed.
 pub(super) enum Item {
     /// A whole message (`last`), or a piece of one while streaming.
@@ -62,6 +65,9 @@ violations!(ProtocolError, ProtocolErrorKind, InvalidUtf8, PayloadTooBig, TooMan
 #[derive(Debug)]
 pub(super) struct Receiver {
     peer: Side,
+    /// Messages of fewer bytes than this may be taken by [`next_short`](Self::next_short)
+    /// and [`next_whole`](Self::next_whole).
+    whole_below: usize,
     pub(super) input: Input,
     /// The data frame whose payload has not arrived whole.
     frame: Option<Frame>,
@@ -102,8 +108,15 @@ struct Partial {
 }
 
 impl Receiver {
-    pub(super) fn new(peer: Side) -> Self {
-        Self { peer, input: Input::default(), frame: None, partial: None }
+    pub(super) fn new(peer: Side, limits: &Config) -> Self {
+        let limits = [limits.max_message_size, limits.max_frame_size];
+        let whole_below = limits.into_iter().flatten().fold(0xFFFF, usize::min) + 1;
+        Self { peer, whole_below, input: Input::default(), frame: None, partial: None }
+    }
+
+    /// From now on, extensions are to be told of each frame.
+    pub(super) fn tell_extensions(&mut self) {
+        self.whole_below = 0;
     }
 
     /// Whether pieces of a message were handed out, and more are to come.
@@ -138,6 +151,76 @@ impl Receiver {
         }
     }
 
+    /// The message at the front of the input, if it is a short one in one frame and there as a whole.
+    /// Many are, and here a few comparisons tell; [`next`](Self::next) sees to everything else.
+    #[inline]
+    pub(super) fn next_short(&mut self) -> Option<Message> {
+        let (front, unread) = self.input.peek::<FRONT>()?;
+        let [b0, b1, front @ ..] = front;
+        let kind = match b0 {
+            0x81 => MessageKind::Text,
+            0x82 => MessageKind::Binary,
+            _ => return None,
+        };
+        // With a mask where there mustn't be one, or without, the length is above 127.
+        let (key, data, len, before) = match self.peer {
+            Side::Client => {
+                let (key, data) = front.split_first_chunk::<4>()?;
+                (*key, data.first_chunk::<INLINE>()?, b1 ^ 0x80, 6)
+            }
+            Side::Server => ([0; 4], front.first_chunk::<INLINE>()?, *b1, 2),
+        };
+        let whole = before + usize::from(len);
+        let len_fits = usize::from(len) <= INLINE && usize::from(len) < self.whole_below;
+        // Within a message, or in the payload of a frame, these bytes mean something else.
+        if !len_fits || whole > unread || self.partial.is_some() {
+            return None;
+        }
+        let data = Mask::new(key).applied(data);
+        if kind == MessageKind::Text && check_text(data.get(..usize::from(len))?).is_err() {
+            return None;
+        }
+        self.input.skip(whole);
+        Some(Message::checked(kind, Payload::inline(data, len)))
+    }
+
+    /// The same for a message of less than 64 KiB.
+    fn next_whole(&mut self) -> Result<Option<Message>, Violation> {
+        let unread = self.input.unread();
+        let (kind, rest) = match unread {
+            [0x81, rest @ ..] => (MessageKind::Text, rest),
+            [0x82, rest @ ..] => (MessageKind::Binary, rest),
+            _ => return Ok(None),
+        };
+        let masked = self.peer == Side::Client;
+        let bit = if masked { 0x80 } else { 0 };
+        let (len, rest) = match rest {
+            [b1, rest @ ..] if b1 ^ bit < 126 => (usize::from(b1 ^ bit), rest),
+            [b1, l0, l1, rest @ ..] if b1 ^ bit == 126 => {
+                let len = u16::from_be_bytes([*l0, *l1]);
+                if len < 126 {
+                    return Ok(None);
+                }
+                (usize::from(len), rest)
+            }
+            _ => return Ok(None),
+        };
+        let (mask, rest) = match (masked, rest) {
+            (true, [k0, k1, k2, k3, rest @ ..]) => (Some(Mask::new([*k0, *k1, *k2, *k3])), rest),
+            (true, _) => return Ok(None),
+            (false, rest) => (None, rest),
+        };
+        if len >= self.whole_below || len > rest.len() || self.partial.is_some() {
+            return Ok(None);
+        }
+        self.input.skip(unread.len() - rest.len());
+        let payload = self.input.take_payload(len, mask);
+        if kind == MessageKind::Text {
+            check_text(&payload)?;
+        }
+        Ok(Some(Message::checked(kind, payload)))
+    }
+
     /// Parses the next item, or as far as the input goes. With `stream`, data is handed out as it
     /// arrives; else whole messages are.
     #[inline]
@@ -147,6 +230,9 @@ impl Receiver {
         extensions: &mut Extensions,
         stream: bool,
     ) -> Result<Option<Item>, Violation> {
+        if let Some(message) = self.next_whole()? {
+            return Ok(Some(Item::Data { message, last: true }));
+        }
         loop {
             if let Some(frame) = &self.frame {
                 let progress = match frame.encoded {
@@ -208,32 +294,14 @@ impl Receiver {
                 continue;
             };
             check_len(header.payload_len, 0, limits)?;
-            if header.fin && header.payload_len <= INLINE.min(buffered) as u64 {
-                // A short message: a copy of constant length, if there is as much to copy.
-                let rest = self.input.unread().get(len..).unwrap_or_default();
-                if let Some(data) = rest.first_chunk() {
-                    let mut data = *data;
-                    if let Some(mask) = mask {
-                        mask.apply_short(&mut data);
-                    }
-                    #[expect(clippy::cast_possible_truncation, reason = "at most INLINE")]
-                    let payload = Payload::inline(data, header.payload_len as u8);
-                    if kind == MessageKind::Text && std::str::from_utf8(&payload).is_err() {
-                        return Err(bad_text(&payload).into());
-                    }
-                    self.input.take(len + payload.len());
-                    let message = Message::checked(kind, payload);
-                    return Ok(Some(Item::Data { message, last: true }));
-                }
-            }
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most what is buffered")]
-                let data = self.input.take_payload(header.payload_len as usize, mask);
-                if kind == MessageKind::Text && simdutf8::basic::from_utf8(&data).is_err() {
-                    return Err(bad_text(&data).into());
+                let payload = self.input.take_payload(header.payload_len as usize, mask);
+                if kind == MessageKind::Text {
+                    check_text(&payload)?;
                 }
-                let message = Message::checked(kind, Payload::from(data.freeze()));
+                let message = Message::checked(kind, payload);
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Partial::new(kind, header.payload_len));
@@ -556,6 +624,17 @@ fn check_encoded_len(len: u64, limits: &Config) -> Result<(), Violation> {
         }
         _ => Ok(()),
     }
+}
+
+/// Checks a text that came in one frame.
+#[inline]
+fn check_text(text: &[u8]) -> Result<(), InvalidUtf8> {
+    // The fast check is for many bytes, the other one for few.
+    let valid = match text.len() {
+        0..=INLINE => text.is_ascii() || std::str::from_utf8(text).is_ok(),
+        _ => simdutf8::basic::from_utf8(text).is_ok(),
+    };
+    if valid { Ok(()) } else { Err(bad_text(text)) }
 }
 
 /// Says where a text that came in one frame goes wrong.

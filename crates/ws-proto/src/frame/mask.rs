@@ -11,39 +11,25 @@ impl Mask {
         Self(u32::from_le_bytes(key))
     }
 
-    /// Writes the masked or unmasked `from` to `to`, which is as long and holds a copy of it.
+    /// A short payload, masked or unmasked.
     #[inline]
-    pub(crate) fn apply_to(self, to: &mut [u8], from: &[u8]) {
-        let wide = u128::from(self.0) * 0x1_0000_0001_0000_0001_0000_0001;
-        for (to, from) in to.as_chunks_mut().0.iter_mut().zip(from.as_chunks().0) {
-            *to = (u128::from_le_bytes(*from) ^ wide).to_le_bytes();
+    pub(crate) fn applied(self, data: &[u8; 23]) -> [u8; 23] {
+        // Three words of eight bytes, of which the last one overlaps the second.
+        let wide = u64::from(self.0) << 32 | u64::from(self.0);
+        let word = |at: usize, key: u64| {
+            let word = data.get(at..).and_then(|rest| rest.first_chunk()).copied();
+            (u64::from_le_bytes(word.unwrap_or_default()) ^ key).to_le_bytes()
+        };
+        let [a, b, c] = [word(0, wide), word(8, wide), word(15, wide.rotate_right(24))];
+        let mut out = [0; 23];
+        if let Some((front, last)) = out.split_first_chunk_mut::<15>() {
+            *front = [
+                a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], b[0], b[1], b[2], b[3], b[4], b[5],
+                b[6],
+            ];
+            last.copy_from_slice(&c);
         }
-        // The last block overlaps the one before, which does no harm between two buffers.
-        match (to.last_chunk_mut(), from.last_chunk()) {
-            (Some(to), Some(from_end)) => {
-                #[expect(clippy::cast_possible_truncation, reason = "0 to 3")]
-                let phase = (from.len() % 4) as u32;
-                let wide = wide.rotate_right(8 * phase);
-                *to = (u128::from_le_bytes(*from_end) ^ wide).to_le_bytes();
-            }
-            _ => {
-                let mut mask = self;
-                mask.apply(to);
-            }
-        }
-    }
-
-    /// Unmasks a payload that is shorter than the array; what is behind it becomes meaningless.
-    #[inline]
-    pub(crate) fn apply_short<const N: usize>(self, data: &mut [u8; N]) {
-        let key = self.0.to_le_bytes();
-        let (words, tail) = data.as_chunks_mut::<4>();
-        for word in words {
-            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
-        }
-        for (byte, key) in tail.iter_mut().zip(key) {
-            *byte ^= key;
-        }
+        out
     }
 
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
@@ -124,9 +110,9 @@ mod tests {
             mask.apply(head);
             mask.apply(tail);
             prop_assert_eq!(&masked, &expected);
-            let mut copied = data.clone();
-            Mask::new(key).apply_to(&mut copied, &data);
-            prop_assert_eq!(&copied, &expected);
+            if let Some(short) = data.first_chunk() {
+                prop_assert_eq!(&Mask::new(key).applied(short)[..], &expected[..23]);
+            }
             let mut appended = vec![9];
             extend_masked(&mut appended, &data, key);
             prop_assert_eq!(&appended[1..], &expected[..]);
