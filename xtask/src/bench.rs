@@ -20,14 +20,22 @@ pub(crate) fn command(mut args: lexopt::Parser) -> Result {
 
 /// Builds the benchmark workspace, or some packages of it, and gives the folder of the programs.
 pub(crate) fn build(log: &mut Log, packages: &[&str]) -> Result<PathBuf> {
-    let target = Workspace::load()?.target.join("bench");
-    let mut build = run::cargo(&["build", "--release", "--manifest-path"]);
-    build.arg(folder().join("Cargo.toml")).arg("--target-dir").arg(&target);
-    for package in packages {
-        build.args(["--package", package]);
-    }
-    log.run(&mut build)?;
-    Ok(target.join("release"))
+    log.run(&mut cargo(&["build", "--release"], packages)?)?;
+    Ok(target()?.join("release"))
+}
+
+/// `cargo` for the benchmark workspace, or for some packages of it.
+pub(crate) fn cargo(args: &[&str], packages: &[&str]) -> Result<Command> {
+    let mut cargo = run::cargo(args);
+    cargo.arg("--manifest-path").arg(folder().join("Cargo.toml"));
+    cargo.arg("--target-dir").arg(target()?);
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    Ok(cargo)
+}
+
+/// Where it is built: its profile and its features are others than ours.
+fn target() -> Result<PathBuf> {
+    Ok(Workspace::load()?.target.join("bench"))
 }
 
 /// The benchmark workspace.

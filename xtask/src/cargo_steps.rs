@@ -5,7 +5,10 @@ use std::{
     process::Command,
 };
 
-use crate::run::{self, Log, Outcome, Result, cargo};
+use crate::{
+    bench,
+    run::{self, Log, Outcome, Result, cargo},
+};
 
 /// Checks the formatting of the workspace and of the packages inside it that are no members.
 pub(crate) fn fmt(log: &mut Log) -> Result {
@@ -35,12 +38,16 @@ fn outside_packages() -> Result<Vec<PathBuf>> {
     Ok(manifests)
 }
 
-/// Runs clippy with the features people get by default and with all of them.
+/// Runs clippy with the features people get by default and with all of them; then on what in the
+/// benchmark workspace is built on our crates or measures them. Its peers take minutes to build.
 pub(crate) fn clippy(log: &mut Log) -> Result {
     let common = ["clippy", "--workspace", "--all-targets"];
     for features in [&[][..], &["--all-features"]] {
         log.run(cargo(&common).args(features).args(["--", "-D", "warnings"]))?;
     }
+    let packages = ["allocations", "bench", "echo-limits", "echo-ours", "fanout", "instructions"];
+    let mut clippy = bench::cargo(&["clippy"], &[&packages[..], &["loadgen"]].concat())?;
+    log.run(clippy.args(["--all-targets", "--", "-D", "warnings"]))?;
     Ok(Outcome::Done)
 }
 
@@ -53,9 +60,10 @@ pub(crate) fn docs(log: &mut Log) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Runs all tests, doc tests included.
+/// Runs all tests, doc tests included, and those of the benchmark's driver.
 pub(crate) fn test(log: &mut Log) -> Result {
     log.run(&mut cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]))?;
+    log.run(&mut bench::cargo(&["test"], &["bench"])?)?;
     Ok(Outcome::Done)
 }
 

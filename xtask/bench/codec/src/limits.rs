@@ -9,6 +9,10 @@ use instructions::wire::{Block, READ};
 use crate::Operation;
 use crate::stream::Stream;
 
+/// How much is copied at once. glibc copies more than about 2 KiB with an instruction that is ten times
+/// slower when the target isn't aligned, as a payload behind a header is not.
+const CHUNK: usize = 1024;
+
 /// Moves the bytes, and leaves them masked.
 pub fn copy(operation: Operation, block: &Block, count: usize) -> u64 {
     limit(operation, block, count, false)
@@ -68,10 +72,12 @@ fn encode(block: &Block, count: usize, key: bool, mask: bool) -> u64 {
             out[at..at + 4].copy_from_slice(&random.to_le_bytes());
             at += 4;
         }
-        let payload = &mut out[at..at + len];
-        payload.copy_from_slice(&block.payload);
-        if key && mask {
-            minimal::unmask(payload, random.to_le_bytes());
+        let to = out[at..at + len].chunks_mut(CHUNK);
+        for (to, from) in to.zip(block.payload.chunks(CHUNK)) {
+            to.copy_from_slice(from);
+            if key && mask {
+                minimal::unmask(to, random.to_le_bytes());
+            }
         }
         at += len;
         if i % per_write == 0 || i == count {

@@ -34,6 +34,5 @@ fn run() -> Result<(), String> {
         eprintln!("{}", part.name);
         (part.run)(&bench, &mut page)?;
     }
-    page.print();
     if bench.options.write { page.write() } else { Ok(()) }
 }

@@ -12,20 +12,15 @@ pub struct Page {
 }
 
 impl Page {
-    /// Adds what belongs between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
+    /// Adds what belongs between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`, and prints it.
     pub fn section(&mut self, name: &'static str, text: String) {
+        println!("## {name}\n\n{}\n", text.trim_end());
         self.sections.push((name, text));
     }
 
     /// Adds the plot `docs/topics/performance/NAME.svg`.
     pub fn plot(&mut self, name: &'static str, svg: String) {
         self.plots.push((name, svg));
-    }
-
-    pub fn print(&self) {
-        for (name, text) in &self.sections {
-            println!("## {name}\n\n{}\n", text.trim_end());
-        }
     }
 
     /// Replaces the sections that were made, and no others, and writes the plots.

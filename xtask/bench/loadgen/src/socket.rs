@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::epoll;
@@ -90,6 +90,7 @@ pub fn connect(addr: SocketAddrV4, source: Option<Ipv4Addr>) -> TcpStream {
         let fd = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, Some(ipproto::TCP))?;
         sockopt::set_tcp_nodelay(&fd, true)?;
         if let Some(source) = source {
+            choose_port_late(&fd);
             sockopt::set_socket_reuseaddr(&fd, true)?;
             rustix::net::bind(&fd, &SocketAddrV4::new(source, 0))?;
         }
@@ -97,6 +98,18 @@ pub fn connect(addr: SocketAddrV4, source: Option<Ipv4Addr>) -> TcpStream {
         Ok(fd)
     };
     connected().unwrap_or_else(|e| fail(&format!("connect: {e}"))).into()
+}
+
+/// Lets `connect` choose the port: `bind`, which doesn't know the other end, searches for one that
+/// nobody has, and takes a millisecond for it when there are many.
+fn choose_port_late(fd: &OwnedFd) {
+    let one: libc::c_int = 1;
+    let len = size_of_val(&one) as libc::socklen_t;
+    let (level, name) = (libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT);
+    // SAFETY: the descriptor is open, `one` is an integer of `len` bytes that lives through the call.
+    let set =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, (&raw const one).cast(), len) };
+    assert_eq!(set, 0, "Linux has this option since 4.2");
 }
 
 /// The sockets that something may happen on.

@@ -12,6 +12,11 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
     let browser = format!("{args} --browser");
     let short = bench.interleave(&servers, Launch::PLAIN, "handshake", &args);
     let long = bench.interleave(&servers, Launch::PLAIN, "handshake", &browser);
+    if bench.options.quick {
+        let columns = [("5 header lines, µs", &short), ("12 header lines, µs", &long)];
+        page.section("handshake", by_server(&servers, &columns, CPU, 1e3));
+        return Ok(());
+    }
     let all = bench.servers(|server| one(server.kind) || server.kind == Kind::Defaults);
     let two = bench.interleave(&all, Launch::TWO_THREADS, "handshake", &browser);
     let columns = [
