@@ -6,7 +6,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use websockets::{Error, WebSocket, serve};
+use websockets::{Error, ServerDeflate, WebSocket, serve};
 
 const HELP: &str = "\
 An echo server for WebSocket.
@@ -19,6 +19,9 @@ usage: echo_server [ADDR] [options]
   --max-fragments N|none       the most fragments of a message (default: 4096)
   --ping-interval SECONDS|none between keepalive pings (default: 20)
   --no-compression             without permessage-deflate
+  --deflate-level N            how hard to compress, 0 to 9 (default: 6)
+  --deflate-window-bits N      the server's window, 9 to 15 (default: 12)
+  --no-context-takeover        compress each message on its own, in both directions
   --help                       print this
 ";
 
@@ -28,6 +31,7 @@ struct Args {
     max_size: Option<usize>,
     max_fragments: Option<usize>,
     ping_interval: Option<Duration>,
+    compression: Option<ServerDeflate>,
 }
 
 /// The plain loop: receive, then send.
@@ -70,6 +74,7 @@ async fn run(args: Args) -> std::io::Result<()> {
         .max_message_size(args.max_size)
         .max_fragments(args.max_fragments)
         .ping_interval(args.ping_interval)
+        .compression(args.compression)
         .await?;
     println!("listening on ws://{}", server.local_addr());
     tokio::select! {
@@ -87,7 +92,10 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
         max_size: Some(1 << 20),
         max_fragments: Some(4096),
         ping_interval: Some(Duration::from_secs(20)),
+        compression: None,
     };
+    let mut deflate = ServerDeflate::default();
+    let mut compression = true;
     let mut parser = lexopt::Parser::from_env();
     let mut addr = None;
     while let Some(arg) = parser.next()? {
@@ -107,8 +115,18 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
                     .transpose()
                     .map_err(|e| e.to_string())?;
             }
-            // There is none to be left out yet.
-            Long("no-compression") => {}
+            Long("no-compression") => compression = false,
+            Long("deflate-level") => {
+                let level = parser.value()?.parse()?;
+                deflate = deflate.level(level).map_err(|e| e.to_string())?;
+            }
+            Long("deflate-window-bits") => {
+                let bits: u8 = parser.value()?.parse()?;
+                deflate = deflate.server_max_window_bits(bits).map_err(|e| e.to_string())?;
+            }
+            Long("no-context-takeover") => {
+                deflate = deflate.server_no_context_takeover(true).client_no_context_takeover(true);
+            }
             Long("help") => {
                 print!("{HELP}");
                 return Ok(None);
@@ -118,6 +136,7 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
         }
     }
     args.addr = addr.unwrap_or(args.addr);
+    args.compression = compression.then_some(deflate);
     Ok(Some(args))
 }
 

@@ -31,6 +31,12 @@ impl ProtocolError {
     pub fn new(kind: ProtocolErrorKind) -> Self {
         Self { kind }
     }
+
+    /// The exception with a text of your own: [`ProtocolErrorKind::Custom`].
+    #[must_use]
+    pub fn custom(msg: &'static str) -> Self {
+        Self::new(ProtocolErrorKind::Custom(msg))
+    }
 }
 
 impl From<ProtocolErrorKind> for ProtocolError {
@@ -80,6 +86,8 @@ pub enum ProtocolErrorKind {
     Rsv1InContinuation,
     /// The payload of a compressed message isn't deflate data ([RFC 7692 §6.2](https://www.rfc-editor.org/rfc/rfc7692#section-6.2)).
     DecompressionFailed,
+    /// An extension refuses a frame, in its own words.
+    Custom(&'static str),
     /// The length of a frame, given here, isn't in its shortest form ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
     FrameLengthNotMinimal(u64),
     /// The length of a frame, given here, has its top bit set ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
@@ -107,6 +115,7 @@ impl fmt::Display for ProtocolErrorKind {
             Self::IncompleteFragmentedMessage => "incomplete fragmented message",
             Self::Rsv1InContinuation => "RSV1 bit set in continuation frame",
             Self::DecompressionFailed => "decompression failed",
+            Self::Custom(msg) => msg,
             Self::FrameLengthNotMinimal(_) => "frame length isn't minimal",
             Self::FrameLengthTooLong(_) => "frame length above 63 bits",
             Self::ReasonWithoutCode => "cannot send a reason without a code",

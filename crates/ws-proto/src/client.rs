@@ -6,16 +6,23 @@
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ws_errors::{
     InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
 };
 use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
+use crate::extension::{self, ClientExtensionFactory, Extensions};
 use crate::grammar::{
-    Extension, build_authorization_basic, build_subprotocol, join, parse_subprotocol,
+    ExtensionHeader, build_authorization_basic, build_extension, build_subprotocol, join,
+    parse_extension, parse_subprotocol,
 };
-use crate::handshake::{PRODUCT, accept_key, all, check_upgrade, checked, key, required, single};
+use crate::handshake::{
+    PRODUCT, accept_key, all, check_upgrade, checked, deadline, key, required, single, timed_out,
+};
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
 
@@ -31,6 +38,7 @@ use crate::uri::Uri;
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     origin: Option<Origin>,
+    extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
     headers: Headers,
     user_agent: Option<String>,
@@ -41,6 +49,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             origin: None,
+            extensions: Vec::new(),
             subprotocols: Vec::new(),
             headers: Headers::new(),
             user_agent: Some(PRODUCT.to_owned()),
@@ -54,6 +63,18 @@ impl ClientOptions {
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
+        self
+    }
+
+    /// Offers an extension, after those that were given before. Default: none.
+    ///
+    /// The order is the order of preference; a further offer of the same extension is one to fall back
+    /// on ([RFC 6455 §9.1]).
+    ///
+    /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+    #[must_use]
+    pub fn extension(mut self, factory: impl ClientExtensionFactory + 'static) -> Self {
+        self.extensions.push(Arc::new(factory));
         self
     }
 
@@ -95,19 +116,27 @@ impl ClientOptions {
         self.limits = limits;
         self
     }
+
+    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    #[must_use]
+    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.limits.open_timeout = timeout;
+        self
+    }
 }
 
 /// A connection that the server has accepted.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
     /// The response, `101 Switching Protocols`.
     pub response: Response,
     /// The subprotocol that the server has chosen from those offered, if any.
     pub subprotocol: Option<Subprotocol>,
-    /// The extensions that the server has accepted, in its order. Empty, since none are offered
-    /// yet.
-    pub extensions: Vec<Extension>,
+    /// The extensions that the server has accepted, in its order and with its parameters.
+    pub extensions: Vec<ExtensionHeader>,
+    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub negotiated: Extensions,
 }
 
 /// One opening handshake, from the client's side.
@@ -118,15 +147,18 @@ pub struct Accepted {
 ///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
 /// 3. Take the result with [`into_accepted`](Self::into_accepted).
 ///
-/// After an error, close the connection without reading further. The first error is kept, and
+/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout)
+/// says so. After an error, close the connection without reading further. The first error is kept, and
 /// returned by every later call.
 ///
 /// ```
+/// use std::time::Duration;
 /// use ws_proto::client::{ClientHandshake, ClientOptions};
 ///
 /// let uri = "ws://example.com/chat".parse()?;
 /// let nonce = *b"the sample nonce"; // 16 random bytes
-/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce)?;
+/// let now = Duration::ZERO; // since an origin that you choose
+/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce, now)?;
 /// let request = handshake.request().serialize();
 /// assert!(request.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 ///
@@ -141,7 +173,9 @@ pub struct Accepted {
 pub struct ClientHandshake {
     request: Request,
     key: String,
+    extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
+    deadline: Option<Duration>,
     phase: Phase,
 }
 
@@ -155,21 +189,26 @@ enum Phase {
 
 impl ClientHandshake {
     /// Prepares a handshake. `nonce` has to be random; it is no secret, but a server, or a cache
-    /// on the way, mustn't be able to foresee it.
+    /// on the way, mustn't be able to foresee it. The handshake begins `now`, before the driver
+    /// connects; times are since an origin that the driver chooses.
     ///
     /// # Errors
     /// [`InvalidHeader`] when [`ClientOptions::headers`] has one that
-    /// only the handshake itself may send, or repeats one that may be there once.
+    /// only the handshake itself may send, or repeats one that may be there once;
+    /// [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a token.
     pub fn new(
         uri: &Uri,
         options: ClientOptions,
         nonce: [u8; 16],
+        now: Duration,
     ) -> Result<Self, InvalidHandshake> {
         let key = key(nonce);
         let request = build_request(uri, &options, &key)?;
+        let deadline = deadline(&options.limits, now);
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
-        Ok(Self { request, key, subprotocols: options.subprotocols, phase })
+        let ClientOptions { extensions, subprotocols, .. } = options;
+        Ok(Self { request, key, extensions, subprotocols, deadline, phase })
     }
 
     /// The request to send.
@@ -195,7 +234,9 @@ impl ClientHandshake {
     ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) for `Connection` and `Upgrade`;
     /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for
     ///   `Sec-WebSocket-Accept`;
-    /// - [`NegotiationError`](ws_errors::NegotiationError) when the server has accepted an extension that wasn't offered;
+    /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
+    ///   [`NegotiationError`](ws_errors::NegotiationError) when the server has accepted an extension
+    ///   that wasn't offered, or not with these parameters;
     /// - [`NegotiationError`](ws_errors::NegotiationError), [`InvalidHeader`] or
     ///   [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) when it has chosen a subprotocol
     ///   that wasn't offered, or several.
@@ -229,6 +270,29 @@ impl ClientHandshake {
         match reader.receive_eof() {
             Ok(response) => self.finish(response),
             Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
+    /// for: once the handshake is over, or without a
+    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline.filter(|_| matches!(self.phase, Phase::Receiving(_)))
+    }
+
+    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
+    /// answer. Does nothing when nothing is due.
+    ///
+    /// # Errors
+    /// [`InvalidHandshake::Base`] when the time is over.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Failed(error) => Err(error.clone()),
+            _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
+                Err(self.fail(timed_out()))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -270,14 +334,26 @@ impl ClientHandshake {
         if accept != accept_key(&self.key) {
             return Err(InvalidHeaderValue::new("Sec-WebSocket-Accept", Some(accept.into())).into());
         }
-        // "If the response includes a |Sec-WebSocket-Extensions| header field and this header
-        // field indicates the use of an extension that was not present in the client's handshake
-        // [...], the client MUST _Fail the WebSocket Connection_." None was.
-        if headers.contains("Sec-WebSocket-Extensions") {
+        let (extensions, negotiated) = self.check_extensions(headers)?;
+        let subprotocol = self.check_subprotocol(headers)?;
+        Ok(Accepted { response, subprotocol, extensions, negotiated })
+    }
+
+    fn check_extensions(
+        &self,
+        headers: &Headers,
+    ) -> Result<(Vec<ExtensionHeader>, Extensions), InvalidHandshake> {
+        const NAME: &str = "Sec-WebSocket-Extensions";
+        if !headers.contains(NAME) {
+            return Ok(Default::default());
+        }
+        // A client that offered none has no use for what the answer says.
+        if self.extensions.is_empty() {
             return Err(NegotiationErrorKind::NoExtensions.into());
         }
-        let subprotocol = self.check_subprotocol(headers)?;
-        Ok(Accepted { response, subprotocol, extensions: Vec::new() })
+        let accepted = all(headers, NAME, parse_extension)?;
+        let negotiated = extension::accept_response(&self.extensions, &accepted)?;
+        Ok((accepted, negotiated))
     }
 
     fn check_subprotocol(
@@ -331,6 +407,10 @@ fn build_request(
     insert("Connection", "Upgrade")?;
     insert("Sec-WebSocket-Key", key)?;
     insert("Sec-WebSocket-Version", "13")?;
+    if !options.extensions.is_empty() {
+        let offers = build_extension(&extension::offers(&options.extensions)?);
+        insert("Sec-WebSocket-Extensions", &offers)?;
+    }
     if !options.subprotocols.is_empty() {
         insert("Sec-WebSocket-Protocol", &build_subprotocol(&options.subprotocols))?;
     }

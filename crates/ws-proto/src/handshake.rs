@@ -1,12 +1,15 @@
 //! What both opening handshakes share: the key, the accept value that proves that it was read, and
 //! the checks of headers that requests and responses have in common.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha1::{Digest as _, Sha1};
 use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidUpgrade};
 use ws_headers::{HeaderValue, Headers};
 
 use crate::grammar::{join, parse_connection, parse_upgrade};
+use crate::http::HandshakeLimits;
 
 /// The value of `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`
 /// ([RFC 6455 §4.2.2]): the SHA-1 of the key and a constant, in base64.
@@ -40,6 +43,16 @@ pub(crate) fn key(nonce: [u8; 16]) -> String {
 pub(crate) fn is_key(key: &str) -> bool {
     let is_digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     key.len() == 24 && key.strip_suffix("==").is_some_and(|digits| digits.bytes().all(is_digit))
+}
+
+/// When a handshake that began at `now` has to be over; `None` when it may take forever.
+pub(crate) fn deadline(limits: &HandshakeLimits, now: Duration) -> Option<Duration> {
+    limits.open_timeout.map(|timeout| now.saturating_add(timeout))
+}
+
+/// The failure of a handshake that isn't over at its deadline.
+pub(crate) fn timed_out() -> InvalidHandshake {
+    InvalidHandshake::new("timed out during opening handshake")
 }
 
 /// An optional value for the header called `name`, if headers can hold it.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::Utf8Error;
 
 use bytes::Bytes;
+use ws_types::Opcode;
 
 use crate::Payload;
 
@@ -159,6 +160,17 @@ pub enum MessageKind {
     Text,
     /// Arbitrary bytes.
     Binary,
+}
+
+impl From<MessageKind> for Opcode {
+    /// The opcode of the first frame of such a message.
+    #[inline]
+    fn from(kind: MessageKind) -> Self {
+        match kind {
+            MessageKind::Text => Self::Text,
+            MessageKind::Binary => Self::Binary,
+        }
+    }
 }
 
 /// A whole message, text or binary ([RFC 6455 §5.6]).

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::feed;
 use ws_errors::{
     Headers, InvalidHandshake, InvalidHeaderValue, InvalidMessage, InvalidStatus, MessageCause,
@@ -9,7 +11,8 @@ use ws_errors::{
 };
 use ws_proto::Uri;
 use ws_proto::client::{Accepted, ClientHandshake, ClientOptions};
-use ws_proto::http::HandshakeLimits;
+use ws_proto::grammar::ExtensionHeader;
+use ws_proto::http::{HandshakeLimits, Response};
 use ws_types::{Origin, Subprotocol};
 
 /// 16 bytes whose base64, `dGhlIHNhbXBsZSBub25jZQ==`, is the key in the RFC's examples.
@@ -23,7 +26,7 @@ const LINES: [(&str, &str); 3] = [
 #[track_caller]
 fn handshake(uri: &str, options: ClientOptions) -> ClientHandshake {
     let uri = Uri::parse(uri).expect("a URI");
-    ClientHandshake::new(&uri, options, NONCE).expect("valid options")
+    ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).expect("valid options")
 }
 
 /// The request as on the wire.
@@ -49,13 +52,21 @@ fn plain() -> ClientOptions {
     ClientOptions::default().user_agent(None).expect("none is valid")
 }
 
+/// What can be compared of an [`Accepted`].
+#[derive(Debug, PartialEq)]
+struct Agreed {
+    response: Response,
+    subprotocol: Option<Subprotocol>,
+    extensions: Vec<ExtensionHeader>,
+}
+
 /// What the client makes of an answer, however it is cut; and how much of it belongs to the
 /// handshake.
 #[track_caller]
 fn answer(
     data: &[u8],
     options: &ClientOptions,
-) -> Result<Option<(Accepted, usize)>, InvalidHandshake> {
+) -> Result<Option<(Agreed, usize)>, InvalidHandshake> {
     feed(
         data,
         || Some(handshake("ws://localhost/", options.clone())),
@@ -63,7 +74,9 @@ fn answer(
             let used = state.as_mut().expect("more than one answer").receive_data(data)?;
             Ok(used.map(|used| {
                 let accepted = state.take().and_then(ClientHandshake::into_accepted);
-                (accepted.expect("accepted"), used)
+                let Accepted { response, subprotocol, extensions, .. } =
+                    accepted.expect("accepted");
+                (Agreed { response, subprotocol, extensions }, used)
             }))
         },
     )
@@ -174,7 +187,8 @@ fn additional_headers_cannot_contradict_the_handshake() {
         ),
     ];
     for (headers, name, value) in table {
-        let error = ClientHandshake::new(&uri, plain().headers(headers), NONCE).unwrap_err();
+        let error = ClientHandshake::new(&uri, plain().headers(headers), NONCE, Duration::ZERO)
+            .unwrap_err();
         assert_eq!(error.to_string(), format!("invalid {name} header: {value}"));
     }
 }
@@ -184,7 +198,7 @@ fn an_origin_that_headers_cannot_hold_is_refused() {
     let uri = Uri::parse("ws://localhost/").expect("a URI");
     for origin in ["https://a\r\nX-Injected: 1", "https://\u{20ac}"] {
         let options = plain().origin(Origin::from(origin));
-        let error = ClientHandshake::new(&uri, options, NONCE).unwrap_err();
+        let error = ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).unwrap_err();
         let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
         assert_eq!((&*error.name, error.value.as_deref()), ("Origin", Some(origin)));
     }
@@ -393,7 +407,7 @@ fn a_rejection_has_its_body() {
     // The first error stays.
     assert_eq!(handshake.receive_data(b"x"), Err(error.clone()));
     assert_eq!(handshake.receive_eof(), Err(error));
-    assert_eq!(handshake.into_accepted(), None);
+    assert!(handshake.into_accepted().is_none());
 }
 
 #[test]
@@ -453,6 +467,43 @@ fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
     assert!(handshake.into_accepted().is_some());
 }
 
+#[test]
+fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
+    let uri = Uri::parse("ws://localhost/").unwrap();
+    let (second, began) = (Duration::from_secs(1), Duration::from_secs(100));
+    let begin = |options| ClientHandshake::new(&uri, options, NONCE, began).unwrap();
+    let head = with("", &[]);
+    for (timeout, deadline) in [
+        (plain(), Some(began + 10 * second)),
+        (plain().open_timeout(Some(3 * second)), Some(began + 3 * second)),
+        (plain().open_timeout(None), None),
+    ] {
+        for at in 0..head.len() {
+            let mut handshake = begin(timeout.clone());
+            assert_eq!(handshake.receive_data(&head[..at]), Ok(None));
+            assert_eq!(handshake.poll_timeout(), deadline, "cut at {at}");
+            let Some(deadline) = deadline else {
+                assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()), "cut at {at}");
+                continue;
+            };
+            assert_eq!(handshake.handle_timeout(deadline - second), Ok(()), "cut at {at}");
+            let error = handshake.handle_timeout(deadline).unwrap_err();
+            assert_eq!(error.to_string(), "timed out during opening handshake");
+            assert_eq!(handshake.poll_timeout(), None);
+            assert_eq!(handshake.handle_timeout(began), Err(error.clone()), "cut at {at}");
+            assert_eq!(handshake.receive_data(&head[at..]), Err(error.clone()), "cut at {at}");
+            assert_eq!(handshake.receive_eof(), Err(error), "cut at {at}");
+            assert!(handshake.into_accepted().is_none(), "cut at {at}");
+        }
+    }
+    // Once the server has accepted, there is nothing to wait for.
+    let mut handshake = begin(plain());
+    assert_eq!(handshake.receive_data(&head), Ok(Some(head.len())));
+    assert_eq!(handshake.poll_timeout(), None);
+    assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()));
+    assert!(handshake.into_accepted().is_some());
+}
+
 /// Both halves of this crate understand each other.
 #[test]
 fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
@@ -462,7 +513,7 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     let chat = subprotocols(["chat"]);
     let options = ClientOptions::default().subprotocols(chat.clone());
     let mut client = handshake("ws://localhost:8765/path", options);
-    let mut server = ServerHandshake::new(HandshakeLimits::default());
+    let mut server = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
     let bytes = client.request().serialize();
     assert_eq!(server.receive_data(&bytes)?, Some(bytes.len()));
     let request = server.into_request().expect("complete");

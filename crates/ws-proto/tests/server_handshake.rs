@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::feed;
 use proptest::prelude::*;
 use ws_errors::{
@@ -33,7 +35,7 @@ fn request(first_line: &str, lines: &[(&str, &str)]) -> Request {
     }
     head.push_str("\r\n");
     let octets: Vec<u8> = head.chars().map(|c| u8::try_from(c).expect("ISO-8859-1")).collect();
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(&octets), Ok(Some(octets.len())));
     handshake.into_request().expect("complete")
 }
@@ -503,7 +505,7 @@ fn limits_are_answered_and_garbage_is_not() {
         ("\r\n".to_owned(), HttpAnswer::Disconnect),
     ];
     for (data, expected) in table {
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
         let error = handshake.receive_data(data.as_bytes()).unwrap_err();
         assert_eq!(error.http_status(), *expected);
         let response = reject(&error, &options(), DATE);
@@ -587,7 +589,7 @@ fn what_follows_the_request_is_not_touched() {
     let data = [&head[..], b"\x81\x80\x00\x00\x00\x00"].concat();
     let result = feed(
         &data,
-        || ServerHandshake::new(HandshakeLimits::default()),
+        || ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO),
         |handshake, data| {
             let used = handshake.receive_data(data)?;
             Ok::<_, InvalidHandshake>(used.map(|used| (handshake.request().cloned(), used)))
@@ -600,7 +602,7 @@ fn what_follows_the_request_is_not_touched() {
 
 #[test]
 fn the_end_of_the_stream_fails_an_incomplete_request_only() {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n"), Ok(None));
     assert_eq!(handshake.request(), None);
     let error = handshake.receive_eof().unwrap_err();
@@ -608,11 +610,60 @@ fn the_end_of_the_stream_fails_an_incomplete_request_only() {
     assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
     assert_eq!(handshake.receive_data(b"\r\n"), Err(error));
 
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Ok(Some(18)));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
     assert!(handshake.into_request().is_some());
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
+    let (second, began) = (Duration::from_secs(1), Duration::from_secs(100));
+    let deadline = began + 10 * second;
+    let early = deadline - Duration::from_nanos(1);
+    // Nothing received, half a request, a whole one that is not answered yet.
+    for data in ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\n\r\n"] {
+        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), began);
+        assert_eq!(handshake.handle_timeout(began), Ok(()));
+        let received = handshake.receive_data(data.as_bytes());
+        assert_eq!(handshake.poll_timeout(), Some(deadline), "{data:?}");
+        assert_eq!(handshake.handle_timeout(early), Ok(()), "{data:?}");
+        assert_eq!(handshake.receive_data(b""), received.map(|used| used.map(|_| 0)), "{data:?}");
+        let error = handshake.handle_timeout(deadline).unwrap_err();
+        assert_eq!(error.to_string(), "timed out during opening handshake");
+        assert_eq!(handshake.poll_timeout(), None);
+        assert_eq!(handshake.handle_timeout(began), Err(error.clone()), "{data:?}");
+        assert_eq!(handshake.receive_data(b"\r\n\r\n"), Err(error.clone()), "{data:?}");
+        assert_eq!(handshake.receive_eof(), Err(error), "{data:?}");
+        assert_eq!(handshake.into_request(), None, "{data:?}");
+    }
+}
+
+#[test]
+fn the_first_failure_stays_when_the_time_is_over() {
+    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let error = handshake.receive_data(b"\r\n").unwrap_err();
+    assert_eq!(handshake.poll_timeout(), None);
+    assert_eq!(handshake.handle_timeout(Duration::MAX), Err(error));
+}
+
+#[test]
+fn the_open_timeout_is_an_option_that_can_be_absent_or_endless() {
+    let began = Duration::from_secs(1);
+    for (timeout, deadline) in [
+        (None, None),
+        (Some(Duration::from_secs(3)), Some(Duration::from_secs(4))),
+        (Some(Duration::ZERO), Some(began)),
+        (Some(Duration::MAX), Some(Duration::MAX)),
+    ] {
+        let limits = options().open_timeout(timeout).handshake_limits();
+        let mut handshake = ServerHandshake::new(limits, began);
+        assert_eq!(handshake.poll_timeout(), deadline, "{timeout:?}");
+        let due = deadline.is_some_and(|deadline| deadline <= Duration::from_secs(4));
+        let result = handshake.handle_timeout(Duration::from_secs(4));
+        assert_eq!(result.is_err(), due, "{timeout:?}");
+    }
 }
 
 proptest! {

@@ -56,9 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
     /// [`Error::Io`] when the stream failed, with [`Error::OpenTimeout`] when it took too long.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
-        Box::pin(async move {
-            let opening = handshake::accept(io, &settings, || false);
-            handshake::within(settings.open_timeout, opening).await
-        })
+        let settings = settings.complete();
+        Box::pin(async move { handshake::accept(io, &settings, || false).await })
     }
 }

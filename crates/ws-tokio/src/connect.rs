@@ -1,6 +1,6 @@
 //! [`connect`] and [`client`]: the client's end of a connection.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -46,12 +46,12 @@ impl Connect {
         if uri.secure() {
             return Err(Error::TlsUnavailable);
         }
-        let opening = async {
+        let tcp = async {
             let tcp = TcpStream::connect((uri.host(), uri.port())).await?;
             tcp.set_nodelay(true)?;
-            handshake::connect(Transport::Tcp(tcp), &uri, &self.settings).await
+            Ok(Transport::Tcp(tcp))
         };
-        handshake::within(self.settings.open_timeout, opening).await
+        handshake::connect(tcp, &uri, &self.settings).await
     }
 }
 
@@ -62,7 +62,8 @@ impl IntoFuture for Connect {
     /// Fails with [`InvalidURI`](ws_errors::InvalidURI) or another exception of the opening
     /// handshake, with [`Error::TlsUnavailable`] for `wss://`, with [`Error::Io`] when the network
     /// failed, with [`Error::OpenTimeout`] when it took too long.
-    fn into_future(self) -> Self::IntoFuture {
+    fn into_future(mut self) -> Self::IntoFuture {
+        self.settings = self.settings.complete();
         Box::pin(self.run())
     }
 }
@@ -98,10 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
     /// too long.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, uri, settings } = self;
+        let settings = settings.complete();
         Box::pin(async move {
             let uri = Uri::parse(&uri)?;
-            let opening = handshake::connect(io, &uri, &settings);
-            handshake::within(settings.open_timeout, opening).await
+            handshake::connect(ready(Ok(io)), &uri, &settings).await
         })
     }
 }

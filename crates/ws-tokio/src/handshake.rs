@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
+use ws_proto::grammar::build_extension;
 use ws_proto::http::{Request, Response, serialize_response};
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
@@ -28,11 +29,23 @@ const DRAINED: usize = 128 << 10;
 /// Opens the server's end of a connection. When the request is refused, the response has been sent and
 /// the stream was closed when this returns.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
-    mut io: S,
+    io: S,
     settings: &ServerSettings,
     shutting_down: impl Fn() -> bool,
 ) -> Result<WebSocket<S>, Error> {
-    let mut handshake = ServerHandshake::new(settings.options.handshake_limits());
+    let origin = Instant::now();
+    let handshake = ServerHandshake::new(settings.options.handshake_limits(), Duration::ZERO);
+    let deadline = handshake.poll_timeout();
+    within(origin, deadline, accept_on(io, handshake, origin, settings, shutting_down)).await
+}
+
+async fn accept_on<S: AsyncRead + AsyncWrite + Unpin>(
+    mut io: S,
+    mut handshake: ServerHandshake,
+    origin: Instant,
+    settings: &ServerSettings,
+    shutting_down: impl Fn() -> bool,
+) -> Result<WebSocket<S>, Error> {
     let mut rest = Vec::new();
     let received = receive(&mut io, &mut rest, |data| match data {
         Some(data) => handshake.receive_data(data),
@@ -53,12 +66,13 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     match answer {
         Answer::Accepted(accepted, request) => {
             write_all(&mut io, &serialize_response(&accepted.response)).await?;
-            let origin = Instant::now();
-            let mut conn = Connection::server(Arc::clone(&settings.config), Duration::ZERO);
+            let mut conn = Connection::server(Arc::clone(&settings.config), origin.elapsed())
+                .with_extensions(accepted.negotiated);
             conn.receive_data(&rest);
             let info = Info {
                 request: Some(Box::new(request)),
                 response: None,
+                extensions: build_extension(&accepted.extensions).into(),
                 subprotocol: accepted.subprotocol,
             };
             Ok(WebSocket::new(Shared::new(io, conn, origin), info))
@@ -113,9 +127,9 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
     }
 }
 
-/// Opens the client's end of a connection.
+/// Opens the client's end of a connection, on the stream that `io` gives.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
-    mut io: S,
+    io: impl Future<Output = io::Result<S>>,
     uri: &Uri,
     settings: &ClientSettings,
 ) -> Result<WebSocket<S>, Error> {
@@ -125,7 +139,21 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     for (to, from) in nonce.iter_mut().chain(&mut seed).zip(random) {
         *to = from;
     }
-    let mut handshake = ClientHandshake::new(uri, settings.options.clone(), nonce)?;
+    let origin = Instant::now();
+    let options = settings.options.clone();
+    let handshake = ClientHandshake::new(uri, options, nonce, Duration::ZERO)?;
+    let deadline = handshake.poll_timeout();
+    within(origin, deadline, connect_on(io, handshake, origin, settings, seed)).await
+}
+
+async fn connect_on<S: AsyncRead + AsyncWrite + Unpin>(
+    io: impl Future<Output = io::Result<S>>,
+    mut handshake: ClientHandshake,
+    origin: Instant,
+    settings: &ClientSettings,
+    seed: [u8; 32],
+) -> Result<WebSocket<S>, Error> {
+    let mut io = io.await?;
     write_all(&mut io, &handshake.request().serialize()).await?;
     let mut rest = Vec::new();
     receive(&mut io, &mut rest, |data| match data {
@@ -137,24 +165,26 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(accepted) = handshake.into_accepted() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
-    let origin = Instant::now();
-    let mut conn = Connection::client(Arc::clone(&settings.config), seed, Duration::ZERO);
+    let mut conn = Connection::client(Arc::clone(&settings.config), seed, origin.elapsed())
+        .with_extensions(accepted.negotiated);
     conn.receive_data(&rest);
     let info = Info {
         request: Some(Box::new(request)),
         response: Some(Box::new(accepted.response)),
+        extensions: build_extension(&accepted.extensions).into(),
         subprotocol: accepted.subprotocol,
     };
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }
 
-/// Limits a handshake in time.
-pub(crate) async fn within<T>(
-    limit: Option<Duration>,
+/// Drops a handshake that isn't over at its deadline.
+async fn within<T>(
+    origin: Instant,
+    deadline: Option<Duration>,
     handshake: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    match limit {
-        Some(limit) => match tokio::time::timeout(limit, handshake).await {
+    match deadline.and_then(|deadline| origin.checked_add(deadline)) {
+        Some(deadline) => match tokio::time::timeout_at(deadline, handshake).await {
             Ok(result) => result,
             Err(_) => Err(Error::OpenTimeout),
         },

@@ -16,6 +16,10 @@ pub use error::{Closed, Error};
 pub use serve::{Outcome, Serve, Server, serve};
 pub use transport::Transport;
 
+pub use ws_proto::extension;
+#[cfg(feature = "deflate")]
+pub use ws_proto::extension::{ClientDeflate, ClientWindow, InvalidSetting, ServerDeflate};
+pub use ws_proto::grammar::ExtensionHeader;
 pub use ws_proto::http::{HandshakeLimits, Request, Response};
 pub use ws_proto::server::OriginRule;
-pub use ws_proto::{Message, MessageKind, Payload, Utf8Bytes};
+pub use ws_proto::{Compress, Message, MessageKind, Outgoing, Payload, PreparedMessage, Utf8Bytes};

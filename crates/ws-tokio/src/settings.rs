@@ -2,15 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ws_proto::Config;
 use ws_proto::client::ClientOptions;
+#[cfg(feature = "deflate")]
+use ws_proto::extension::{ClientDeflate, ServerDeflate};
 use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
-
-/// How long opening a connection may take, unless it is set.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Looks at a request before it is answered; a response that it gives is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
@@ -19,7 +17,8 @@ pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send
 pub(crate) struct ServerSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) options: ServerOptions,
-    pub(crate) open_timeout: Option<Duration>,
+    #[cfg(feature = "deflate")]
+    pub(crate) compression: Option<ServerDeflate>,
     pub(crate) process_request: Option<ProcessRequest>,
 }
 
@@ -27,7 +26,8 @@ pub(crate) struct ServerSettings {
 pub(crate) struct ClientSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) options: ClientOptions,
-    pub(crate) open_timeout: Option<Duration>,
+    #[cfg(feature = "deflate")]
+    pub(crate) compression: Option<ClientDeflate>,
 }
 
 impl Default for ServerSettings {
@@ -35,7 +35,8 @@ impl Default for ServerSettings {
         Self {
             config: Arc::default(),
             options: ServerOptions::default(),
-            open_timeout: Some(OPEN_TIMEOUT),
+            #[cfg(feature = "deflate")]
+            compression: Some(ServerDeflate::default()),
             process_request: None,
         }
     }
@@ -46,17 +47,35 @@ impl Default for ClientSettings {
         Self {
             config: Arc::default(),
             options: ClientOptions::default(),
-            open_timeout: Some(OPEN_TIMEOUT),
+            #[cfg(feature = "deflate")]
+            compression: Some(ClientDeflate::default()),
         }
     }
 }
+
+macro_rules! complete {
+    ($($settings:ident)*) => {$(
+        impl $settings {
+            /// The settings, with compression as the last of the extensions.
+            #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "nothing is added"))]
+            pub(crate) fn complete(mut self) -> Self {
+                #[cfg(feature = "deflate")]
+                if let Some(compression) = self.compression.take() {
+                    self.options = self.options.extension(compression);
+                }
+                self
+            }
+        }
+    )*};
+}
+
+complete!(ServerSettings ClientSettings);
 
 impl fmt::Debug for ServerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerSettings")
             .field("config", &self.config)
             .field("options", &self.options)
-            .field("open_timeout", &self.open_timeout)
             .field("process_request", &self.process_request.is_some())
             .finish()
     }
@@ -64,7 +83,7 @@ impl fmt::Debug for ServerSettings {
 
 /// Methods of every builder; it has a field `settings`.
 macro_rules! common_settings {
-    () => {
+    ($deflate:path, $factory:path) => {
         /// The most bytes that a received message may have, all fragments together; a longer one
         /// fails the connection with 1009. `None`: no limit. Default: 1 MiB.
         #[doc(alias = "max_size")]
@@ -90,7 +109,7 @@ macro_rules! common_settings {
         /// How long the opening handshake may take, connecting included. `None`: forever.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.open_timeout = timeout.into();
+            self.settings.options = self.settings.options.open_timeout(timeout.into());
             self
         }
 
@@ -126,7 +145,28 @@ macro_rules! common_settings {
             self
         }
 
-        /// The limits of what the peer may send in the opening handshake.
+        /// How messages are compressed with permessage-deflate ([RFC 7692 §7]); `None`: not at all.
+        /// Default: the defaults of those settings.
+        ///
+        /// It is used if the peer can do it too. A connection without traffic keeps nothing of it but
+        /// the last bytes that it received, at most 4 KiB if the peer lets its window be limited.
+        ///
+        /// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
+        #[cfg(feature = "deflate")]
+        pub fn compression(mut self, deflate: impl Into<Option<$deflate>>) -> Self {
+            self.settings.compression = deflate.into();
+            self
+        }
+
+        /// Adds an extension of your own, preferred to those that were added after it, and to
+        /// compression: see [`ws_proto::extension`].
+        pub fn extension(mut self, factory: impl $factory + 'static) -> Self {
+            self.settings.options = self.settings.options.extension(factory);
+            self
+        }
+
+        /// The limits of the opening handshake, all of them: what the peer may send, and
+        /// [`open_timeout`](Self::open_timeout).
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
             self.settings.options = self.settings.options.limits(limits);
             self
@@ -137,7 +177,10 @@ macro_rules! common_settings {
 /// Methods of the builders of servers.
 macro_rules! server_settings {
     () => {
-        $crate::settings::common_settings!();
+        $crate::settings::common_settings!(
+            ws_proto::extension::ServerDeflate,
+            ws_proto::extension::ServerExtensionFactory
+        );
 
         /// Accepts only requests with these origins; every browser sends one, and a server that
         /// cookies give access to has to check it ([RFC 6455 §10.2]). Default: any, or none at all.
@@ -183,7 +226,10 @@ macro_rules! server_settings {
 /// Methods of the builders of clients.
 macro_rules! client_settings {
     () => {
-        $crate::settings::common_settings!();
+        $crate::settings::common_settings!(
+            ws_proto::extension::ClientDeflate,
+            ws_proto::extension::ClientExtensionFactory
+        );
 
         /// Sends an `Origin` header, as browsers do. Default: none.
         pub fn origin(mut self, origin: ws_types::Origin) -> Self {

@@ -2,6 +2,7 @@
 //! be written and read again, and costs no more memory than was received.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use ws_errors::{InvalidHandshake, Response};
 use ws_proto::client::{ClientHandshake, ClientOptions};
@@ -94,7 +95,8 @@ fn handshake(data: &[u8]) {
     let uri = "ws://example.com/chat".parse().unwrap();
     let client = || {
         let options = ClientOptions::default().subprotocols(["chat".parse().unwrap()]);
-        ClientHandshake::new(&uri, options, *b"the sample nonce").expect("the options are right")
+        let nonce = *b"the sample nonce";
+        ClientHandshake::new(&uri, options, nonce, Duration::ZERO).expect("the options are right")
     };
     let receive = |client: &mut ClientHandshake, piece: &[u8]| {
         client.receive_data(piece).map(|used| used.map(|used| ((), used)))

@@ -86,6 +86,12 @@ impl Input {
         self.memory.buf.get_mut(start..self.start).unwrap_or_default()
     }
 
+    /// Up to `n` bytes at the front, which stay there.
+    pub(super) fn front(&mut self, n: usize) -> &mut [u8] {
+        let end = self.end.min(self.start.saturating_add(n));
+        self.memory.buf.get_mut(self.start..end).unwrap_or_default()
+    }
+
     /// Takes a payload of `n` bytes off the front, unmasked, in memory of its own.
     #[inline]
     pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> BytesMut {

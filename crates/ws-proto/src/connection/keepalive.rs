@@ -104,7 +104,8 @@ impl Connection {
 
     /// Does what is due at `now`: a keepalive ping; failing a connection whose peer didn't answer one
     /// in time; closing a connection whose closing handshake took too long, after which the stream
-    /// is to be dropped. Does nothing when nothing is due.
+    /// is to be dropped; giving back the memory of a compressor that wasn't used for a while. Does
+    /// nothing when nothing is due.
     pub fn handle_timeout(&mut self, now: Duration) {
         if expired(&mut self.timers.close, now) {
             self.abort();
@@ -121,6 +122,18 @@ impl Connection {
                 Some(timeout) => self.timers.pong = Some(now.saturating_add(timeout)),
                 None => self.schedule_ping(now),
             }
+        } else if expired(&mut self.timers.encoder, now) {
+            match self.encoder_used {
+                true => self.schedule_forgetting(now),
+                false => _ = self.extensions.forget(),
+            }
         }
+    }
+
+    /// The encoders forget, unless they are used again before.
+    pub(super) fn schedule_forgetting(&mut self, now: Duration) {
+        self.encoder_used = false;
+        let idle = self.extensions.encoder_idle();
+        self.timers.encoder = idle.map(|idle| now.saturating_add(idle));
     }
 }

@@ -23,6 +23,7 @@ use bytes::Buf;
 use bytes::buf::Limit;
 use ws_types::{Close, Opcode, Side, State};
 
+use crate::extension::Extensions;
 use crate::{Config, Message, MessageKind, Payload};
 use closing::Closing;
 use keepalive::Pings;
@@ -65,6 +66,9 @@ pub struct Connection {
     output: Output,
     /// A client's generator; servers don't mask.
     keys: Option<Box<MaskingKeys>>,
+    extensions: Extensions,
+    /// An extension encoded something since its timer was armed.
+    encoder_used: bool,
     /// The kind of the message that is being sent in pieces.
     sending: Option<MessageKind>,
     closing: Option<Box<Closing>>,
@@ -137,11 +141,21 @@ impl Connection {
             receiver: Receiver::new(side.peer()),
             output: Output::default(),
             keys,
+            extensions: Extensions::default(),
+            encoder_used: false,
             sending: None,
             closing: None,
             timers: Timers { ping, ..Timers::default() },
             pings: Pings::default(),
         }
+    }
+
+    /// The connection with the extensions that were agreed on in the opening handshake. To be called
+    /// before anything is sent or received.
+    #[must_use]
+    pub fn with_extensions(mut self, extensions: Extensions) -> Self {
+        self.extensions = extensions;
+        self
     }
 
     /// Which end of the connection this is.
@@ -197,9 +211,11 @@ impl Connection {
     }
 
     /// Takes the lent memory back, for use by another connection. Bytes that wait to be parsed move
-    /// to memory of their own size: usually none, or the header of a frame.
+    /// to memory of their own size: usually none, or the header of a frame. Extensions give back what
+    /// they don't need while the connection waits.
     #[must_use]
     pub fn reclaim_input(&mut self) -> ReadMemory {
+        self.extensions.release();
         self.receiver.input.reclaim()
     }
 
@@ -252,13 +268,13 @@ impl Connection {
     #[inline]
     fn poll(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
         if self.discarding {
-            return self.end_of_input();
+            return self.end_of_input(now);
         }
-        match self.receiver.next(&self.config, stream) {
+        match self.receiver.next(&self.config, &mut self.extensions, stream) {
             Ok(Some(Item::Data { message, .. })) if !stream => Some(Event::Message(message)),
             Ok(Some(Item::Data { message, last })) => Some(Event::Chunk { data: message, last }),
             Ok(Some(Item::Control(opcode, payload))) => self.control(opcode, payload, now),
-            Ok(None) => self.end_of_input(),
+            Ok(None) => self.end_of_input(now),
             Err(violation) => {
                 self.fail_because(*violation.0, now());
                 None
@@ -267,9 +283,12 @@ impl Connection {
     }
 
     /// Everything that arrived has been parsed.
-    fn end_of_input(&mut self) -> Option<Event> {
+    #[inline]
+    fn end_of_input(&mut self, now: impl FnOnce() -> Duration) -> Option<Event> {
         if self.eof {
             self.set_closed();
+        } else if self.encoder_used && self.timers.encoder.is_none() {
+            self.schedule_forgetting(now());
         }
         None
     }

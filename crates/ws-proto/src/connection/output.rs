@@ -76,9 +76,7 @@ impl Output {
             None => {
                 if self.tail.len() > self.tail_start {
                     self.tail.extend_from_slice(head_bytes);
-                    self.parts_len += self.tail.len() - self.tail_start;
-                    let start = mem::take(&mut self.tail_start);
-                    self.parts.push_back(Part::Owned { data: mem::take(&mut self.tail), start });
+                    self.close_tail();
                 } else {
                     self.parts_len += len;
                     self.parts.push_back(Part::Header { data: head, start: 0, end: len });
@@ -87,6 +85,26 @@ impl Output {
                 self.parts.push_back(Part::Shared(payload.into_bytes()));
             }
         }
+    }
+
+    /// Queues an unmasked frame that is encoded already, header and all.
+    pub(super) fn push_encoded(&mut self, frame: &Bytes) {
+        if frame.len() < BY_REFERENCE {
+            self.tail.extend_from_slice(frame);
+            return;
+        }
+        if self.tail.len() > self.tail_start {
+            self.close_tail();
+        }
+        self.parts_len += frame.len();
+        self.parts.push_back(Part::Shared(frame.clone()));
+    }
+
+    /// What is in the tail becomes a part, so that other parts can follow.
+    fn close_tail(&mut self) {
+        self.parts_len += self.tail.len() - self.tail_start;
+        let start = mem::take(&mut self.tail_start);
+        self.parts.push_back(Part::Owned { data: mem::take(&mut self.tail), start });
     }
 
     #[inline]

@@ -19,9 +19,10 @@ use ws_types::{Opcode, Side};
 
 use super::ReadSpace;
 use super::input::{Input, ReadMemory};
+use crate::extension::{DataFrame, Extensions, Rsv};
 use crate::frame::{FrameHeader, Mask, Utf8Validator};
 use crate::payload::INLINE;
-use crate::{Config, Message, MessageKind, Payload};
+use crate::{Compress, Config, Message, MessageKind, Payload};
 
 /// A frame of which at least this much is missing, in bytes, is read straight into its message, once
 /// as much of the message has arrived: what a header claims costs nothing.
@@ -29,6 +30,9 @@ const DIRECT: u64 = 16 << 10;
 
 /// At most this much, in bytes, is read at once, so that it is unmasked and checked in the cache.
 const DIRECT_STEP: usize = 128 << 10;
+
+/// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
+const DECODED_CHUNK: usize = 64 << 10;
 
 /// What was parsed.
 pub(super) enum Item {
@@ -67,10 +71,14 @@ pub(super) struct Receiver {
 
 #[derive(Debug)]
 struct Frame {
-    /// Never 0 between calls.
+    /// Not 0 between calls, unless the extensions have more to give.
     remaining: u64,
     mask: Option<Mask>,
     fin: bool,
+    /// Extensions decode the payload.
+    encoded: bool,
+    /// How many bytes at the front of the input were unmasked and are not decoded.
+    unmasked: usize,
 }
 
 #[derive(Debug)]
@@ -80,8 +88,11 @@ struct Partial {
     data: Vec<u8>,
     /// Up to here `data` was unmasked and checked; what is behind was read directly.
     done: usize,
-    /// How many bytes of the message have been announced by frame headers.
+    /// How many bytes of the message have been announced by frame headers; of a message that
+    /// extensions decode, how many have come out of them.
     announced: u64,
+    /// What `announced` was when the current frame began.
+    before: u64,
     fragments: usize,
     utf8: Utf8Validator,
     /// Whether a piece of this message was handed out.
@@ -133,11 +144,16 @@ impl Receiver {
     pub(super) fn next(
         &mut self,
         limits: &Config,
+        extensions: &mut Extensions,
         stream: bool,
     ) -> Result<Option<Item>, Violation> {
         loop {
-            if self.frame.is_some() {
-                match self.continue_frame(stream)? {
+            if let Some(frame) = &self.frame {
+                let progress = match frame.encoded {
+                    true => self.continue_encoded(limits, extensions, stream)?,
+                    false => self.continue_frame(stream)?,
+                };
+                match progress {
                     Progress::Item(item) => return Ok(Some(item)),
                     Progress::FrameEnd => {}
                     Progress::NeedsInput => return Ok(None),
@@ -147,7 +163,7 @@ impl Receiver {
             let Some((header, len)) = FrameHeader::decode(unread, self.peer)? else {
                 return Ok(None);
             };
-            if header.rsv != 0 {
+            if header.rsv != 0 && (extensions.is_empty() || header.opcode.is_control()) {
                 return Err(ProtocolErrorKind::ReservedBits.into());
             }
             let buffered = unread.len() - len;
@@ -168,13 +184,30 @@ impl Receiver {
                 return Ok(Some(Item::Control(header.opcode, payload)));
             }
 
-            let Some(kind) = self.begin_frame(&header, limits)? else {
-                // A frame of a message that has begun.
+            let first = self.check_order(&header)?;
+            let frame = Frame::new(&header, mask);
+            if !extensions.is_empty() && self.begin_encoded(&header, first, extensions)? {
+                check_encoded_len(header.payload_len, limits)?;
                 self.input.take(len);
-                let frame = Frame { remaining: header.payload_len, mask, fin: header.fin };
+                match (first, &mut self.partial) {
+                    (None, Some(partial)) => partial.add_fragment(0, limits)?,
+                    (kind, partial) => {
+                        *partial = Some(Partial::new(kind.unwrap_or(MessageKind::Binary), 0));
+                    }
+                }
+                self.frame = Some(Frame { encoded: true, ..frame });
+                continue;
+            }
+            let Some(kind) = first else {
+                if let Some(partial) = &mut self.partial {
+                    check_len(header.payload_len, partial.announced, limits)?;
+                    partial.add_fragment(header.payload_len, limits)?;
+                }
+                self.input.take(len);
                 self.frame = Some(frame);
                 continue;
             };
+            check_len(header.payload_len, 0, limits)?;
             if header.fin && header.payload_len <= INLINE.min(buffered) as u64 {
                 // A short message: a copy of constant length, if there is as much to copy.
                 let rest = self.input.unread().get(len..).unwrap_or_default();
@@ -204,43 +237,43 @@ impl Receiver {
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Partial::new(kind, header.payload_len));
-            self.frame = Some(Frame { remaining: header.payload_len, mask, fin: header.fin });
+            self.frame = Some(frame);
         }
     }
 
-    /// Checks a data frame against the order of fragments and the limits; gives the kind of the
-    /// message that it begins, or `None` when it continues one.
+    /// Checks a data frame against the order of fragments; gives the kind of the message that it
+    /// begins, or `None` when it continues one.
     #[inline]
-    fn begin_frame(
-        &mut self,
-        header: &FrameHeader,
-        limits: &Config,
-    ) -> Result<Option<MessageKind>, Violation> {
+    fn check_order(&self, header: &FrameHeader) -> Result<Option<MessageKind>, Violation> {
         let kind = match header.opcode {
             Opcode::Text => Some(MessageKind::Text),
             Opcode::Binary => Some(MessageKind::Binary),
             _ => None,
         };
-        match (&mut self.partial, kind) {
+        match (&self.partial, kind) {
             // RFC 6455 §5.4: "The fragments of one message MUST NOT be interleaved"
             (Some(_), Some(_)) => Err(ProtocolErrorKind::ExpectedContinuation.into()),
             (None, None) => Err(ProtocolErrorKind::UnexpectedContinuation.into()),
-            (None, Some(_)) => {
-                check_len(header.payload_len, 0, limits)?;
-                Ok(kind)
-            }
-            (Some(partial), None) => {
-                if let Some(max) = limits.max_fragments
-                    && partial.fragments >= max
-                {
-                    return Err(TooManyFragments::new(max).into());
-                }
-                check_len(header.payload_len, partial.announced, limits)?;
-                partial.fragments += 1;
-                partial.announced = partial.announced.saturating_add(header.payload_len);
-                Ok(None)
-            }
+            (_, kind) => Ok(kind),
         }
+    }
+
+    /// Tells the extensions of a data frame; gives whether they decode it.
+    fn begin_encoded(
+        &self,
+        header: &FrameHeader,
+        first: Option<MessageKind>,
+        extensions: &mut Extensions,
+    ) -> Result<bool, Violation> {
+        let begun = self.partial.as_ref().map(|partial| partial.kind);
+        let frame = DataFrame {
+            kind: first.or(begun).unwrap_or(MessageKind::Binary),
+            first: first.is_some(),
+            fin: header.fin,
+            rsv: Rsv::from_bits(header.rsv),
+            compress: Compress::Auto,
+        };
+        Ok(extensions.begin_decode(frame)?)
     }
 
     /// Takes in what has arrived of the current frame's payload.
@@ -254,6 +287,54 @@ impl Receiver {
             partial.take_input(frame, self.input.take(n))?;
         }
         let (frame_end, fin) = (frame.remaining == 0, frame.fin);
+        self.end_step(frame_end, fin, stream)
+    }
+
+    /// Decodes what has arrived of the current frame's payload.
+    fn continue_encoded(
+        &mut self,
+        limits: &Config,
+        extensions: &mut Extensions,
+        stream: bool,
+    ) -> Result<Progress, Violation> {
+        let (Some(frame), Some(partial)) = (&mut self.frame, &mut self.partial) else {
+            return Ok(Progress::FrameEnd);
+        };
+        let arrived = self.input.front(usize::try_from(frame.remaining).unwrap_or(usize::MAX));
+        if let (Some(mask), Some(masked)) = (&mut frame.mask, arrived.get_mut(frame.unmasked..)) {
+            mask.apply(masked);
+        }
+        let end = arrived.len() as u64 == frame.remaining;
+        let mut left = &*arrived;
+        let done = loop {
+            let room = match stream {
+                true => DECODED_CHUNK.saturating_sub(partial.data.len()),
+                false => usize::MAX,
+            };
+            let done = partial.decode(extensions, &mut left, end, room, limits)?;
+            if partial.skipped {
+                partial.data.clear();
+            }
+            if done || (stream && !partial.skipped) {
+                break done;
+            }
+        };
+        frame.unmasked = left.len();
+        let taken = arrived.len() - left.len();
+        frame.remaining -= taken as u64;
+        self.input.take(taken);
+        let fin = frame.fin;
+        self.end_step(done && end, fin, stream)
+    }
+
+    /// What follows from a part of a frame's payload, which ends the frame or not.
+    fn end_step(
+        &mut self,
+        frame_end: bool,
+        fin: bool,
+        stream: bool,
+    ) -> Result<Progress, Violation> {
+        let Some(partial) = &mut self.partial else { return Ok(Progress::FrameEnd) };
         if frame_end {
             self.frame = None;
         }
@@ -301,6 +382,7 @@ impl Receiver {
         if self.input.is_empty()
             && let (Some(frame), Some(partial)) = (&self.frame, &mut self.partial)
             && frame.remaining >= DIRECT
+            && !frame.encoded
             && partial.data.len() as u64 >= DIRECT
         {
             return ReadSpace::Payload(partial.space(frame));
@@ -315,6 +397,13 @@ enum Progress {
     NeedsInput,
 }
 
+impl Frame {
+    fn new(header: &FrameHeader, mask: Option<Mask>) -> Self {
+        let &FrameHeader { payload_len, fin, .. } = header;
+        Self { remaining: payload_len, mask, fin, encoded: false, unmasked: 0 }
+    }
+}
+
 impl Partial {
     fn new(kind: MessageKind, announced: u64) -> Self {
         Self {
@@ -322,11 +411,56 @@ impl Partial {
             data: Vec::new(),
             done: 0,
             announced,
+            before: 0,
             fragments: 1,
             utf8: Utf8Validator::default(),
             streamed: false,
             skipped: false,
         }
+    }
+
+    /// Counts a further fragment, of `len` bytes.
+    fn add_fragment(&mut self, len: u64, limits: &Config) -> Result<(), Violation> {
+        if let Some(max) = limits.max_fragments
+            && self.fragments >= max
+        {
+            return Err(TooManyFragments::new(max).into());
+        }
+        self.fragments += 1;
+        self.before = self.announced;
+        self.announced = self.announced.saturating_add(len);
+        Ok(())
+    }
+
+    /// Lets the extensions decode from `input`, at most `room` bytes; stops at the limit on messages.
+    fn decode(
+        &mut self,
+        extensions: &mut Extensions,
+        input: &mut &[u8],
+        end: bool,
+        room: usize,
+        limits: &Config,
+    ) -> Result<bool, Violation> {
+        let have = self.data.len();
+        // One byte more than allowed shows that it is too much.
+        let budget = limits.max_message_size.map_or(usize::MAX, |max| {
+            max.saturating_add(1)
+                .saturating_sub(usize::try_from(self.announced).unwrap_or(usize::MAX))
+        });
+        let done = extensions.decode(input, end, &mut self.data, room.min(budget))?;
+        let new = self.data.get(have..).unwrap_or_default();
+        self.announced += new.len() as u64;
+        if let Some(max) = limits.max_message_size
+            && self.announced > max as u64
+        {
+            let current = (self.before > 0).then_some(self.before);
+            return Err(PayloadTooBig::new(None, current, max as u64).into());
+        }
+        if self.kind == MessageKind::Text {
+            self.utf8.feed(new)?;
+        }
+        self.done = self.data.len();
+        Ok(done)
     }
 
     /// Memory for the rest of a frame's payload, or a part of it.
@@ -398,6 +532,23 @@ fn check_len(len: u64, before: u64, limits: &Config) -> Result<(), Violation> {
     {
         let current = (before > 0).then_some(before);
         return Err(PayloadTooBig::new(Some(len), current, max as u64).into());
+    }
+    match limits.max_frame_size {
+        Some(max) if len > max as u64 => {
+            Err(PayloadTooBig::new(Some(len), None, max as u64).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Checks the length of a frame that extensions decode. The limit on messages holds for what comes out
+/// of them; what goes in may be a little longer, if it resists compression.
+fn check_encoded_len(len: u64, limits: &Config) -> Result<(), Violation> {
+    if let Some(max) = limits.max_message_size {
+        let max = max as u64;
+        if len > max.saturating_add(max / 8).saturating_add(1024) {
+            return Err(PayloadTooBig::new(Some(len), None, max).into());
+        }
     }
     match limits.max_frame_size {
         Some(max) if len > max as u64 => {

@@ -10,8 +10,10 @@ use ws_errors::{
 use ws_types::{Opcode, State};
 
 use super::{Connection, PingId};
+use crate::extension::{DataFrame, Rsv};
 use crate::frame::{FrameHeader, MAX_CONTROL_LEN};
-use crate::{Message, MessageKind, Payload};
+use crate::outgoing::{Body, EncodedFrame};
+use crate::{Compress, MessageKind, Outgoing, Payload, PreparedMessage};
 
 impl Connection {
     /// Queues a message, as one frame. Large payloads of a server are queued by reference, those of a
@@ -21,35 +23,101 @@ impl Connection {
     /// [`InvalidState`] unless the connection is open; [`ProtocolError`](ws_errors::ProtocolError)
     /// inside a message that is being sent in pieces. The message is dropped.
     #[inline]
-    pub fn send(&mut self, message: Message) -> Result<(), WebSocketException> {
+    pub fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), WebSocketException> {
         self.check_sending(None)?;
-        let opcode = match message.kind() {
-            MessageKind::Text => Opcode::Text,
-            MessageKind::Binary => Opcode::Binary,
-        };
-        self.push_frame(true, opcode, message.into_payload());
+        let Outgoing { body, compress } = message.into();
+        match body {
+            Body::Message(message) if self.extensions.is_empty() => {
+                self.push_frame(true, message.kind().into(), message.into_payload());
+            }
+            Body::Message(message) => {
+                let (kind, payload) = (message.kind(), message.into_payload());
+                let frame = DataFrame { kind, first: true, fin: true, rsv: Rsv::NONE, compress };
+                self.push_data(frame, payload);
+            }
+            Body::Prepared(prepared) => self.push_prepared(&prepared, compress),
+        }
         Ok(())
     }
 
     /// Queues one piece of a message, as one fragment; `last` ends the message. Control frames may be
-    /// queued between the pieces, other messages may not ([RFC 6455 §5.4]).
+    /// queued between the pieces, other messages may not ([RFC 6455 §5.4]). The wish about compression
+    /// that comes with the first piece holds for all of them.
     ///
     /// # Errors
     /// [`InvalidState`] unless the connection is open; [`ProtocolError`](ws_errors::ProtocolError)
     /// when the piece isn't of the same kind as the one before.
     ///
     /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
-    pub fn send_chunk(&mut self, data: Message, last: bool) -> Result<(), WebSocketException> {
-        let kind = data.kind();
+    pub fn send_chunk(
+        &mut self,
+        data: impl Into<Outgoing>,
+        last: bool,
+    ) -> Result<(), WebSocketException> {
+        let data = data.into();
+        let (kind, compress) = (data.kind(), data.compress);
         self.check_sending(Some(kind))?;
-        let opcode = match (self.sending, kind) {
-            (Some(_), _) => Opcode::Continuation,
-            (None, MessageKind::Text) => Opcode::Text,
-            (None, MessageKind::Binary) => Opcode::Binary,
-        };
+        let first = self.sending.is_none();
         self.sending = (!last).then_some(kind);
-        self.push_frame(last, opcode, data.into_payload());
+        let frame = DataFrame { kind, first, fin: last, rsv: Rsv::NONE, compress };
+        self.push_data(frame, data.into_message().into_payload());
         Ok(())
+    }
+
+    /// Queues a data frame, after the extensions have encoded it.
+    fn push_data(&mut self, frame: DataFrame, payload: Payload) {
+        let (rsv, payload) = match self.extensions.encode(frame, &payload) {
+            Some((rsv, encoded)) => {
+                self.encoder_used = true;
+                (rsv, Payload::from(encoded))
+            }
+            None => (Rsv::NONE, payload),
+        };
+        let opcode = if frame.first { frame.kind.into() } else { Opcode::Continuation };
+        let header = FrameHeader {
+            fin: frame.fin,
+            rsv: rsv.bits(),
+            ..FrameHeader::new(opcode, payload.len() as u64)
+        };
+        self.push(header, payload);
+    }
+
+    /// Queues a prepared message: encodes it if it wasn't for the extensions of this connection.
+    fn push_prepared(&mut self, prepared: &PreparedMessage, compress: Compress) {
+        if self.extensions.is_empty() {
+            return self.push_encoded(prepared.plain());
+        }
+        if let Some(encoded) = prepared.encoded(|key| self.extensions.matches(key)) {
+            if encoded.is_transformed() {
+                // The decoder of the peer will have seen it, the encoder here hasn't.
+                self.extensions.forget();
+            }
+            return self.push_encoded(&encoded);
+        }
+        let message = prepared.message();
+        let kind = message.kind();
+        let frame = DataFrame { kind, first: true, fin: true, rsv: Rsv::NONE, compress };
+        match self.extensions.prepared_key() {
+            Some(key) if self.extensions.forget() => {
+                let encoded = self.extensions.encode(frame, message.as_bytes());
+                self.extensions.forget();
+                let encoded = match encoded {
+                    Some((rsv, payload)) => EncodedFrame::new(kind, Some(rsv), &payload),
+                    None => prepared.plain().clone(),
+                };
+                self.push_encoded(&encoded);
+                prepared.keep(key, encoded);
+            }
+            _ => self.push_data(frame, message.clone().into_payload()),
+        }
+    }
+
+    /// Queues a frame that is encoded but for the mask.
+    fn push_encoded(&mut self, frame: &EncodedFrame) {
+        match self.keys {
+            None => self.output.push_encoded(frame.bytes()),
+            Some(_) => self.push(frame.header, frame.payload()),
+        }
     }
 
     /// Whether a message can be sent now: any one, or a piece of one of this kind.
@@ -113,8 +181,12 @@ impl Connection {
     /// Queues a frame, masked if this is a client.
     #[inline]
     pub(super) fn push_frame(&mut self, fin: bool, opcode: Opcode, payload: Payload) {
+        self.push(FrameHeader { fin, ..FrameHeader::new(opcode, payload.len() as u64) }, payload);
+    }
+
+    #[inline]
+    fn push(&mut self, header: FrameHeader, payload: Payload) {
         let mask = self.keys.as_mut().map(|keys| keys.next_key());
-        let header = FrameHeader { fin, mask, ..FrameHeader::new(opcode, payload.len() as u64) };
-        self.output.push(header, payload);
+        self.output.push(FrameHeader { mask, ..header }, payload);
     }
 }

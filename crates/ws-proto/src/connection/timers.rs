@@ -11,12 +11,14 @@ pub(super) struct Timers {
     pub(super) ping: Option<Duration>,
     /// The pong to the last keepalive ping is overdue.
     pub(super) pong: Option<Duration>,
+    /// The encoders of the extensions are to forget, unless they were used in the meantime.
+    pub(super) encoder: Option<Duration>,
 }
 
 impl Timers {
     /// The earliest deadline.
     pub(super) fn next(&self) -> Option<Duration> {
-        [self.close, self.ping, self.pong].into_iter().flatten().min()
+        [self.close, self.ping, self.pong, self.encoder].into_iter().flatten().min()
     }
 
     /// Ends the keepalive.

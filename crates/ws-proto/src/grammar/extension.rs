@@ -10,7 +10,7 @@ use super::cursor::Cursor;
 /// One extension as offered or accepted: its name and its parameters, in their order.
 ///
 /// Repeated parameters are kept: whether they are wrong is for the extension to say.
-pub type Extension = (ExtensionName, Vec<ExtensionParameter>);
+pub type ExtensionHeader = (ExtensionName, Vec<ExtensionParameter>);
 
 const NAME: &str = "Sec-WebSocket-Extensions";
 
@@ -34,7 +34,7 @@ const NAME: &str = "Sec-WebSocket-Extensions";
 /// ```
 ///
 /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
-pub fn parse_extension(header: &str) -> Result<Vec<Extension>, InvalidHeaderFormat> {
+pub fn parse_extension(header: &str) -> Result<Vec<ExtensionHeader>, InvalidHeaderFormat> {
     Cursor::new(NAME, header).list(|cursor| {
         let name = name(cursor)?;
         cursor.skip_ows();
@@ -59,11 +59,11 @@ pub fn parse_extension(header: &str) -> Result<Vec<Extension>, InvalidHeaderForm
 /// # Ok::<(), ws_errors::InvalidHeaderFormat>(())
 /// ```
 #[must_use]
-pub fn build_extension(extensions: &[Extension]) -> String {
+pub fn build_extension(extensions: &[ExtensionHeader]) -> String {
     super::join(extensions.iter().map(Item))
 }
 
-struct Item<'a>(&'a Extension);
+struct Item<'a>(&'a ExtensionHeader);
 
 impl fmt::Display for Item<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,10 @@
-//! How much of a peer's opening handshake is read before giving up.
+//! How much of a peer's opening handshake is read, and how long is waited for it, before giving up.
+
+use std::time::Duration;
 
 /// The limits of an opening handshake, all inclusive.
 ///
-/// Each is enforced as soon as one byte too many has been received, whether or not the line or
+/// Each of the sizes is enforced as soon as one byte too many has been received, whether or not the line or
 /// head it belongs to is complete, so what a connection holds before it is open is bounded by
 /// [`max_head`](Self::max_head), and on a client by that and [`max_body`](Self::max_body).
 ///
@@ -26,10 +28,24 @@ pub struct HandshakeLimits {
     /// Bytes of the body of a response that isn't the beginning of a WebSocket connection.
     /// Default: 1,048,576, enough for any error page.
     pub max_body: usize,
+    /// How long the whole handshake may take: on a client from before it connects until the server has
+    /// accepted, on a server from when it has accepted the stream until the response has left. `None`:
+    /// forever. Default: 10 s, enough for a slow network that loses a few packets, and all that a peer
+    /// who says nothing, or trickles, can hold.
+    ///
+    /// It is kept by [`ClientHandshake`](crate::client::ClientHandshake) and
+    /// [`ServerHandshake`](crate::server::ServerHandshake); the readers of this module know no time.
+    pub open_timeout: Option<Duration>,
 }
 
 impl Default for HandshakeLimits {
     fn default() -> Self {
-        Self { max_line: 8192, max_headers: 128, max_head: 128 * 1024, max_body: 1024 * 1024 }
+        Self {
+            max_line: 8192,
+            max_headers: 128,
+            max_head: 128 * 1024,
+            max_body: 1024 * 1024,
+            open_timeout: Some(Duration::from_secs(10)),
+        }
     }
 }

@@ -6,10 +6,12 @@
 //! share is in `handshake`.
 //!
 //! ```
+//! use std::time::Duration;
 //! use ws_proto::server::{ServerHandshake, ServerOptions, accept, reject};
 //!
 //! let options = ServerOptions::default();
-//! let mut handshake = ServerHandshake::new(options.handshake_limits());
+//! let now = Duration::ZERO; // since an origin that you choose
+//! let mut handshake = ServerHandshake::new(options.handshake_limits(), now);
 //! let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
 //!     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n";
@@ -39,6 +41,8 @@ pub use reject::{reject, respond, shutting_down};
 
 pub use crate::handshake::accept_key;
 
+use std::time::Duration;
+
 use ws_errors::{
     InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
     NegotiationErrorKind,
@@ -46,8 +50,11 @@ use ws_errors::{
 use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
-use crate::grammar::{Extension, parse_subprotocol, parse_subprotocol_names};
-use crate::handshake::{all, check_upgrade, is_key, required, single};
+use crate::extension::{self, Extensions};
+use crate::grammar::{
+    ExtensionHeader, build_extension, parse_extension, parse_subprotocol, parse_subprotocol_names,
+};
+use crate::handshake::{all, check_upgrade, deadline, is_key, required, single, timed_out};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
 /// Reads the request of an opening handshake, from the server's side.
@@ -55,9 +62,12 @@ use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response
 /// Feed what the client sends to [`receive_data`](Self::receive_data), until it returns how many of
 /// the bytes belong to the request, or an error; then take the request with
 /// [`into_request`](Self::into_request), or turn the error into a response with [`reject()`].
-/// The first error is kept, and returned by every later call.
+/// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) when
+/// [`poll_timeout`](Self::poll_timeout) says so. The first error is kept, and returned by every later
+/// call.
 #[derive(Debug)]
 pub struct ServerHandshake {
+    deadline: Option<Duration>,
     phase: Phase,
 }
 
@@ -69,10 +79,12 @@ enum Phase {
 }
 
 impl ServerHandshake {
-    /// A handshake of which nothing has been received yet.
+    /// A handshake that begins `now`, of which nothing has been received yet. Times are since an origin
+    /// that the driver chooses.
     #[must_use]
-    pub fn new(limits: HandshakeLimits) -> Self {
-        Self { phase: Phase::Receiving(RequestReader::new(limits)) }
+    pub fn new(limits: HandshakeLimits, now: Duration) -> Self {
+        let phase = Phase::Receiving(RequestReader::new(limits));
+        Self { deadline: deadline(&limits, now), phase }
     }
 
     /// Takes bytes from the client. Returns `None` if more are needed; otherwise the request is
@@ -113,6 +125,29 @@ impl ServerHandshake {
         }
     }
 
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
+    /// for: once the handshake has failed, or without a
+    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(_)))
+    }
+
+    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
+    /// answer. Does nothing when nothing is due.
+    ///
+    /// # Errors
+    /// [`InvalidHandshake::Base`] when the time is over.
+    pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Failed(error) => Err(error.clone()),
+            _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
+                Err(self.fail(timed_out()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The request, if it is complete.
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
@@ -138,7 +173,7 @@ impl ServerHandshake {
 }
 
 /// A connection that the server can accept, by sending the response.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Accepted {
     /// The response, `101 Switching Protocols`.
@@ -147,9 +182,10 @@ pub struct Accepted {
     pub origin: Option<Origin>,
     /// The subprotocol that was chosen, if any.
     pub subprotocol: Option<Subprotocol>,
-    /// The extensions that were accepted, in the order of the response. Empty, since none are
-    /// implemented yet; what the client offers isn't even parsed.
-    pub extensions: Vec<Extension>,
+    /// The extensions that were accepted, in the order of the response and with its parameters.
+    pub extensions: Vec<ExtensionHeader>,
+    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub negotiated: Extensions,
 }
 
 /// Checks a request, and negotiates, in this order: method, version of HTTP, `Connection`,
@@ -170,6 +206,8 @@ pub struct Accepted {
 ///   absent, repeated, or not the base64 of 16 bytes, then for a version that isn't 13;
 /// - [`InvalidHeader`](ws_errors::InvalidHeader) for several origins, or [`InvalidOrigin`] for one
 ///   that isn't allowed;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for malformed offers of extensions, if
+///   there are any to be accepted;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or [`NegotiationError`](ws_errors::NegotiationError) when no
 ///   subprotocol can be agreed on.
 ///
@@ -198,8 +236,14 @@ pub fn accept(
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
     }
     let origin = check_origin(headers, options)?;
-    // Extensions are negotiated here. A server without any ignores the offers, however malformed.
-    let extensions = Vec::new();
+    let (extensions, negotiated) = match options.extensions.is_empty() {
+        // A server without any ignores the offers, however malformed.
+        true => Default::default(),
+        false => {
+            let offers = all(headers, "Sec-WebSocket-Extensions", parse_extension)?;
+            extension::accept_offers(&options.extensions, &offers)
+        }
+    };
     let subprotocol = select_subprotocol(request, options)?;
 
     let mut response_headers = Headers::with_capacity(6);
@@ -213,6 +257,9 @@ pub fn accept(
     insert("Upgrade", "websocket");
     insert("Connection", "Upgrade");
     insert("Sec-WebSocket-Accept", &accept_key(key));
+    if !extensions.is_empty() {
+        insert("Sec-WebSocket-Extensions", &build_extension(&extensions));
+    }
     if let Some(subprotocol) = &subprotocol {
         insert("Sec-WebSocket-Protocol", subprotocol.as_str());
     }
@@ -220,7 +267,7 @@ pub fn accept(
         insert("Server", server);
     }
     let response = reject::response(101, response_headers, Vec::new());
-    Ok(Accepted { response, origin, subprotocol, extensions })
+    Ok(Accepted { response, origin, subprotocol, extensions, negotiated })
 }
 
 /// Checks where the page comes from that made the browser connect ([RFC 6455 §10.2]).

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_errors::{InvalidHeaderValue, NegotiationError};
 use ws_types::{Origin, Subprotocol};
 
+use crate::extension::ServerExtensionFactory;
 use crate::handshake::{PRODUCT, checked};
 use crate::http::{HandshakeLimits, Request};
 
@@ -27,6 +29,7 @@ pub type SelectSubprotocol = Arc<
 #[derive(Clone)]
 pub struct ServerOptions {
     pub(super) origins: Option<Vec<OriginRule>>,
+    pub(super) extensions: Vec<Arc<dyn ServerExtensionFactory>>,
     pub(super) subprotocols: Vec<Subprotocol>,
     pub(super) select_subprotocol: Option<SelectSubprotocol>,
     pub(super) server_header: Option<String>,
@@ -37,6 +40,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             origins: None,
+            extensions: Vec::new(),
             subprotocols: Vec::new(),
             select_subprotocol: None,
             server_header: Some(PRODUCT.to_owned()),
@@ -55,6 +59,15 @@ impl ServerOptions {
     #[must_use]
     pub fn origins<R: Into<OriginRule>>(mut self, origins: impl IntoIterator<Item = R>) -> Self {
         self.origins = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Accepts an extension, if a client offers it. Default: none.
+    ///
+    /// Of several with the same name, the one that was given first is asked first.
+    #[must_use]
+    pub fn extension(mut self, factory: impl ServerExtensionFactory + 'static) -> Self {
+        self.extensions.push(Arc::new(factory));
         self
     }
 
@@ -107,6 +120,13 @@ impl ServerOptions {
         self
     }
 
+    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    #[must_use]
+    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.limits.open_timeout = timeout;
+        self
+    }
+
     /// The limits of what a client may send, for [`ServerHandshake`](super::ServerHandshake).
     #[must_use]
     pub fn handshake_limits(&self) -> HandshakeLimits {
@@ -118,6 +138,7 @@ impl fmt::Debug for ServerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerOptions")
             .field("origins", &self.origins)
+            .field("extensions", &self.extensions)
             .field("subprotocols", &self.subprotocols)
             .field("select_subprotocol", &self.select_subprotocol.is_some())
             .field("server_header", &self.server_header)

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 use ws_errors::WebSocketException;
-use ws_proto::{Connection, Event, Message, MessageKind, Payload, PingId};
+use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload, PingId};
 use ws_types::{Close, State};
 
 use super::buffers;
@@ -279,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        message: &mut Option<Message>,
+        message: &mut Option<Outgoing>,
         flush: bool,
     ) -> Poll<Result<(), Error>> {
         if message.is_some() {
@@ -301,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     pub(super) fn poll_send_piece(
         &mut self,
         cx: &mut Context<'_>,
-        piece: &mut Option<Message>,
+        piece: &mut Option<Outgoing>,
         kind: &mut Option<MessageKind>,
     ) -> Poll<Result<(), Error>> {
         if piece.is_some() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{fmt, time::Duration};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use ws_proto::{Message, Payload};
+use ws_proto::{Message, Outgoing, Payload};
 use ws_types::{Close, CloseCode, State};
 
 use super::engine::Shared;
@@ -39,7 +39,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     /// [`Error::Closed`] when the connection is closed or closing; the message was not sent.
-    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+    pub fn send(
+        &mut self,
+        message: impl Into<Outgoing>,
+    ) -> impl Future<Output = Result<(), Error>> {
         self.shared.send(message.into())
     }
 
@@ -47,7 +50,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+    pub fn feed(
+        &mut self,
+        message: impl Into<Outgoing>,
+    ) -> impl Future<Output = Result<(), Error>> {
         self.shared.feed(message.into())
     }
 

@@ -15,8 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use ws_proto::grammar::{ExtensionHeader, parse_extension};
 use ws_proto::http::{Request, Response};
-use ws_proto::{Message, Payload};
+use ws_proto::{Message, Outgoing, Payload};
 use ws_types::{Close, CloseCode, State, Subprotocol};
 
 use crate::Transport;
@@ -59,6 +60,8 @@ pub struct WebSocket<S = Transport> {
 pub(crate) struct Info {
     pub(crate) request: Option<Box<Request>>,
     pub(crate) response: Option<Box<Response>>,
+    /// As in the response: most connections have the same few, and nobody looks at them.
+    pub(crate) extensions: Box<str>,
     pub(crate) subprotocol: Option<Subprotocol>,
 }
 
@@ -87,6 +90,14 @@ impl<S> WebSocket<S> {
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.info.response.as_deref()
+    }
+
+    /// The extensions that were agreed on, with their parameters as the server answered
+    /// ([RFC 6455 §9.1](https://www.rfc-editor.org/rfc/rfc6455#section-9.1)).
+    #[must_use]
+    pub fn extensions(&self) -> Vec<ExtensionHeader> {
+        // Empty without extensions; else it was parsed, or built, before.
+        parse_extension(&self.info.extensions).unwrap_or_default()
     }
 
     /// The subprotocol that was agreed on ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)).
@@ -121,7 +132,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         MessageReader::open(&self.shared).await
     }
 
-    /// Sends a message: a string makes text, bytes make binary.
+    /// Sends a message: a string makes text, bytes make binary. A [`PreparedMessage`] is encoded once
+    /// for many connections; [`Message::compress`] gives a message with a wish about its compression.
+    ///
+    /// [`PreparedMessage`]: crate::PreparedMessage
     ///
     /// Waits while more than 64 KiB are queued, until 16 KiB are left. When it returns, the message
     /// leaves without any further call: it was handed to the stream; or, in a handler of
@@ -135,7 +149,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// If the future is dropped, either the message was not taken, or it will go out whole with
     /// whatever is sent or received next; it isn't known which. [`feed`](Self::feed) tells.
-    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+    pub fn send(
+        &mut self,
+        message: impl Into<Outgoing>,
+    ) -> impl Future<Output = Result<(), Error>> {
         self.shared.send(message.into())
     }
 
@@ -147,7 +164,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Cancel safety
     /// If the future is dropped, the message was not taken.
-    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+    pub fn feed(
+        &mut self,
+        message: impl Into<Outgoing>,
+    ) -> impl Future<Output = Result<(), Error>> {
         self.shared.feed(message.into())
     }
 

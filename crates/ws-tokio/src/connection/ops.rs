@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use ws_errors::{ConnectionClosed, WebSocketException};
-use ws_proto::{Connection, Event, Message, MessageKind, Payload};
+use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
 use super::PongWaiter;
@@ -69,12 +69,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         })
     }
 
-    pub(super) fn send(&self, message: Message) -> impl Future<Output = Result<(), Error>> {
+    pub(super) fn send(&self, message: Outgoing) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
         self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, true))
     }
 
-    pub(super) fn feed(&self, message: Message) -> impl Future<Output = Result<(), Error>> {
+    pub(super) fn feed(&self, message: Outgoing) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
         self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, false))
     }
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
 
     pub(super) fn send_piece(
         &self,
-        piece: Message,
+        piece: Outgoing,
         kind: &mut Option<MessageKind>,
     ) -> impl Future<Output = Result<(), Error>> {
         let mut piece = Some(piece);

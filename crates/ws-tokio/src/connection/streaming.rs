@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use ws_proto::{Event, Message, MessageKind};
+use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
 use super::engine::Shared;
@@ -100,7 +100,8 @@ impl<'a, S> MessageWriter<'a, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
-    /// Sends the next piece: a string begins or continues a text message, bytes a binary one.
+    /// Sends the next piece: a string begins or continues a text message, bytes a binary one. A wish
+    /// about compression that comes with the first piece holds for the message.
     ///
     /// # Errors
     /// [`Error::Closed`] when the connection is closed or closing; [`Error::WebSocket`] for a piece of
@@ -108,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     ///
     /// # Cancel safety
     /// As [`WebSocket::send`](crate::WebSocket::send).
-    pub async fn write(&mut self, piece: impl Into<Message>) -> Result<(), Error> {
+    pub async fn write(&mut self, piece: impl Into<Outgoing>) -> Result<(), Error> {
         let piece = piece.into();
         self.shared.send_piece(piece, &mut self.kind).await
     }

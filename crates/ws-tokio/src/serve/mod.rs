@@ -75,6 +75,7 @@ where
     /// Fails when the address can't be resolved or listened on.
     fn into_future(self) -> Self::IntoFuture {
         let Self { addr, handler, settings } = self;
+        let settings = settings.complete();
         Box::pin(async move {
             // An error of the address becomes one of this function, not of the resolver's trait.
             let addrs: Vec<_> = resolve(addr).await?;

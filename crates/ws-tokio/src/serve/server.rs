@@ -163,9 +163,7 @@ where
                 let shutting_down = || stop.token.is_cancelled();
                 let opening = handshake::accept(Transport::Tcp(tcp), &settings, shutting_down);
                 // Whoever was refused has been told why.
-                let Ok(ws) = handshake::within(settings.open_timeout, opening).await else {
-                    return;
-                };
+                let Ok(ws) = opening.await else { return };
                 handler::run(ws, &*handler, &stop).await;
             };
             abort.run_until_cancelled(connection).await;

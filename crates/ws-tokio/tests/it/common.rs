@@ -71,7 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub(crate) async fn server(io: S) -> Self {
         let mut raw = Self { io, side: Side::Server, unread: Vec::new() };
         let head = raw.head().await;
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default());
+        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
         assert_eq!(handshake.receive_data(head.as_bytes()), Ok(Some(head.len())));
         let request = handshake.into_request().unwrap();
         let accepted = ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
@@ -161,11 +161,14 @@ pub(crate) async fn client_of(
     (ws.unwrap(), raw)
 }
 
-/// Our client and our server, in this order.
+/// Our client and our server, in this order, without compression: what is on the wire has its length.
 pub(crate) async fn pair(size: usize) -> (WebSocket<Memory>, WebSocket<Memory>) {
     let (near, far) = duplex(size);
-    let (client, server) =
-        tokio::join!(client(near, "ws://localhost/").into_future(), accept(far).into_future());
+    let server = accept(far);
+    #[cfg(feature = "deflate")]
+    let server = server.compression(None);
+    let client = client(near, "ws://localhost/");
+    let (client, server) = tokio::join!(client.into_future(), server.into_future());
     (client.unwrap(), server.unwrap())
 }
 

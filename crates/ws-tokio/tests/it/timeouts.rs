@@ -3,9 +3,10 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep};
-use ws_tokio::{Error, accept, client};
+use ws_tokio::{Accept, Error, HandshakeLimits, accept, client, connect};
 use ws_types::{CloseCode, State};
 
 use crate::common::{
@@ -79,6 +80,53 @@ async fn a_client_gives_up_on_a_server_that_trickles() {
     assert!(matches!(error, Error::OpenTimeout), "{error:?}");
     assert_eq!(start.elapsed(), 3 * SECOND);
     soon(trickling).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_gives_up_on_a_client_that_does_not_read_the_response() {
+    let (near, mut far) = duplex(64);
+    let start = Instant::now();
+    let opening = tokio::spawn(accept(near).into_future());
+    far.write_all(REQUEST.as_bytes()).await.unwrap();
+    let error = soon(opening).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    assert_eq!(start.elapsed(), 10 * SECOND);
+    let mut response = Vec::new();
+    far.read_to_end(&mut response).await.unwrap();
+    assert_eq!(response.len(), 64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_gives_up_on_a_host_that_does_not_let_it_connect() {
+    // Nobody accepts: the kernel answers the first few, then drops what comes.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let start = Instant::now();
+    let clients: Vec<_> = (0..8).map(|_| tokio::spawn(connect(&uri).into_future())).collect();
+    for client in clients {
+        let error = soon(client).await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+    }
+    assert_eq!(seconds(start), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_open_timeout_is_one_of_the_handshake_limits() {
+    type Set = fn(Accept<DuplexStream>) -> Accept<DuplexStream>;
+    let table: [(u32, Set); 3] = [
+        (1, |accept| accept.open_timeout(SECOND)),
+        (10, |accept| accept.open_timeout(SECOND).handshake_limits(HandshakeLimits::default())),
+        (2, |accept| accept.handshake_limits(HandshakeLimits::default()).open_timeout(2 * SECOND)),
+    ];
+    for (expected, set) in table {
+        let (near, _far) = duplex(1000);
+        let start = Instant::now();
+        let error = soon(set(accept(near)).into_future()).await.unwrap_err();
+        assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+        assert_eq!(start.elapsed(), expected * SECOND);
+    }
 }
 
 #[tokio::test(start_paused = true)]

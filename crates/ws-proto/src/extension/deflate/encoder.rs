@@ -1,0 +1,136 @@
+//! Compressing messages ([RFC 7692 §6.1], [§7.2.1]).
+//!
+//! [RFC 7692 §6.1]: https://www.rfc-editor.org/rfc/rfc7692#section-6.1
+//! [§7.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1
+
+use std::time::Duration;
+
+use zlib_rs::{DeflateConfig, DeflateFlush, Status};
+
+use super::TRAILER;
+use super::pool::Compressor;
+use super::settings::EncoderSettings;
+use crate::Compress;
+use crate::extension::DataFrame;
+
+/// The least room that the compressor is given, in bytes: with less, it could write the mark of a
+/// flush twice.
+const MIN_ROOM: usize = 64;
+
+/// The compressing half of one connection.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    settings: EncoderSettings,
+    window_bits: u8,
+    takeover: bool,
+    /// Made when it is first needed; it has seen what the decoder of the peer has seen, or a part of
+    /// the end of that.
+    compressor: Option<Compressor>,
+    /// Whether the message that is being sent is compressed.
+    encoding: bool,
+}
+
+impl Encoder {
+    pub(super) fn new(settings: EncoderSettings, window_bits: u8, takeover: bool) -> Self {
+        Self { settings, window_bits, takeover, compressor: None, encoding: false }
+    }
+
+    /// Compresses the payload of a frame, or decides not to.
+    pub(super) fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> bool {
+        if frame.first {
+            let whole = frame.fin;
+            self.encoding = match frame.compress {
+                Compress::Auto => !whole || payload.len() >= self.settings.min_size,
+                Compress::Always => true,
+                Compress::Never => false,
+            };
+            if !self.takeover {
+                self.compressor = None;
+            }
+        }
+        if !self.encoding {
+            return false;
+        }
+        self.compress(payload, out);
+        if frame.fin {
+            if out.ends_with(&TRAILER) {
+                out.truncate(out.len() - TRAILER.len());
+            } else {
+                // Nothing was left to flush: RFC 7692 §7.2.3.6 has this for an empty message.
+                out.push(0x00);
+            }
+        }
+        // What grows is sent as it is. The peer's decoder doesn't see it then, so ours must not
+        // refer to it; with takeover, that is worth it only if little is forgotten.
+        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits;
+        if frame.first
+            && frame.fin
+            && out.len() >= payload.len()
+            && frame.compress == Compress::Auto
+            && forgets_little
+        {
+            self.forget();
+            return false;
+        }
+        true
+    }
+
+    fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
+        let (settings, window_bits) = (&self.settings, self.window_bits);
+        let compressor = self.compressor.get_or_insert_with(|| {
+            let config = DeflateConfig {
+                window_bits: -i32::from(window_bits),
+                mem_level: i32::from(settings.memory_level),
+                ..DeflateConfig::new(i32::from(settings.level))
+            };
+            Compressor::take(config)
+        });
+        let mut left = payload;
+        loop {
+            let have = out.len();
+            out.resize(have + left.len() / 2 + MIN_ROOM, 0);
+            let (taken, written) = (compressor.total_in(), compressor.total_out());
+            let room = out.get_mut(have..).unwrap_or_default();
+            let space = room.len();
+            let status = compressor.compress(left, room, DeflateFlush::SyncFlush);
+            debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)), "{status:?}");
+            #[expect(clippy::cast_possible_truncation, reason = "lengths of slices")]
+            let (taken, written) = (
+                (compressor.total_in() - taken) as usize,
+                (compressor.total_out() - written) as usize,
+            );
+            out.truncate(have + written);
+            left = left.get(taken..).unwrap_or_default();
+            if written < space {
+                debug_assert!(left.is_empty(), "room was left, but not all was taken");
+                return;
+            }
+        }
+    }
+
+    /// Gives the memory back if nothing is lost with it.
+    pub(super) fn release(&mut self) {
+        if !self.takeover && !self.encoding {
+            self.compressor = None;
+        }
+    }
+
+    /// After how long the memory is to be given back.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.compressor.as_ref().map(|_| self.settings.idle)
+    }
+
+    /// Forgets earlier messages, and gives the memory back. Within a message that is harmless too:
+    /// each frame ends where a byte and a block end.
+    pub(super) fn forget(&mut self) {
+        self.compressor = None;
+    }
+
+    /// What decides how a message is compressed.
+    pub(super) fn key(&self) -> u64 {
+        let EncoderSettings { level, memory_level, min_size, .. } = self.settings;
+        let small =
+            u64::from(level) | u64::from(memory_level) << 4 | u64::from(self.window_bits) << 8;
+        small | (min_size as u64) << 12 | u64::from(self.takeover) << 63
+    }
+}

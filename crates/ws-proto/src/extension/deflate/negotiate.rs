@@ -1,0 +1,157 @@
+//! The tables of the negotiation: what a server answers to an offer, and what a client takes for an
+//! answer ([RFC 7692 §5], [§7.1]).
+//!
+//! [RFC 7692 §5]: https://www.rfc-editor.org/rfc/rfc7692#section-5
+//! [§7.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1
+
+use ws_errors::NegotiationError;
+use ws_types::ExtensionParameter;
+
+use super::decoder::Decoder;
+use super::encoder::Encoder;
+use super::params::Parameters;
+use super::{ClientDeflate, ClientWindow, NAME, PerMessageDeflate, ServerDeflate};
+use crate::extension::{ClientExtensionFactory, Extension, ServerExtensionFactory};
+
+/// The window of a side that didn't limit it.
+const MAX_BITS: u8 = 15;
+
+impl ClientExtensionFactory for ClientDeflate {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn offer(&self) -> Vec<ExtensionParameter> {
+        let offer = Parameters {
+            server_no_context_takeover: self.server_no_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover,
+            server_max_window_bits: self.server_max_window_bits,
+            client_max_window_bits: self.client_max_window_bits.into(),
+        };
+        offer.build()
+    }
+
+    fn accept(
+        &self,
+        response: &[ExtensionParameter],
+    ) -> Result<Box<dyn Extension>, NegotiationError> {
+        let agreed = self.agree(Parameters::parse(response, false)?)?;
+        Ok(Box::new(PerMessageDeflate {
+            encoder: Encoder::new(
+                self.encoder,
+                agreed.client_window(),
+                !agreed.client_no_context_takeover,
+            ),
+            decoder: Decoder::new(agreed.server_window(), !agreed.server_no_context_takeover),
+            decoding: false,
+        }))
+    }
+}
+
+impl ClientDeflate {
+    /// What holds after this response.
+    fn agree(&self, response: Parameters) -> Result<Parameters, NegotiationError> {
+        // RFC 7692 §7.1.1.1: "A server accepts [...] by including the
+        // 'server_no_context_takeover' extension parameter in the corresponding extension negotiation
+        // response", and may include it unasked.
+        if self.server_no_context_takeover && !response.server_no_context_takeover {
+            return Err(NegotiationError::new("expected server_no_context_takeover"));
+        }
+        match (self.server_max_window_bits, response.server_max_window_bits) {
+            (Some(_), None) => {
+                return Err(NegotiationError::new("expected server_max_window_bits"));
+            }
+            (Some(own), Some(bits)) if bits > own => {
+                return Err(NegotiationError::new("unsupported server_max_window_bits"));
+            }
+            _ => {}
+        }
+        let client_bits = match (self.client_max_window_bits, response.client_max_window_bits) {
+            // RFC 7692 §7.1.2.2: "[...] MUST NOT be included by a server" that wasn't offered it.
+            (ClientWindow::Unlimited, Some(_)) => {
+                return Err(NegotiationError::new("unexpected client_max_window_bits"));
+            }
+            (ClientWindow::AtMost(own), Some(Some(bits))) if bits > own => {
+                return Err(NegotiationError::new("unsupported client_max_window_bits"));
+            }
+            (ClientWindow::AtMost(own), None) => own,
+            (_, bits) => bits.flatten().unwrap_or(MAX_BITS),
+        };
+        if client_bits == 8 {
+            return Err(NegotiationError::new("unsupported client_max_window_bits = 8, use 9"));
+        }
+        Ok(Parameters {
+            client_no_context_takeover: self.client_no_context_takeover
+                || response.client_no_context_takeover,
+            client_max_window_bits: Some(Some(client_bits)),
+            ..response
+        })
+    }
+}
+
+impl ServerExtensionFactory for ServerDeflate {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn accept(
+        &self,
+        offer: &[ExtensionParameter],
+    ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {
+        let answer = self.answer(Parameters::parse(offer, true)?)?;
+        let extension = PerMessageDeflate {
+            encoder: Encoder::new(
+                self.encoder,
+                answer.server_window(),
+                !answer.server_no_context_takeover,
+            ),
+            decoder: Decoder::new(answer.client_window(), !answer.client_no_context_takeover),
+            decoding: false,
+        };
+        Ok((answer.build(), Box::new(extension)))
+    }
+}
+
+impl ServerDeflate {
+    /// What is answered to this offer.
+    fn answer(&self, offer: Parameters) -> Result<Parameters, NegotiationError> {
+        let least = |own: Option<u8>, offered: Option<u8>| match (own, offered) {
+            (Some(own), Some(offered)) => Some(own.min(offered)),
+            (own, offered) => own.or(offered),
+        };
+        let server_max_window_bits =
+            least(self.server_max_window_bits, offer.server_max_window_bits);
+        if server_max_window_bits == Some(8) {
+            return Err(NegotiationError::new("unsupported server_max_window_bits = 8, use 9"));
+        }
+        let client_max_window_bits = match offer.client_max_window_bits {
+            Some(offered) => least(self.client_max_window_bits, offered),
+            None if self.require_client_max_window_bits
+                && self.client_max_window_bits.is_some() =>
+            {
+                return Err(NegotiationError::new("required client_max_window_bits"));
+            }
+            None => None,
+        };
+        Ok(Parameters {
+            server_no_context_takeover: self.server_no_context_takeover
+                || offer.server_no_context_takeover,
+            client_no_context_takeover: self.client_no_context_takeover
+                || offer.client_no_context_takeover,
+            server_max_window_bits,
+            client_max_window_bits: client_max_window_bits.map(Some),
+        })
+    }
+}
+
+impl Parameters {
+    /// The window bits of the server's encoder.
+    fn server_window(self) -> u8 {
+        self.server_max_window_bits.unwrap_or(MAX_BITS)
+    }
+
+    /// The window bits of the client's encoder.
+    fn client_window(self) -> u8 {
+        self.client_max_window_bits.flatten().unwrap_or(MAX_BITS)
+    }
+}

@@ -1,0 +1,251 @@
+//! What can be set for permessage-deflate, on a client and on a server.
+
+use std::time::Duration;
+
+/// A setting of permessage-deflate is out of its range.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{name} must be between {min} and {max}")]
+#[non_exhaustive]
+pub struct InvalidSetting {
+    /// The setting.
+    pub name: &'static str,
+    /// The least value that it can have.
+    pub min: u8,
+    /// The greatest value that it can have.
+    pub max: u8,
+    /// The value that was given.
+    pub value: u8,
+}
+
+/// The value, if it is in the range.
+fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, InvalidSetting> {
+    if (min..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(InvalidSetting { name, min, max, value })
+    }
+}
+
+/// What concerns the encoder of this side alone, and isn't negotiated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct EncoderSettings {
+    pub(super) level: u8,
+    pub(super) memory_level: u8,
+    pub(super) min_size: usize,
+    pub(super) idle: Duration,
+}
+
+impl Default for EncoderSettings {
+    fn default() -> Self {
+        Self { level: 6, memory_level: 5, min_size: 64, idle: Duration::from_secs(1) }
+    }
+}
+
+macro_rules! common_settings {
+    () => {
+        /// How hard to try, from 0 (not at all: payloads are only wrapped) over 1 (fast) to 9 (small).
+        /// Default: 6, where zlib puts it; above that, little is gained for much time.
+        ///
+        /// # Errors
+        /// [`InvalidSetting`] above 9.
+        pub fn level(mut self, level: u8) -> Result<Self, InvalidSetting> {
+            self.encoder.level = within("level", level, 0, 9)?;
+            Ok(self)
+        }
+
+        /// How much memory the compressor may use while it is at work, from 1 to 9. Default: 5, as in
+        /// Python: what it needs fits the cache then, which makes it faster than with more.
+        ///
+        /// # Errors
+        /// [`InvalidSetting`] unless it is between 1 and 9.
+        #[doc(alias = "memLevel")]
+        pub fn memory_level(mut self, level: u8) -> Result<Self, InvalidSetting> {
+            self.encoder.memory_level = within("memory_level", level, 1, 9)?;
+            Ok(self)
+        }
+
+        /// Messages of fewer bytes are sent as they are, unless they are sent with
+        /// [`Compress::Always`](crate::Compress::Always). Default: 64; below that, what is saved is
+        /// less than what TCP/IP adds.
+        #[must_use]
+        pub fn min_size(mut self, bytes: usize) -> Self {
+            self.encoder.min_size = bytes;
+            self
+        }
+
+        /// Without a message to compress for this long, or up to twice as long, a connection gives the
+        /// memory of its compressor back; the next message is compressed without reference to
+        /// earlier ones. Default: 1 s, so that the memory of all compressors follows the number of
+        /// connections that are sending.
+        #[must_use]
+        pub fn compressor_idle(mut self, time: Duration) -> Self {
+            self.encoder.idle = time;
+            self
+        }
+
+        /// Whether the server compresses each message without reference to earlier ones
+        /// ([RFC 7692 §7.1.1.1]): less memory on both sides, and worse compression of small messages.
+        /// Default: no.
+        ///
+        /// [RFC 7692 §7.1.1.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1
+        #[must_use]
+        pub fn server_no_context_takeover(mut self, yes: bool) -> Self {
+            self.server_no_context_takeover = yes;
+            self
+        }
+
+        /// Whether the client compresses each message without reference to earlier ones
+        /// ([RFC 7692 §7.1.1.2]). Default: no.
+        ///
+        /// [RFC 7692 §7.1.1.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.2
+        #[must_use]
+        pub fn client_no_context_takeover(mut self, yes: bool) -> Self {
+            self.client_no_context_takeover = yes;
+            self
+        }
+    };
+}
+
+/// permessage-deflate for servers ([RFC 7692 §7]): what is accepted of clients' offers, and how to
+/// compress.
+///
+/// ```
+/// use ws_proto::extension::ServerDeflate;
+/// let fast = ServerDeflate::default().level(1)?.server_max_window_bits(10)?;
+/// let e = ServerDeflate::default().server_max_window_bits(8).unwrap_err();
+/// assert_eq!(e.to_string(), "server_max_window_bits must be between 9 and 15");
+/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
+/// ```
+///
+/// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
+#[doc(alias = "ServerPerMessageDeflateFactory")]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerDeflate {
+    pub(super) encoder: EncoderSettings,
+    pub(super) server_no_context_takeover: bool,
+    pub(super) client_no_context_takeover: bool,
+    pub(super) server_max_window_bits: Option<u8>,
+    pub(super) client_max_window_bits: Option<u8>,
+    pub(super) require_client_max_window_bits: bool,
+}
+
+impl Default for ServerDeflate {
+    fn default() -> Self {
+        Self {
+            encoder: EncoderSettings::default(),
+            server_no_context_takeover: false,
+            client_no_context_takeover: false,
+            server_max_window_bits: Some(12),
+            client_max_window_bits: Some(12),
+            require_client_max_window_bits: false,
+        }
+    }
+}
+
+impl ServerDeflate {
+    common_settings!();
+
+    /// The most that the server's own window may be, as a power of two: 9 (512 bytes) to 15 (32 KiB).
+    /// `None`: what the client asks for, else 15. Default: 12, 4 KiB: most of the effect for a
+    /// fraction of the memory, on both sides.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    pub fn server_max_window_bits(
+        mut self,
+        bits: impl Into<Option<u8>>,
+    ) -> Result<Self, InvalidSetting> {
+        let check = |bits| within("server_max_window_bits", bits, 9, 15);
+        self.server_max_window_bits = bits.into().map(check).transpose()?;
+        Ok(self)
+    }
+
+    /// The most that the client's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB). A
+    /// connection that waits keeps that many bytes. A client that doesn't offer to be limited isn't.
+    /// `None`: what the client offers, else 15. Default: 12, 4 KiB.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] unless it is between 8 and 15.
+    pub fn client_max_window_bits(
+        mut self,
+        bits: impl Into<Option<u8>>,
+    ) -> Result<Self, InvalidSetting> {
+        let check = |bits| within("client_max_window_bits", bits, 8, 15);
+        self.client_max_window_bits = bits.into().map(check).transpose()?;
+        Ok(self)
+    }
+
+    /// Whether to decline offers of clients that can't limit their window. Has no effect without
+    /// [`client_max_window_bits`](Self::client_max_window_bits). Default: no.
+    #[must_use]
+    pub fn require_client_max_window_bits(mut self, yes: bool) -> Self {
+        self.require_client_max_window_bits = yes;
+        self
+    }
+}
+
+/// permessage-deflate for clients ([RFC 7692 §7]): one offer, and how to compress.
+///
+/// ```
+/// use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, ClientWindow};
+/// let deflate = ClientDeflate::default().server_no_context_takeover(true).level(1)?;
+/// let params: Vec<_> = deflate.offer().iter().map(ToString::to_string).collect();
+/// assert_eq!(params, ["server_no_context_takeover", "client_max_window_bits"]);
+/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
+/// ```
+///
+/// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
+#[doc(alias = "ClientPerMessageDeflateFactory")]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ClientDeflate {
+    pub(super) encoder: EncoderSettings,
+    pub(super) server_no_context_takeover: bool,
+    pub(super) client_no_context_takeover: bool,
+    pub(super) server_max_window_bits: Option<u8>,
+    pub(super) client_max_window_bits: ClientWindow,
+}
+
+/// What a client offers about its own window ([RFC 7692 §7.1.2.2]).
+///
+/// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the three offers that RFC 7692 knows")]
+pub enum ClientWindow {
+    /// Nothing: the server can't limit it.
+    Unlimited,
+    /// That the server may limit it.
+    #[default]
+    Any,
+    /// That it is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB).
+    AtMost(u8),
+}
+
+impl ClientDeflate {
+    common_settings!();
+
+    /// The most that the server's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB).
+    /// `None`, the default: nothing is asked for, which every server can do.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] unless it is between 8 and 15.
+    pub fn server_max_window_bits(
+        mut self,
+        bits: impl Into<Option<u8>>,
+    ) -> Result<Self, InvalidSetting> {
+        let check = |bits| within("server_max_window_bits", bits, 8, 15);
+        self.server_max_window_bits = bits.into().map(check).transpose()?;
+        Ok(self)
+    }
+
+    /// What to offer about the client's own window. Default: that the server may limit it.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    pub fn client_max_window_bits(mut self, window: ClientWindow) -> Result<Self, InvalidSetting> {
+        if let ClientWindow::AtMost(bits) = window {
+            within("client_max_window_bits", bits, 9, 15)?;
+        }
+        self.client_max_window_bits = window;
+        Ok(self)
+    }
+}
