@@ -12,10 +12,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Instant,
 };
 
@@ -201,7 +198,7 @@ fn run_parts(
     run: impl Fn(&Part) -> Result<()> + Sync,
 ) -> Result<()> {
     let ended = Mutex::new((log, Vec::new()));
-    let run = |part: &Part| {
+    let one = |part: &Part| {
         let start = Instant::now();
         let result = run(part);
         let (count, seconds) = (part.cases.len(), start.elapsed().as_secs_f64());
@@ -210,17 +207,8 @@ fn run_parts(
         ended.1.extend(result.err());
     };
     let (alone, together): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.alone);
-    alone.into_iter().for_each(run);
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                while let Some(part) = together.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    run(part);
-                }
-            });
-        }
-    });
+    alone.into_iter().for_each(one);
+    run::in_parallel(&together, |part| one(part));
     let failed = ended.into_inner().unwrap_or_else(PoisonError::into_inner).1;
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }
 }
@@ -294,6 +282,8 @@ fn example(log: &mut Log, target: &Path, name: &str) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
