@@ -44,8 +44,9 @@ Options:
                            but some of 12.* and 13.*
     server --url URL       the same against a server that is already running
     client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
-  interop [--self-test] [--without-chromium]
-                           --self-test lets the peers talk to each other, without our library
+  interop [--deflate] [--self-test] [--without-chromium]
+                           --deflate: only what is about compression; --self-test lets the peers
+                           talk to each other, without our library
 
 Besides the steps:
   fuzz [TARGET]... [--seconds N]
