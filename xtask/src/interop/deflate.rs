@@ -67,51 +67,53 @@ impl Setting {
     }
 }
 
-/// All that our library can do with each peer.
-fn runs_of_ours(chromium: bool) -> Vec<Run> {
-    let mut runs = Vec::new();
-    for setting in Setting::common() {
-        let clients = [Peer::Python, Peer::Node, Peer::Chromium];
-        for client in clients.into_iter().filter(|&peer| chromium || peer != Peer::Chromium) {
-            runs.push(Run { server: Peer::Ours, client, setting: setting.clone() });
-        }
-        for server in [Peer::Python, Peer::Node] {
-            runs.push(Run { server, client: Peer::Ours, setting: setting.clone() });
-        }
-    }
-    // Of the encoders, only Node's takes 8; ours has to say no.
-    let (server, client) = (Peer::Ours, Peer::Node);
-    let setting = Setting::new("their_window_8", "client_max_window_bits=8");
-    runs.push(Run { server, client, setting });
-    let (server, client) = (Peer::Node, Peer::Ours);
-    let setting = Setting::new("their_window_8", "server_max_window_bits=8");
-    runs.push(Run { server, client, setting });
-    for client in [Peer::Python, Peer::Node] {
-        let setting = Setting::new("our_window_8", "server_max_window_bits=8");
-        let setting = Setting { refused: true, ..setting };
-        runs.push(Run { server: Peer::Ours, client, setting });
-    }
-    runs
-}
+/// Who talks to whom: servers and their clients, with our library and without.
+const WITH_OURS: &[(Peer, Peer)] = &[
+    (Peer::Ours, Peer::Python),
+    (Peer::Ours, Peer::Node),
+    (Peer::Ours, Peer::Chromium),
+    (Peer::Python, Peer::Ours),
+    (Peer::Node, Peer::Ours),
+];
+const WITHOUT_OURS: &[(Peer, Peer)] = &[
+    (Peer::Python, Peer::Python),
+    (Peer::Python, Peer::Node),
+    (Peer::Python, Peer::Chromium),
+    (Peer::Node, Peer::Python),
+    (Peer::Node, Peer::Node),
+    (Peer::Node, Peer::Chromium),
+];
 
-/// The peers among themselves.
-fn runs_of_peers(chromium: bool) -> Vec<Run> {
+/// All that is to be tried.
+fn runs(ours: bool) -> Vec<Run> {
     let mut runs = Vec::new();
     for setting in Setting::common() {
-        for server in [Peer::Python, Peer::Node] {
-            let clients = [Peer::Python, Peer::Node, Peer::Chromium];
-            for client in clients.into_iter().filter(|&peer| chromium || peer != Peer::Chromium) {
-                runs.push(Run { server, client, setting: setting.clone() });
-            }
+        for &(server, client) in if ours { WITH_OURS } else { WITHOUT_OURS } {
+            runs.push(Run { server, client, setting: setting.clone() });
         }
+    }
+    if ours {
+        // Of the encoders, only Node's can do 8; ours has to say no.
+        let theirs = |parameters| Setting::new("their_window_8", parameters);
+        let mut refused = Setting::new("our_window_8", "server_max_window_bits=8");
+        refused.refused = true;
+        runs.extend(
+            [
+                (Peer::Ours, Peer::Node, theirs("client_max_window_bits=8")),
+                (Peer::Node, Peer::Ours, theirs("server_max_window_bits=8")),
+                (Peer::Ours, Peer::Python, refused.clone()),
+                (Peer::Ours, Peer::Node, refused),
+            ]
+            .map(|(server, client, setting)| Run { server, client, setting }),
+        );
     }
     runs
 }
 
 /// Lets our library, or without it the peers, exchange messages with each setting; gives what is wrong.
 pub(super) fn test(log: &mut Log, out: &Path, peers: &Peers, ours: Option<&Ours>) -> Vec<String> {
-    let chromium = peers.chromium.is_some();
-    let runs = if ours.is_some() { runs_of_ours(chromium) } else { runs_of_peers(chromium) };
+    let mut runs = runs(ours.is_some());
+    runs.retain(|run| run.client != Peer::Chromium || peers.chromium.is_some());
     let ended = Mutex::new((log, Vec::new()));
     run::in_parallel(&runs, |run| {
         let name = format!("deflate {}: {:?} to {:?}", run.setting.name, run.client, run.server);
@@ -138,12 +140,15 @@ impl Run {
         let file = format!("{}-{:?}-{:?}.log", self.setting.name, self.server, self.client);
         let record = out.join(file);
         let told = if self.setting.refused { "" } else { &self.setting.parameters };
-        let mut command = server(self.server, peers, ours);
+        let mut command = server(self.server, peers, ours)?;
         command.args(["--deflate", told]);
         let serving = Serving::start(command, &record)?;
         let tap = Tap::start(&serving.url)?;
 
-        let mut command = client(self.client, peers, ours, &tap.url, &self.setting.parameters);
+        let mut command = client(self.client, peers, ours, &tap.url)?;
+        if self.client != Peer::Chromium {
+            command.arg(&self.setting.parameters);
+        }
         let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
         let output = output.map_err(|e| format!("the client can't be started: {e}"))?;
         let said = String::from_utf8_lossy(&output.stdout);
@@ -165,39 +170,33 @@ impl Run {
     }
 }
 
-fn server(peer: Peer, peers: &Peers, ours: Option<&Ours>) -> Command {
-    match (peer, ours) {
-        (Peer::Ours, Some(ours)) => Command::new(&ours.interop_server),
-        (Peer::Node, _) => peers.node_server(),
-        _ => peers.python_server(),
+fn server(peer: Peer, peers: &Peers, ours: Option<&Ours>) -> Result<Command> {
+    match peer {
+        Peer::Ours => Ok(Command::new(&ours.ok_or(NOT_BUILT)?.interop_server)),
+        Peer::Python => Ok(peers.python_server()),
+        Peer::Node => Ok(peers.node_server()),
+        Peer::Chromium => Err("a browser is no server".to_owned()),
     }
 }
 
-fn client(peer: Peer, peers: &Peers, ours: Option<&Ours>, url: &str, parameters: &str) -> Command {
+/// The client for the server at `url`.
+fn client(peer: Peer, peers: &Peers, ours: Option<&Ours>, url: &str) -> Result<Command> {
     let echo = format!("{url}/echo?scenario=deflate");
-    match (peer, ours, &peers.chromium) {
-        (Peer::Ours, Some(ours), _) => {
-            let mut command = Command::new(&ours.interop_deflate);
-            command.args([&echo, parameters]);
-            command
-        }
-        (Peer::Node, ..) => {
-            let mut command = peers.node("deflate.js");
-            command.args([&echo, parameters]);
-            command
-        }
-        (Peer::Chromium, _, Some(chromium)) => {
+    let (mut command, args) = match peer {
+        Peer::Ours => (Command::new(&ours.ok_or(NOT_BUILT)?.interop_deflate), vec![echo]),
+        Peer::Python => (peers.script("deflate.py"), vec![echo]),
+        Peer::Node => (peers.node("deflate.js"), vec![echo]),
+        Peer::Chromium => {
             let mut command = peers.script("browser.py");
-            command.arg(chromium).args([url, "--deflate"]);
-            command
+            command.arg(peers.chromium.as_ref().ok_or("there is no Chromium")?);
+            (command, vec![url.to_owned(), "--deflate".to_owned()])
         }
-        _ => {
-            let mut command = peers.script("deflate.py");
-            command.args([&echo, parameters]);
-            command
-        }
-    }
+    };
+    command.args(args);
+    Ok(command)
 }
+
+const NOT_BUILT: &str = "our programs are not built";
 
 /// What the server wrote down about its only connection.
 fn record_in(path: &Path) -> Result<Json> {
