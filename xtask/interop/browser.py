@@ -1,8 +1,10 @@
 """Drives a server with headless Chromium: serves page.html, opens it, judges what it reports.
 
 usage: browser.py CHROMIUM URL [--paths] [--choosing URL] [--log FILE]
+       browser.py CHROMIUM URL --deflate
 
-URL and the options are as those of `peer.py client`. Needs nothing but Python.
+URL and the options are as those of `peer.py client`; with --deflate it does what deflate.py does, but
+the parameters are those that the browser offers. Needs nothing but Python.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import urllib.parse
 from observed import records
 
 # Seconds for everything.
-LIMIT = 90
+LIMIT = 130
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-extensions", "--disable-dev-shm-usage", "--mute-audio"]
@@ -83,11 +85,11 @@ class Page(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def observe(chromium, url, choosing):
-    """Opens the page and gives what it reports."""
+def observe(chromium, url, **options):
+    """Opens the page with these options and gives what it reports."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    query = urllib.parse.urlencode({"ws": url, **({"paths": choosing} if choosing else {})})
+    query = urllib.parse.urlencode({"ws": url, **options})
     page = "http://127.0.0.1:%d/?%s" % (server.server_port, query)
     # Chromium's processes may still write while the folder is removed.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
@@ -118,6 +120,28 @@ def observe(chromium, url, choosing):
             server.shutdown()
 
 
+def agreed(extensions):
+    """What was negotiated, as the browser tells it; None: no compression."""
+    name, *parameters = [part.strip() for part in extensions.split(";")]
+    if name != "permessage-deflate":
+        return None
+    given = dict(parameter.partition("=")[::2] for parameter in parameters)
+    return {"server_max_window_bits": int(given.get("server_max_window_bits", 15)),
+            "client_max_window_bits": int(given.get("client_max_window_bits", 15)),
+            "server_no_context_takeover": "server_no_context_takeover" in given,
+            "client_no_context_takeover": "client_no_context_takeover" in given}
+
+
+def deflate(chromium, url):
+    """Exchanges many messages with compression, and gives the line of JSON about it."""
+    start = time.monotonic()
+    seen = observe(chromium, url, deflate="")["deflate"]
+    line = {"scenario": "browser_deflate", "ok": seen.get("equal") is True and seen.get("close") == CLOSED,
+            "messages": seen.get("messages"), "bytes": seen.get("bytes"),
+            "deflate": agreed(seen.get("extensions", "")), "seconds": round(time.monotonic() - start, 2)}
+    return line if line["ok"] else {**line, "error": "the page saw %s" % seen}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("chromium")
@@ -125,10 +149,16 @@ def main():
     parser.add_argument("--paths", action="store_true")
     parser.add_argument("--choosing")
     parser.add_argument("--log")
+    parser.add_argument("--deflate", action="store_true")
     args = parser.parse_args()
 
-    choosing = (args.choosing or args.url).rstrip("/") if args.paths else None
-    result = observe(args.chromium, args.url.rstrip("/"), choosing)
+    url = args.url.rstrip("/")
+    if args.deflate:
+        line = deflate(args.chromium, url)
+        print(json.dumps(line, ensure_ascii=False))
+        sys.exit(0 if line["ok"] else 1)
+    options = {"paths": (args.choosing or url).rstrip("/")} if args.paths else {}
+    result = observe(args.chromium, url, **options)
     written = records(args.log, set(WRITTEN)) if args.log else {}
     print(json.dumps({"browser": result.get("userAgent")}))
     failed = 0

@@ -1,12 +1,13 @@
 // The Node side of `cargo xtask interop`: the library `ws` as client and as server.
 //
-// usage: node.js server
+// usage: node.js server [--deflate PARAMETERS]
 //        node.js client URL [--paths] [--log FILE] [--choosing URL]
 //
 // All as in peer.py, but this server echoes a message only when it is whole, on /piecewise too.
 
 import { readFileSync } from "node:fs";
 import WebSocket, { WebSocketServer } from "ws";
+import { agreed, perMessageDeflate } from "./deflate.js";
 
 const LIMIT = 60_000;
 const MIB = 1 << 20;
@@ -60,18 +61,18 @@ async function greet(ws, path, query) {
   }
 }
 
-function serve() {
+function serve(deflate) {
   const server = new WebSocketServer({
     host: "127.0.0.1",
     port: 0,
-    perMessageDeflate: false,
+    perMessageDeflate: deflate !== undefined && perMessageDeflate(deflate),
     maxPayload: MIB,
     handleProtocols: (offered) => ["chat", "superchat"].find((name) => offered.has(name)) ?? false,
   });
   server.on("connection", (ws, request) => {
     noteFrames(ws);
     const url = new URL(request.url, "ws://localhost");
-    const seen = { path: request.url, subprotocol: ws.protocol || null, texts: 0, binaries: 0, bytes: 0, pings: [] };
+    const seen = { path: request.url, subprotocol: ws.protocol || null, deflate: agreed(ws), texts: 0, binaries: 0, bytes: 0, pings: [] };
     ws.on("message", (data, isBinary) => {
       seen[isBinary ? "binaries" : "texts"] += 1;
       seen.bytes += data.length;
@@ -302,5 +303,5 @@ async function drive() {
   process.exit(failed ? 1 : 0);
 }
 
-if (process.argv[2] === "server") serve();
+if (process.argv[2] === "server") serve(option("--deflate"));
 else drive();

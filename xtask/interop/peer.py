@@ -1,12 +1,12 @@
 """The Python side of `cargo xtask interop`: the library `websockets` as client and as server.
 
-usage: peer.py server [--port N] [--log FILE]
+usage: peer.py server [--port N] [--log FILE] [--deflate PARAMETERS]
        peer.py client URL [--paths] [--log FILE] [--choosing URL] [--without SCENARIO]...
 
-The server prints `listening on ws://ADDR` and does what the path says (see README.md). The client
-drives a server through the scenarios below; with --paths also through those which need a server
-that knows the paths. With --log the client compares what that server wrote down, too. --choosing
-is where the server chooses a subprotocol, if not at URL.
+The server prints `listening on ws://ADDR` and does what the path says (see README.md); without
+--deflate it doesn't compress. The client drives a server through the scenarios below; with --paths
+also through those which need a server that knows the paths. With --log the client compares what that
+server wrote down, too. --choosing is where the server chooses a subprotocol, if not at URL.
 
 Each scenario gives one line of JSON. Exit status: 0 when all passed.
 """
@@ -21,6 +21,7 @@ import time
 import traceback
 from urllib.parse import parse_qsl, urlsplit
 
+from deflate import agreed, server_factory
 from observed import records
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
@@ -79,7 +80,8 @@ class Server:
     async def handle(self, ws):
         path = ws.request.path
         query = dict(parse_qsl(urlsplit(path).query, keep_blank_values=True))
-        seen = {"path": path, "subprotocol": ws.subprotocol, "texts": 0, "binaries": 0, "bytes": 0}
+        seen = {"path": path, "subprotocol": ws.subprotocol, "deflate": agreed(ws),
+                "texts": 0, "binaries": 0, "bytes": 0}
         try:
             await self.greet(ws, urlsplit(path).path, query)
             if urlsplit(path).path == "/piecewise":
@@ -132,7 +134,7 @@ class Server:
             await ws.send(str(ws.subprotocol))
 
 
-async def run_server(port, log):
+async def run_server(port, log, deflate):
     def choose(ws, offered):
         # Without this, the library refuses a client that offers none.
         return next((name for name in offered if name in ("chat", "superchat")), None)
@@ -142,6 +144,8 @@ async def run_server(port, log):
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     options = {"compression": None, "select_subprotocol": choose, "create_connection": NotingPings}
+    if deflate is not None:
+        options["extensions"] = [server_factory(deflate)]
     async with serve(handler, "127.0.0.1", port, **options) as server:
         address = server.sockets[0].getsockname()
         print("listening on ws://%s:%d" % address[:2], flush=True)
@@ -419,6 +423,7 @@ def main():
     server = roles.add_parser("server")
     server.add_argument("--port", type=int, default=0)
     server.add_argument("--log")
+    server.add_argument("--deflate")
     client = roles.add_parser("client")
     client.add_argument("url")
     client.add_argument("--paths", action="store_true")
@@ -428,7 +433,7 @@ def main():
     args = parser.parse_args()
     if args.role == "server":
         log = open(args.log, "w") if args.log else sys.stdout
-        asyncio.run(run_server(args.port, log))
+        asyncio.run(run_server(args.port, log, args.deflate))
     else:
         sys.exit(asyncio.run(run_client(args)))
 

@@ -18,6 +18,7 @@ import sys
 import time
 import traceback
 
+from deflate import agreed, client_factory
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
@@ -249,11 +250,30 @@ class Scenarios:
             (["--threads", "many"], 'cannot parse argument "many": invalid digit found in string'),
             (["--max-size", "-1"], 'cannot parse argument "-1": invalid digit found in string'),
             (["--ping-interval", "-1"], "cannot convert float seconds to Duration: value is negative"),
+            (["--deflate-level", "10"], "level must be between 0 and 9"),
+            (["--deflate-window-bits", "8"], "server_max_window_bits must be between 9 and 15"),
             (["--max-fragments"], "missing argument for option '--max-fragments'"),
             (["127.0.0.1:0", "127.0.0.1:0"], 'unexpected argument "127.0.0.1:0"'),
         ]:
             finished = await end(await start(self.echo_server, *args))
             finished.refused(2, "echo_server: " + line)
+
+    async def server_compresses_as_told(self):
+        for options, wanted in [
+            ([], (12, 12, False, False)),
+            (["--deflate-window-bits", "9"], (9, 12, False, False)),
+            (["--deflate-window-bits", "15", "--no-context-takeover"], (15, 12, True, True)),
+            (["--deflate-level", "0"], (12, 12, False, False)),
+            (["--no-compression"], None),
+        ]:
+            server, address = await self.serving("127.0.0.1:0", *options)
+            url, factories = "ws://%s/" % address, [client_factory("")]
+            async with connect(url, proxy=None, compression=None, extensions=factories) as ws:
+                got = agreed(ws)
+                expect(got and tuple(got.values()), wanted, "what was agreed on with %s" % options)
+                await ws.send("hello " * 1000)
+                expect(await ws.recv(), "hello " * 1000, "the echo")
+            await self.stopped(server)
 
     async def server_bad_address(self):
         finished = await end(await start(self.echo_server, "127.0.0.1:port"))

@@ -40,14 +40,16 @@ const DETAILS: &str = "
 Options:
   deps [--check]           without --check a stale docs/project/dependencies.md is rewritten
   instructions [--update]  --update writes xtask/bench/instructions.json
-  autobahn server|client [--cases PATTERN...] [--exclude PATTERN...] [--port N]
-                           runs the Autobahn cases against our examples (release build), compares
-                           each with xtask/autobahn/expected-{server,client}.json and leaves the
-                           report in target/autobahn/; without --cases: all but 12.* and 13.*
+  autobahn server|client [--cases PATTERN...] [--exclude PATTERN...] [--sample]
+                           runs the Autobahn cases, by default all 517, against our examples (release
+                           build), compares each with xtask/autobahn/expected.json and writes the page
+                           target/autobahn/{server,client}/index.html; --sample: what `ci` runs, all
+                           but some of 12.* and 13.*
     server --url URL       the same against a server that is already running
     client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
-  interop [--self-test] [--without-chromium]
-                           --self-test lets the peers talk to each other, without our library
+  interop [--deflate] [--self-test] [--without-chromium]
+                           --deflate: only what is about compression; --self-test lets the peers
+                           talk to each other, without our library
 
 Besides the steps:
   bench [OPTION]...        our server and the peers, side by side; `bench --help` lists the options,

@@ -5,7 +5,8 @@
 //!
 //! The server knows the paths of `xtask/interop/README.md`. Each line has, besides `scenario`, `ok`,
 //! `seconds` and `error`, the field `records`: what the server must have written down, by the name
-//! of the connection. Exit status: 0 when all scenarios passed.
+//! of the connection. Nothing is compressed; `interop_deflate` does that. Exit status: 0 when all
+//! scenarios passed.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -91,7 +92,8 @@ struct Server {
 impl Server {
     fn connect(&self, path: &str, name: &str) -> Connect {
         let mark = if path.contains('?') { '&' } else { '?' };
-        connect(format!("{}{path}{mark}scenario=client_{name}", self.url)).open_timeout(LIMIT)
+        let url = format!("{}{path}{mark}scenario=client_{name}", self.url);
+        connect(url).open_timeout(LIMIT).compression(None)
     }
 
     async fn open(&self, path: &str, name: &str) -> Outcome<Link> {

@@ -1,16 +1,17 @@
 //! Helper program of the interop tests: a server that does what the path says, and prints one line of
 //! JSON for each connection that has ended.
 //!
-//! usage: interop_server
+//! usage: interop_server [--deflate PARAMETERS]
 //!
-//! `xtask/interop/README.md` describes the paths and the JSON. It listens on two free ports of
+//! `xtask/interop/README.md` describes the paths, the JSON and PARAMETERS; without them, nothing is
+//! compressed. It listens on two free ports of
 //! 127.0.0.1; on the second one for clients that offer a subprotocol, since a server that knows some
 //! refuses those that offer none.
 
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use websockets::{Close, Closed, Error, MessageKind, WebSocket, serve};
+use websockets::{Close, Closed, Error, MessageKind, ServerDeflate, WebSocket, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,14 +25,60 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let compression = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => None,
+        ["--deflate", parameters] => Some(deflate(parameters)?),
+        _ => return Err("usage: interop_server [--deflate PARAMETERS]".into()),
+    };
     let mut terminate = signal(SignalKind::terminate())?;
-    let plain = serve("127.0.0.1:0", handle).await?;
+    let plain = serve("127.0.0.1:0", handle).compression(compression.clone()).await?;
     let known = ["chat".parse()?, "superchat".parse()?];
-    let choosing = serve("127.0.0.1:0", handle).subprotocols(known).await?;
+    let choosing =
+        serve("127.0.0.1:0", handle).compression(compression).subprotocols(known).await?;
     println!("listening on ws://{} ws://{}", plain.local_addr(), choosing.local_addr());
     terminate.recv().await;
     tokio::join!(plain.shutdown(), choosing.shutdown());
     Ok(())
+}
+
+/// The settings that these parameters of the header field stand for.
+fn deflate(parameters: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>> {
+    let mut deflate = ServerDeflate::default();
+    for parameter in parameters.split(';').map(str::trim).filter(|text| !text.is_empty()) {
+        deflate = match parameter.split_once('=').unwrap_or((parameter, "")) {
+            ("server_no_context_takeover", "") => deflate.server_no_context_takeover(true),
+            ("client_no_context_takeover", "") => deflate.client_no_context_takeover(true),
+            ("server_max_window_bits", bits) => {
+                deflate.server_max_window_bits(bits.parse::<u8>()?)?
+            }
+            ("client_max_window_bits", bits) => {
+                deflate.client_max_window_bits(bits.parse::<u8>()?)?
+            }
+            _ => return Err(format!("no such parameter: {parameter}").into()),
+        };
+    }
+    Ok(deflate)
+}
+
+/// The compression that was agreed on, in JSON.
+fn agreed(ws: &WebSocket) -> String {
+    let extensions = ws.extensions();
+    let Some((_, parameters)) = extensions.iter().find(|(name, _)| *name == "permessage-deflate")
+    else {
+        return "null".to_owned();
+    };
+    let value = |name, default| {
+        let parameter = parameters.iter().find(|parameter| parameter.name() == name);
+        parameter.map_or(default, |parameter| parameter.value().unwrap_or("true"))
+    };
+    format!(
+        r#"{{"server_max_window_bits": {}, "client_max_window_bits": {}, "server_no_context_takeover": {}, "client_no_context_takeover": {}}}"#,
+        value("server_max_window_bits", "15"),
+        value("client_max_window_bits", "15"),
+        value("server_no_context_takeover", "false"),
+        value("client_no_context_takeover", "false"),
+    )
 }
 
 /// What a connection received.
@@ -55,6 +102,7 @@ impl Seen {
 async fn handle(ws: WebSocket) -> Result<(), Error> {
     let path = ws.request().map(|request| request.path().to_owned()).unwrap_or_default();
     let subprotocol = ws.subprotocol().map(ToString::to_string);
+    let deflate = agreed(&ws);
     let mut seen = Seen::default();
     let ended = match path.split('?').next() {
         Some("/piecewise") => echo_pieces(ws, &mut seen).await,
@@ -62,7 +110,7 @@ async fn handle(ws: WebSocket) -> Result<(), Error> {
     };
     match ended {
         Err(Error::Closed(closed)) => {
-            print_record(&path, subprotocol.as_deref(), &seen, &closed);
+            print_record(&path, subprotocol.as_deref(), &deflate, &seen, &closed);
             Ok(())
         }
         other => {
@@ -134,9 +182,15 @@ async fn echo_pieces(ws: WebSocket, seen: &mut Seen) -> Result<(), Error> {
     sender.send("").await
 }
 
-fn print_record(path: &str, subprotocol: Option<&str>, seen: &Seen, closed: &Closed) {
+fn print_record(
+    path: &str,
+    subprotocol: Option<&str>,
+    deflate: &str,
+    seen: &Seen,
+    closed: &Closed,
+) {
     println!(
-        r#"{{"path": {}, "subprotocol": {}, "texts": {}, "binaries": {}, "bytes": {}, "rcvd": {}, "sent": {}, "rcvd_then_sent": {}}}"#,
+        r#"{{"path": {}, "subprotocol": {}, "deflate": {deflate}, "texts": {}, "binaries": {}, "bytes": {}, "rcvd": {}, "sent": {}, "rcvd_then_sent": {}}}"#,
         quote(path),
         subprotocol.map_or("null".to_owned(), quote),
         seen.texts,

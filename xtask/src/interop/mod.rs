@@ -2,7 +2,11 @@
 //!
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
-//! The scenarios are theirs and `interop_client`'s; here is who talks to whom.
+//! The scenarios are theirs and `interop_client`'s; here is who talks to whom, and in [`deflate`] with
+//! which compression.
+
+mod deflate;
+mod tap;
 
 use std::{
     path::{Path, PathBuf},
@@ -16,76 +20,109 @@ use crate::{
     workspace::Workspace,
 };
 
+/// What the arguments ask for.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    /// The peers among themselves.
+    self_test: bool,
+    chromium: bool,
+    /// Only what is about compression.
+    deflate: bool,
+}
+
+const ALL: Options = Options { self_test: false, chromium: true, deflate: false };
+
 /// Reads the options and runs the scenarios.
 pub(crate) fn command(mut args: lexopt::Parser) -> Result {
-    let (mut self_test, mut with_chromium) = (false, true);
+    let mut options = ALL;
     while let Some(arg) = args.next().map_err(|e| e.to_string())? {
         match arg {
-            Long("self-test") => self_test = true,
-            Long("without-chromium") => with_chromium = false,
+            Long("self-test") => options.self_test = true,
+            Long("without-chromium") => options.chromium = false,
+            Long("deflate") => options.deflate = true,
             other => return Err(other.unexpected().to_string()),
         }
     }
-    run(&mut Log::screen(), self_test, with_chromium)
+    run(&mut Log::screen(), options)
 }
 
 /// The step of `ci`.
 pub(crate) fn step(log: &mut Log) -> Result {
-    run(log, false, true)
+    run(log, ALL)
 }
 
-fn run(log: &mut Log, self_test: bool, with_chromium: bool) -> Result {
+fn run(log: &mut Log, options: Options) -> Result {
     let target = Workspace::load()?.target;
     let out = target.join("interop");
     std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
-    let peers = Peers::set_up(log, if with_chromium { chromium() } else { None })?;
+    let peers = Peers::set_up(log, if options.chromium { chromium() } else { None })?;
+    let ours = if options.self_test { None } else { Some(Ours::build(log, &target)?) };
 
     let mut failed = Vec::new();
-    if self_test {
-        for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
-            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
-            for mut client in peers.clients(&server, Paths::Known) {
-                // Node's library hands out whole messages only.
-                if name == "node" && client.get_program() == peers.python {
-                    client.args(["--without", "piecewise"]);
-                }
-                failed.extend(log.run(&mut client).err());
-            }
-            failed.extend(server.program.terminate().err());
+    if !options.deflate {
+        match &ours {
+            Some(ours) => test_ours(log, &out, &peers, ours, &mut failed)?,
+            None => test_peers(log, &out, &peers, &mut failed)?,
         }
-    } else {
-        let ours = Ours::build(log, &target)?;
-        for (name, server, paths) in [
-            ("echo_server", ours.echo_server(), Paths::Unknown),
-            ("interop_server", Command::new(&ours.interop_server), Paths::Known),
-        ] {
-            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
-            for mut client in peers.clients(&server, paths) {
-                failed.extend(log.run(&mut client).err());
-            }
-            failed.extend(server.program.terminate().err());
-        }
-        for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
-            let server = Serving::start(server, &out.join(format!("{name}.log")))?;
-            let mut client = peers.script("client.py");
-            client.arg(&ours.interop_client).arg(&server.url).arg(&server.record);
-            if name == "node" {
-                client.args(["--without", "piecewise"]);
-            }
-            failed.extend(log.run(&mut client).err());
-            failed.extend(server.program.terminate().err());
-        }
-        let mut programs = peers.script("programs.py");
-        programs.arg(&ours.client).arg(&ours.echo_server);
-        failed.extend(log.run(&mut programs).err());
     }
+    failed.extend(deflate::test(log, &out, &peers, ours.as_ref()));
     if !failed.is_empty() {
         return Err(failed.join("\n"));
     }
-    match (peers.chromium, with_chromium) {
+    match (peers.chromium, options.chromium) {
         (None, true) => Ok(Outcome::Skipped("only Chromium: it isn't installed".to_owned())),
         _ => Ok(Outcome::Done),
     }
+}
+
+/// The peers among themselves, without compression.
+fn test_peers(log: &mut Log, out: &Path, peers: &Peers, failed: &mut Vec<String>) -> Result<()> {
+    for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
+        let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+        for mut client in peers.clients(&server, Paths::Known) {
+            // Node's library hands out whole messages only.
+            if name == "node" && client.get_program() == peers.python {
+                client.args(["--without", "piecewise"]);
+            }
+            failed.extend(log.run(&mut client).err());
+        }
+        failed.extend(server.program.terminate().err());
+    }
+    Ok(())
+}
+
+/// Our programs and the peers, without compression.
+fn test_ours(
+    log: &mut Log,
+    out: &Path,
+    peers: &Peers,
+    ours: &Ours,
+    failed: &mut Vec<String>,
+) -> Result<()> {
+    for (name, server, paths) in [
+        ("echo_server", ours.echo_server(), Paths::Unknown),
+        ("interop_server", Command::new(&ours.interop_server), Paths::Known),
+    ] {
+        let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+        for mut client in peers.clients(&server, paths) {
+            failed.extend(log.run(&mut client).err());
+        }
+        failed.extend(server.program.terminate().err());
+    }
+    for (name, server) in [("python", peers.python_server()), ("node", peers.node_server())] {
+        let server = Serving::start(server, &out.join(format!("{name}.log")))?;
+        let mut client = peers.script("client.py");
+        client.arg(&ours.interop_client).arg(&server.url).arg(&server.record);
+        if name == "node" {
+            client.args(["--without", "piecewise"]);
+        }
+        failed.extend(log.run(&mut client).err());
+        failed.extend(server.program.terminate().err());
+    }
+    let mut programs = peers.script("programs.py");
+    programs.arg(&ours.client).arg(&ours.echo_server);
+    failed.extend(log.run(&mut programs).err());
+    Ok(())
 }
 
 /// A server that runs.
@@ -115,6 +152,7 @@ struct Ours {
     client: PathBuf,
     interop_server: PathBuf,
     interop_client: PathBuf,
+    interop_deflate: PathBuf,
 }
 
 impl Ours {
@@ -126,13 +164,14 @@ impl Ours {
             client: program("client"),
             interop_server: program("interop_server"),
             interop_client: program("interop_client"),
+            interop_deflate: program("interop_deflate"),
         })
     }
 
-    /// Our server, which echoes on every path.
+    /// Our server, which echoes on every path, without compression.
     fn echo_server(&self) -> Command {
         let mut command = Command::new(&self.echo_server);
-        command.arg("127.0.0.1:0");
+        command.args(["127.0.0.1:0", "--no-compression"]);
         command
     }
 }
@@ -148,7 +187,7 @@ enum Paths {
 /// The peers, installed.
 struct Peers {
     python: PathBuf,
-    /// The script, beside its packages.
+    /// The folder of the scripts for Node, beside their packages.
     node: PathBuf,
     chromium: Option<PathBuf>,
 }
@@ -170,9 +209,10 @@ impl Peers {
             log.run(Command::new("npm").args(npm).current_dir(folder))
         })?;
         // Node looks for packages beside the script.
-        let node = home.join("node.js");
-        copy(&ours("node.js"), &node)?;
-        Ok(Self { python, node, chromium })
+        for script in ["node.js", "deflate.js"] {
+            copy(&ours(script), &home.join(script))?;
+        }
+        Ok(Self { python, node: home, chromium })
     }
 
     /// One of our scripts in Python.
@@ -180,6 +220,13 @@ impl Peers {
         let mut command = Command::new(&self.python);
         // The repository stays as it is.
         command.env("PYTHONDONTWRITEBYTECODE", "1").arg(ours(name));
+        command
+    }
+
+    /// One of our scripts for Node.
+    fn node(&self, name: &str) -> Command {
+        let mut command = Command::new("node");
+        command.arg(self.node.join(name));
         command
     }
 
@@ -192,8 +239,8 @@ impl Peers {
 
     /// Node's server, on a port that it chooses.
     fn node_server(&self) -> Command {
-        let mut command = Command::new("node");
-        command.arg(&self.node).arg("server");
+        let mut command = self.node("node.js");
+        command.arg("server");
         command
     }
 
@@ -201,8 +248,8 @@ impl Peers {
     fn clients(&self, server: &Serving, paths: Paths) -> Vec<Command> {
         let mut python = self.script("peer.py");
         python.args(["client", &server.url]);
-        let mut node = Command::new("node");
-        node.arg(&self.node).args(["client", &server.url]);
+        let mut node = self.node("node.js");
+        node.args(["client", &server.url]);
         let mut commands = vec![python, node];
         if let Some(chromium) = &self.chromium {
             let mut browser = self.script("browser.py");
