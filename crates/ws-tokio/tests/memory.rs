@@ -1,4 +1,5 @@
-//! What a frame header claims costs no memory. Alone in its program, since it counts allocations.
+//! What a frame header claims costs no memory, and what arrives in crumbs costs few allocations. Alone in
+//! its program, since it counts them.
 
 use std::alloc::System;
 
@@ -35,7 +36,7 @@ async fn cost_of_claim(len: u64) -> isize {
 }
 
 #[test]
-fn a_claimed_megabyte_costs_no_more_than_ten_bytes() {
+fn claims_and_crumbs_cost_nothing() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         // The first connection of a thread makes the buffers that all of them share.
@@ -43,5 +44,30 @@ fn a_claimed_megabyte_costs_no_more_than_ten_bytes() {
         let small = cost_of_claim(10).await;
         let large = cost_of_claim(1_000_000).await;
         assert!(large <= small, "10 bytes: {small}, 1 MB: {large}");
+        let moves = moves_of_fragments().await;
+        assert!(moves < 20, "the message was moved {moves} times");
     });
+}
+
+/// How often memory moved while a message of 100,000 bytes and 4,000 fragments of one byte arrived.
+async fn moves_of_fragments() -> usize {
+    let (near, mut far) = duplex(200_000);
+    far.write_all(REQUEST).await.unwrap();
+    let mut ws = accept(near).await.unwrap();
+    let mask = Some([1, 2, 3, 4]);
+    let mut bytes = Vec::new();
+    let first = FrameHeader { fin: false, mask, ..FrameHeader::new(Opcode::Binary, 100_000) };
+    first.encode(&mut bytes);
+    bytes.extend([0; 100_000]);
+    for i in 0..4000 {
+        let next = FrameHeader::new(Opcode::Continuation, 1);
+        FrameHeader { fin: i == 3999, mask, ..next }.encode(&mut bytes);
+        bytes.push(0);
+    }
+    far.write_all(&bytes).await.unwrap();
+    let region = Region::new(ALLOCATOR);
+    let message = ws.recv().await.unwrap().unwrap();
+    let moves = region.change().reallocations;
+    assert_eq!(message.len(), 104_000);
+    moves
 }
