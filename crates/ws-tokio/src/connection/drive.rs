@@ -11,7 +11,7 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
-use ws_proto::{Event, PingId, ReadSpace};
+use ws_proto::{Event, MAX_HEADER_LEN, PingId, ReadSpace};
 use ws_types::State;
 
 use super::buffers;
@@ -29,6 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     return Poll::Ready(Some(event));
                 }
                 Some(Event::Pong { acknowledges: Some(id), .. }) => self.answer_pongs(id),
+                Some(Event::Ping(payload)) => self.answers += MAX_HEADER_LEN + payload.len(),
                 Some(_) => {}
                 None => {
                     if ready!(self.poll_input(cx)) == Input::Ended {
@@ -46,8 +47,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             self.finish();
             return Poll::Ready(Input::Ended);
         }
-        // A peer that sends and doesn't read must not make us queue answers without end.
-        if flushed.is_pending() && self.conn.output_len() > HIGH_MARK {
+        // A peer that pings and doesn't read must not make us queue answers without end. But messages of
+        // our own stop no reading: two peers that send to each other would both wait without end.
+        if flushed.is_pending() && self.answers > HIGH_MARK {
             self.release_input();
             return self.poll_timer(cx).map(|()| Input::Progress);
         }
@@ -119,6 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         // A writer that waits may have lost its place at the stream to the reader.
         self.draining = false;
+        self.answers = 0;
         self.writer.wake();
         Poll::Ready(())
     }

@@ -53,6 +53,7 @@ impl<S> Shared<S> {
             shutdown: false,
             unflushed: false,
             draining: false,
+            answers: 0,
             kept: Kept::default(),
             pongs: Vec::new(),
             reader: Waiter::default(),
@@ -163,6 +164,8 @@ pub(crate) struct Engine<S> {
     pub(super) unflushed: bool,
     /// `send` waits for the low mark.
     pub(super) draining: bool,
+    /// How many bytes of pongs were queued since everything had left.
+    pub(super) answers: usize,
     pub(super) kept: Kept,
     pub(super) pongs: Vec<PongWaiter>,
     pub(super) reader: Waiter,

@@ -155,6 +155,19 @@ async fn messages_cross_in_both_directions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_messages_cross() {
+    let (client, server) = pair(1000).await;
+    let run = |ws: ws_tokio::WebSocket<_>| async move {
+        let (mut sender, mut receiver) = ws.split();
+        let sending = tokio::spawn(async move { sender.send(vec![1; 1_000_000]).await });
+        let message = receiver.recv().await.unwrap().unwrap();
+        assert_eq!(message.len(), 1_000_000);
+        sending.await.unwrap().unwrap();
+    };
+    soon(async { tokio::join!(run(client), run(server)) }).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_the_stream_failed_under_it() {
     let (ws, control) = scripted(|accept| accept).await;
     let (mut sender, mut receiver) = ws.split();
