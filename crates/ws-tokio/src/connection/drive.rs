@@ -138,7 +138,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         while sleep.as_mut().poll(cx).is_ready() {
             let now = self.origin.elapsed();
             if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                let queued = self.conn.output_len();
                 self.conn.handle_timeout(now);
+                self.write_failed |= queued > 0 && self.conn.state() == State::Closed;
                 self.sleep = None;
                 return Poll::Ready(());
             }
@@ -147,6 +149,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Pending
     }
 
+    /// The stream failed.
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert_with(|| Arc::new(error));
+        self.abort();
+    }
+}
+
+impl<S> Engine<S> {
     /// Gives the memory for reading back to the thread, if what is unread is small beside it.
     pub(super) fn release_input(&mut self) {
         if self.conn.holds_input() {
@@ -154,14 +164,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// The stream failed.
-    fn fail(&mut self, error: io::Error) {
-        self.failed.get_or_insert_with(|| Arc::new(error));
+    /// Ends the connection; what was not written is lost, and its senders will know.
+    fn abort(&mut self) {
+        self.write_failed |= self.conn.output_len() > 0;
         self.conn.abort();
     }
 
     /// The connection is closed: wakes everybody who waits for anything.
     fn finish(&mut self) {
+        // The peer ended the stream with something still to be written.
+        self.abort();
         self.release_input();
         self.io = None;
         self.sleep = None;
