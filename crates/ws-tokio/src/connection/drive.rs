@@ -170,6 +170,11 @@ impl<S> Engine<S> {
         self.conn.abort();
     }
 
+    /// Ends the connection and drops the stream, whoever still holds a handle.
+    pub(crate) fn drop_stream(&mut self) {
+        self.finish();
+    }
+
     /// The connection is closed: wakes everybody who waits for anything.
     fn finish(&mut self) {
         // The peer ended the stream with something still to be written.

@@ -46,6 +46,7 @@ where
     F: Future<Output: Outcome>,
 {
     let shared = ws.shared();
+    let _end = DropStream(&shared);
     let succeeded = {
         // A panic before the first await is one of the handler's too.
         let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
@@ -89,4 +90,13 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded:
     shared.lock().reader_gone();
     // 1000 and 1011 can always be sent.
     _ = poll_fn(|cx| shared.lock().poll_close(cx, &mut close)).await;
+}
+
+/// However this ends: a connection doesn't outlive its handler, whoever still holds a part of it.
+struct DropStream<'a, S>(&'a Shared<S>);
+
+impl<S> Drop for DropStream<'_, S> {
+    fn drop(&mut self) {
+        self.0.lock().drop_stream();
+    }
 }

@@ -1,12 +1,19 @@
 //! Servers on loopback: handlers, what they leave undone, and stopping.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::unbounded_channel;
 use ws_tokio::{Error, Response, Server, WebSocket, connect, serve};
 
 use crate::common::{REQUEST, soon};
+
+/// Fails instead of waiting without end, on a clock that runs: all that is waited for takes moments.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
+}
 
 fn uri(server: &Server) -> String {
     format!("ws://{}/", server.local_addr())
@@ -83,7 +90,7 @@ async fn the_end_of_the_handler_closes_with_its_outcome() {
 
 #[tokio::test]
 async fn shutdown_closes_with_1001_and_waits_for_the_handlers() {
-    let (done, mut dones) = tokio::sync::mpsc::unbounded_channel();
+    let (done, mut dones) = unbounded_channel();
     let server = serve("127.0.0.1:0", move |mut ws: WebSocket| {
         let done = done.clone();
         async move {
@@ -151,4 +158,17 @@ async fn refusals_are_plain_http() {
         soon(tcp.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request} {response}");
     }
+}
+
+#[tokio::test]
+async fn dropping_the_server_ends_connections_that_other_tasks_hold() {
+    let server = serve("127.0.0.1:0", |mut ws: WebSocket| async move {
+        tokio::spawn(async move { while let Ok(Some(_)) = ws.recv().await {} }).await
+    })
+    .await
+    .unwrap();
+    let mut ws = connect(uri(&server)).await.unwrap();
+    ws.send("hello").await.unwrap();
+    drop(server);
+    in_time(ws.recv()).await.unwrap_err();
 }
