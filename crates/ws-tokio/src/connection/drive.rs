@@ -123,6 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.draining = false;
         self.answers = 0;
         self.writer.wake();
+        self.keeper.wake();
         Poll::Ready(())
     }
 
@@ -183,8 +184,7 @@ impl<S> Engine<S> {
         self.io = None;
         self.sleep = None;
         self.pongs = Vec::new();
-        self.reader.wake();
-        self.writer.wake();
+        self.wake_all();
     }
 
     fn answer_pongs(&mut self, id: PingId) {

@@ -60,7 +60,7 @@ where
                 stopped = true;
                 shared.lock().begin_close(stop.close());
             }
-            shared.lock().keeping = true;
+            shared.lock().begin_keeping();
             let result =
                 catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
             let mut engine = shared.lock();
@@ -85,11 +85,13 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded:
         true => CloseCode::NORMAL_CLOSURE,
         false => CloseCode::INTERNAL_ERROR,
     };
-    let mut close = Some(Close::new(code, ""));
-    // The handler is gone: what still arrives is for nobody.
-    shared.lock().reader_gone();
-    // 1000 and 1011 can always be sent.
-    _ = poll_fn(|cx| shared.lock().poll_close(cx, &mut close)).await;
+    {
+        let mut engine = shared.lock();
+        // The handler is gone: what still arrives is for nobody.
+        engine.reader_gone();
+        engine.begin_close(Close::new(code, ""));
+    }
+    poll_fn(|cx| shared.lock().poll_closed(cx)).await;
 }
 
 /// However this ends: a connection doesn't outlive its handler, whoever still holds a part of it.

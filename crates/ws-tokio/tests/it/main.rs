@@ -10,3 +10,4 @@ mod hostile;
 mod script;
 mod serve;
 mod timeouts;
+mod waiting;
