@@ -23,8 +23,10 @@ use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};
 
-/// At most this many bytes of a request that was refused are read after the refusal.
+/// At most this many bytes of a request that was refused are read after the refusal...
 const DRAINED: usize = 128 << 10;
+/// ... and for this long at most.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// Opens the server's end of a connection. When the request is refused, the response has been sent and
 /// the stream was closed when this returns.
@@ -83,7 +85,7 @@ async fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
                 // The peer may still be sending. Closing now could reset the connection, and the
                 // response with it.
-                drain(&mut io).await;
+                _ = tokio::time::timeout(DRAIN_TIME, drain(&mut io)).await;
             }
             Err(error.into())
         }

@@ -1,5 +1,5 @@
-//! What a frame header claims costs no memory, and who doesn't batch pays for no task. Alone in its program,
-//! since it counts allocations.
+//! What a frame header claims costs no memory, what arrives in crumbs costs few allocations, and who doesn't
+//! batch pays for no task. Alone in its program, since it counts allocations.
 
 use std::alloc::System;
 
@@ -74,7 +74,7 @@ async fn cost_of_answers(size: usize) -> isize {
 }
 
 #[test]
-fn a_claimed_megabyte_costs_no_more_than_ten_bytes_and_a_companion_little() {
+fn claims_and_crumbs_cost_nothing_and_a_companion_little() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         // The first connection of a thread makes the buffers that all of them share.
@@ -86,5 +86,30 @@ fn a_claimed_megabyte_costs_no_more_than_ten_bytes_and_a_companion_little() {
         assert_eq!(cost_of_answers(1).await, 0);
         let companion = cost_of_answers(8).await;
         assert!((1..=256).contains(&companion), "{companion} bytes");
+        let moves = moves_of_fragments().await;
+        assert!(moves < 20, "the message was moved {moves} times");
     });
+}
+
+/// How often memory moved while a message of 100,000 bytes and 4,000 fragments of one byte arrived.
+async fn moves_of_fragments() -> usize {
+    let (near, mut far) = duplex(200_000);
+    far.write_all(REQUEST).await.unwrap();
+    let mut ws = accept(near).await.unwrap();
+    let mask = Some([1, 2, 3, 4]);
+    let mut bytes = Vec::new();
+    let first = FrameHeader { fin: false, mask, ..FrameHeader::new(Opcode::Binary, 100_000) };
+    first.encode(&mut bytes);
+    bytes.extend([0; 100_000]);
+    for i in 0..4000 {
+        let next = FrameHeader::new(Opcode::Continuation, 1);
+        FrameHeader { fin: i == 3999, mask, ..next }.encode(&mut bytes);
+        bytes.push(0);
+    }
+    far.write_all(&bytes).await.unwrap();
+    let region = Region::new(ALLOCATOR);
+    let message = ws.recv().await.unwrap().unwrap();
+    let moves = region.change().reallocations;
+    assert_eq!(message.len(), 104_000);
+    moves
 }

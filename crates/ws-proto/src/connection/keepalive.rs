@@ -12,6 +12,10 @@ use super::Connection;
 use super::timers::expired;
 use crate::Payload;
 
+/// Keepalive pings that don't wait for an answer are at least this far apart: something else has to get
+/// its turn in between.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
+
 /// Names a ping that was sent on a connection; later pings have greater ids.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct PingId(u64);
@@ -73,18 +77,11 @@ impl Connection {
             && self.timers.pong.take().is_some()
             && self.state == State::Open
         {
-            self.schedule_ping(now);
+            // An interval after the last ping, as seen by the peer.
+            let interval = self.config.ping_interval;
+            self.timers.ping = interval.map(|i| now.saturating_add(i.saturating_sub(latency)));
         }
         Some(id)
-    }
-
-    /// The next keepalive ping comes an interval after the last one, as seen by the peer.
-    fn schedule_ping(&mut self, now: Duration) {
-        let latency = self.pings.latency.unwrap_or_default();
-        self.timers.ping = self
-            .config
-            .ping_interval
-            .map(|interval| now.saturating_add(interval.saturating_sub(latency)));
     }
 
     /// The time between the last ping that was answered and its pong; `None` before the first.
@@ -120,7 +117,10 @@ impl Connection {
             self.push_frame(true, Opcode::Ping, payload);
             match self.config.ping_timeout {
                 Some(timeout) => self.timers.pong = Some(now.saturating_add(timeout)),
-                None => self.schedule_ping(now),
+                None => {
+                    let interval = self.config.ping_interval;
+                    self.timers.ping = interval.map(|i| now.saturating_add(i.max(MIN_INTERVAL)));
+                }
             }
         } else if expired(&mut self.timers.encoder, now) {
             match self.encoder_used {

@@ -570,8 +570,11 @@ impl Partial {
         }
         let have = self.data.len();
         if self.data.capacity() - have < new.len() {
-            // Never more than the frame can use, never much more than was received.
-            let most = usize::try_from(frame.remaining).unwrap_or(usize::MAX);
+            // Never more than the message is known to need, never much more than was received. In
+            // between fragments it isn't known: one byte each must not move the message each time.
+            let known = frame.fin || have == 0;
+            let most =
+                usize::try_from(frame.remaining).ok().filter(|_| known).unwrap_or(usize::MAX);
             self.data.reserve_exact(most.min(new.len().saturating_mul(2).max(have)));
         }
         self.data.extend_from_slice(new);

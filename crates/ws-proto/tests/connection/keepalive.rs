@@ -277,3 +277,45 @@ fn a_pong_while_closing_is_acknowledged_and_restarts_nothing() {
         assert_eq!(conn.poll_timeout(), Some(at(31)), "the close timeout and nothing else");
     }
 }
+
+/// How many times a driver has to call `handle_timeout` at `now` until nothing is due.
+fn timeouts_due(conn: &mut Connection, now: Duration) -> usize {
+    (0..100)
+        .take_while(|_| {
+            let due = conn.poll_timeout().is_some_and(|deadline| deadline <= now);
+            conn.handle_timeout(now);
+            due
+        })
+        .count()
+}
+
+#[test]
+fn a_late_pong_does_not_make_pings_follow_without_end() {
+    for side in SIDES {
+        let config = config(|config| {
+            config.ping_interval = Some(Duration::from_secs(2));
+            config.ping_timeout = None;
+        });
+        let mut conn = connect(side, &config, START);
+        let first = keepalive_ping(&mut conn, at(2));
+        // The answer takes longer than the interval.
+        assert!(answer(&mut conn, &first, at(5)).is_some());
+        assert_eq!(timeouts_due(&mut conn, at(5)), 1);
+        assert_eq!(conn.poll_timeout(), Some(at(7)));
+    }
+}
+
+#[test]
+fn pings_without_an_interval_leave_time_for_other_things() {
+    for side in SIDES {
+        for ping_timeout in [None, Some(Duration::from_secs(1))] {
+            let config = config(|config| {
+                config.ping_interval = Some(Duration::ZERO);
+                config.ping_timeout = ping_timeout;
+            });
+            let mut conn = connect(side, &config, START);
+            assert_eq!(timeouts_due(&mut conn, START), 1);
+            assert!(conn.poll_timeout().is_some_and(|deadline| deadline > START));
+        }
+    }
+}

@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{self, JoinHandle};
 
-use super::engine::{Engine, Shared, Waiter};
+use super::engine::{Engine, Shared};
+use super::waiter::Waiter;
 
 /// The companion of a connection: a task, once one is needed.
 pub(super) struct Companion<S> {
@@ -44,6 +45,11 @@ impl<S> Companion<S> {
             task: None,
             waiter: Waiter::default(),
         }
+    }
+
+    /// The task, if there is one.
+    pub(super) fn waiter(&self) -> &Waiter {
+        &self.waiter
     }
 
     /// Makes the task look at the connection, if there is one.

@@ -11,7 +11,7 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
-use ws_proto::{Event, PingId, ReadSpace};
+use ws_proto::{Event, MAX_HEADER_LEN, PingId, ReadSpace};
 use ws_types::State;
 
 use super::buffers;
@@ -29,6 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                     return Poll::Ready(Some(event));
                 }
                 Some(Event::Pong { acknowledges: Some(id), .. }) => self.answer_pongs(id),
+                Some(Event::Ping(payload)) => self.answers += MAX_HEADER_LEN + payload.len(),
                 Some(_) => {}
                 None => {
                     if ready!(self.poll_input(cx)) == Input::Ended {
@@ -46,8 +47,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             self.finish();
             return Poll::Ready(Input::Ended);
         }
-        // A peer that sends and doesn't read must not make us queue answers without end.
-        if flushed.is_pending() && self.conn.output_len() > HIGH_MARK {
+        // A peer that pings and doesn't read must not make us queue answers without end. But messages of
+        // our own stop no reading: two peers that send to each other would both wait without end.
+        if flushed.is_pending() && self.answers > HIGH_MARK {
             self.release_input();
             return self.poll_timer(cx).map(|()| Input::Progress);
         }
@@ -122,7 +124,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         // A writer that waits may have lost its place at the stream to the reader.
         self.draining = false;
+        self.answers = 0;
         self.writer.wake();
+        self.keeper.wake();
         Poll::Ready(())
     }
 
@@ -138,7 +142,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         while sleep.as_mut().poll(cx).is_ready() {
             let now = self.origin.elapsed();
             if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
+                let queued = self.conn.output_len();
                 self.conn.handle_timeout(now);
+                self.write_failed |= queued > 0 && self.conn.state() == State::Closed;
                 self.sleep = None;
                 return Poll::Ready(());
             }
@@ -147,6 +153,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Pending
     }
 
+    /// The stream failed.
+    fn fail(&mut self, error: io::Error) {
+        self.failed.get_or_insert_with(|| Arc::new(error));
+        self.abort();
+    }
+}
+
+impl<S> Engine<S> {
     /// Gives the memory for reading back to the thread, if what is unread is small beside it.
     pub(super) fn release_input(&mut self) {
         if self.conn.holds_input() {
@@ -154,21 +168,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// The stream failed.
-    fn fail(&mut self, error: io::Error) {
-        self.failed.get_or_insert_with(|| Arc::new(error));
+    /// Ends the connection; what was not written is lost, and its senders will know.
+    fn abort(&mut self) {
+        self.write_failed |= self.conn.output_len() > 0;
         self.conn.abort();
+    }
+
+    /// Ends the connection and drops the stream, whoever still holds a handle.
+    pub(crate) fn drop_stream(&mut self) {
+        self.finish();
     }
 
     /// The connection is closed: wakes everybody who waits for anything.
     fn finish(&mut self) {
+        // The peer ended the stream with something still to be written.
+        self.abort();
         self.release_input();
         self.io = None;
         self.sleep = None;
         self.pongs = Vec::new();
         self.companion.end();
-        self.reader.wake();
-        self.writer.wake();
+        self.wake_all();
     }
 
     fn answer_pongs(&mut self, id: PingId) {

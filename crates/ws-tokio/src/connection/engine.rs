@@ -11,14 +11,15 @@
 //! - the *companion*, where there is no keeper: a task that lets leave what was deferred (see
 //!   `companion`).
 //!
-//! They may be different tasks. A stream wakes only the last task that waited on it, so whoever makes
-//! progress wakes the others, and whoever gives up waiting wakes them too ([`Shared::give_up`]).
+//! They may be different tasks. A stream wakes only the last task that waited on it, so whoever has to wait
+//! does so in the name of all who wait ([`Engine::poll_for_all`]), and whoever gives up waiting wakes the
+//! others ([`Shared::give_up`]).
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,6 +32,7 @@ use ws_types::{Close, State};
 
 use super::buffers;
 use super::companion::Companion;
+use super::waiter::{Waiter, everybody};
 use crate::error::{Closed, Error};
 
 /// Above this many queued bytes, `send` waits...
@@ -61,10 +63,12 @@ impl<S> Shared<S> {
             unflushed: false,
             blocked: false,
             draining: false,
+            answers: 0,
             kept: Kept::default(),
             pongs: Vec::new(),
             reader: Waiter::default(),
             writer: Waiter::default(),
+            keeper: Waiter::default(),
             keeping: None,
             companion: Companion::new(Weak::clone(shared)),
             reader_gone: false,
@@ -86,9 +90,12 @@ impl<S> Shared<S> {
             Role::Reader => engine.reader.waiting = false,
             Role::Writer => engine.writer.waiting = false,
         }
-        engine.reader.wake();
-        engine.writer.wake();
+        engine.wake_all();
         engine.hand_over();
+        if engine.keeping.is_none() {
+            // The keeper may have left reading and the timer to this one.
+            engine.keeper.call();
+        }
     }
 }
 
@@ -97,32 +104,6 @@ impl<S> Shared<S> {
 pub(crate) enum Role {
     Reader,
     Writer,
-}
-
-/// A task that waits; the waker is kept for the next time, since it is nearly always the same.
-#[derive(Default)]
-pub(super) struct Waiter {
-    waker: Option<Waker>,
-    pub(super) waiting: bool,
-}
-
-impl Waiter {
-    pub(super) fn wait(&mut self, cx: &Context<'_>) {
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => self.waker = Some(cx.waker().clone()),
-        }
-        self.waiting = true;
-    }
-
-    pub(super) fn wake(&mut self) {
-        if self.waiting
-            && let Some(waker) = &self.waker
-        {
-            self.waiting = false;
-            waker.wake_by_ref();
-        }
-    }
 }
 
 /// Messages that arrived while nobody received.
@@ -175,10 +156,13 @@ pub(crate) struct Engine<S> {
     pub(super) blocked: bool,
     /// `send` waits for the low mark.
     pub(super) draining: bool,
+    /// How many bytes of pongs were queued since everything had left.
+    pub(super) answers: usize,
     pub(super) kept: Kept,
     pub(super) pongs: Vec<PongWaiter>,
     pub(super) reader: Waiter,
     pub(super) writer: Waiter,
+    pub(super) keeper: Waiter,
     /// The task whose keeper will look after this connection before it yields.
     pub(crate) keeping: Option<task::Id>,
     pub(super) companion: Companion<S>,
@@ -201,14 +185,28 @@ impl<S> Engine<S> {
         if self.conn.state() == State::Open {
             // The caller has checked code and reason.
             _ = self.conn.send_close(close, self.origin.elapsed());
+            // There is a new deadline, and nothing can be sent any more.
+            self.wake_all();
         }
+    }
+
+    /// Wakes everybody who waits.
+    pub(super) fn wake_all(&mut self) {
+        self.reader.wake();
+        self.writer.wake();
+        self.keeper.wake();
+    }
+
+    /// The keeper will look after the connection before its task yields; until then it isn't woken.
+    pub(crate) fn begin_keeping(&mut self) {
+        self.keeping = task::try_id();
+        self.keeper.waiting = false;
     }
 
     /// Fails the connection; the close frame leaves with whatever is done next.
     pub(crate) fn fail_connection(&mut self, close: Close) {
         self.conn.fail(close, self.origin.elapsed());
-        self.reader.wake();
-        self.writer.wake();
+        self.wake_all();
     }
 
     /// Queues a frame.
@@ -278,16 +276,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Event::Message(message)
             }));
         }
-        let event = self.poll_next(cx, stream);
+        let event = self.poll_for_all(cx, |engine, cx| engine.poll_next(cx, stream));
         match event {
             Poll::Pending => self.reader.wait(cx),
-            // A writer that waits for the connection to close takes the place at the stream.
+            // Those who wait for the connection to close take the place at the stream.
             Poll::Ready(_) => {
                 self.writer.wake();
+                self.keeper.wake();
                 self.hand_over();
             }
         }
         event
+    }
+
+    /// Polls; if that has to wait, polls once more in the name of all who wait. A stream wakes only the
+    /// last task that waited for it, and that one may never come back: nobody tells when a `Stream` or
+    /// a `Sink` is polled no more.
+    #[inline]
+    fn poll_for_all<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let result = poll(self, cx);
+        if result.is_pending() {
+            // The companion waits for the stream only if that takes nothing; else it sleeps.
+            let companion = self.blocked.then_some(self.companion.waiter());
+            let waiters = [&self.reader, &self.writer, &self.keeper].into_iter().chain(companion);
+            if let Some(waker) = everybody(waiters, cx) {
+                return poll(self, &mut Context::from_waker(&waker));
+            }
+        }
+        result
     }
 
     /// Queues a message as soon as there is room, takes it out of `message`, and lets it leave.
@@ -339,7 +359,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.reader_gone {
             self.poll_unread(cx);
         }
-        if self.poll_flush(cx).is_pending() {
+        if self.poll_for_all(cx, Self::poll_flush).is_pending() {
             if may_defer && self.is_kept() && self.conn.output_len() <= HIGH_MARK {
                 return Poll::Ready(Ok(()));
             }
@@ -358,7 +378,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.conn.state() != State::Open || self.write_failed {
             return Poll::Ready(Err(self.closed_error()));
         }
-        if self.poll_room(cx).is_pending() {
+        if self.poll_for_all(cx, Self::poll_room).is_pending() {
             self.writer.wait(cx);
             return Poll::Pending;
         }
@@ -400,15 +420,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Ready when the connection is closed; what arrives meanwhile is kept for the reader.
-    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match ready!(self.poll_next(cx, false)) {
-                Some(Event::Message(message)) => self.keep(message),
-                Some(_) => {}
-                None => return Poll::Ready(()),
-            }
+    /// The keeper's way to wait until the connection is closed.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.keeper.waiting = false;
+        let end = self.poll_end(cx);
+        if end.is_pending() {
+            self.keeper.wait(cx);
         }
+        end
+    }
+
+    /// Ready when the connection is closed; what arrives meanwhile is kept for the reader.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_for_all(cx, |engine, cx| {
+            loop {
+                match ready!(engine.poll_next(cx, false)) {
+                    Some(Event::Message(message)) => engine.keep(message),
+                    Some(_) => {}
+                    None => return Poll::Ready(()),
+                }
+            }
+        })
     }
 
     /// Keeps a message for the reader, unless there are too many already.
@@ -424,8 +456,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// the peer's close frame are seen all the same, as long as not too much waits for the handler.
     pub(crate) fn poll_keep(&mut self, cx: &mut Context<'_>) {
         let output = self.conn.output_len();
-        if output > 0 && (self.poll_flush(cx).is_ready() || self.conn.output_len() < output) {
-            self.writer.wake();
+        self.keeper.wait(cx);
+        self.keeper.waiting = false;
+        if output > 0 || self.unflushed {
+            let flushed = self.poll_for_all(cx, Self::poll_flush);
+            self.keeper.waiting = flushed.is_pending();
+            if self.conn.output_len() < output {
+                self.writer.wake();
+            }
         }
         if !self.reader.waiting {
             self.poll_unread(cx);
@@ -435,12 +473,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Takes in what has arrived while nobody receives.
     fn poll_unread(&mut self, cx: &mut Context<'_>) {
-        while self.kept.bytes < KEPT && !self.conn.in_chunks() {
-            match self.poll_next(cx, false) {
-                Poll::Ready(Some(Event::Message(message))) => self.keep(message),
-                Poll::Ready(Some(_)) => {}
-                Poll::Ready(None) | Poll::Pending => break,
+        _ = self.poll_for_all(cx, |engine, cx| {
+            while engine.kept.bytes < KEPT && !engine.conn.in_chunks() {
+                match ready!(engine.poll_next(cx, false)) {
+                    Some(Event::Message(message)) => engine.keep(message),
+                    Some(_) => {}
+                    None => break,
+                }
             }
-        }
+            Poll::Ready(())
+        });
     }
 }

@@ -9,6 +9,7 @@ mod ops;
 mod ping;
 mod sink;
 mod streaming;
+mod waiter;
 
 use std::fmt;
 use std::future::Future;

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task;
 use ws_types::{Close, CloseCode};
 
 use super::server::{Stage, Stop};
@@ -47,6 +46,7 @@ where
     F: Future<Output: Outcome>,
 {
     let shared = ws.shared();
+    let _end = DropStream(&shared);
     let succeeded = {
         // A panic before the first await is one of the handler's too.
         let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
@@ -72,7 +72,7 @@ where
                 next_stage.set(stop.after(stage));
                 registered = false;
             }
-            shared.lock().keeping = task::try_id();
+            shared.lock().begin_keeping();
             let result =
                 catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
             let mut engine = shared.lock();
@@ -99,9 +99,20 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded:
         true => CloseCode::NORMAL_CLOSURE,
         false => CloseCode::INTERNAL_ERROR,
     };
-    let mut close = Some(Close::new(code, ""));
-    // The handler is gone: what still arrives is for nobody.
-    shared.lock().reader_gone();
-    // 1000 and 1011 can always be sent.
-    _ = poll_fn(|cx| shared.lock().poll_close(cx, &mut close)).await;
+    {
+        let mut engine = shared.lock();
+        // The handler is gone: what still arrives is for nobody.
+        engine.reader_gone();
+        engine.begin_close(Close::new(code, ""));
+    }
+    poll_fn(|cx| shared.lock().poll_closed(cx)).await;
+}
+
+/// However this ends: a connection doesn't outlive its handler, whoever still holds a part of it.
+struct DropStream<'a, S>(&'a Shared<S>);
+
+impl<S> Drop for DropStream<'_, S> {
+    fn drop(&mut self) {
+        self.0.lock().drop_stream();
+    }
 }

@@ -155,6 +155,19 @@ async fn messages_cross_in_both_directions() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn long_messages_cross() {
+    let (client, server) = pair(1000).await;
+    let run = |ws: ws_tokio::WebSocket<_>| async move {
+        let (mut sender, mut receiver) = ws.split();
+        let sending = tokio::spawn(async move { sender.send(vec![1; 1_000_000]).await });
+        let message = receiver.recv().await.unwrap().unwrap();
+        assert_eq!(message.len(), 1_000_000);
+        sending.await.unwrap().unwrap();
+    };
+    soon(async { tokio::join!(run(client), run(server)) }).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_the_stream_failed_under_it() {
     let (ws, control) = scripted(|accept| accept).await;
     let (mut sender, mut receiver) = ws.split();
@@ -175,4 +188,23 @@ async fn a_sender_learns_that_the_stream_failed_under_it() {
     let message = soon(receiver.recv()).await.unwrap();
     assert_eq!(message, Some(b"before".into()));
     soon(receiver.recv()).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_did_not_leave_before_the_end_has_failed() {
+    for end in ["stream", "time"] {
+        let (ws, control) = scripted(|accept| accept).await;
+        let (mut sender, mut receiver) = ws.split();
+        control.room(10);
+        let sending = tokio::spawn(async move { sender.send(vec![0; 1000]).await });
+        settle().await;
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        settle().await;
+        if end == "stream" {
+            control.end();
+        }
+        let error = soon(sending).await.unwrap().unwrap_err();
+        assert!(error.closed().is_some(), "{end}");
+        soon(receiving).await.unwrap().unwrap_err();
+    }
 }

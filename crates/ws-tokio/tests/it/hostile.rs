@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use ws_tokio::{Error, accept};
 use ws_types::Side;
 
-use crate::common::{BINARY, frame, soon};
+use crate::common::{BINARY, PING, frame, settle, soon};
 use crate::script::{frames, script, scripted};
 
 #[tokio::test(start_paused = true)]
@@ -73,4 +73,20 @@ async fn a_head_of_16_mib_is_refused_after_the_limit() {
 fn after_response(written: &[u8]) -> Vec<u8> {
     let end = written.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
     written[end..].to_vec()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_pings_and_never_reads_is_not_answered_without_end() {
+    let (ws, control) = scripted(|accept| accept).await;
+    let (_sender, mut receiver) = ws.split();
+    control.room(0);
+    for _ in 0..20_000 {
+        control.bytes(frame(Side::Client, PING, [0; 125]));
+    }
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    // What may be queued, and what one read takes in.
+    assert!(control.read() <= (64 << 10) + (64 << 10), "{} bytes", control.read());
+    soon(receiving).await.unwrap().unwrap_err();
+    assert!(control.dropped());
 }

@@ -11,3 +11,4 @@ mod hostile;
 mod script;
 mod serve;
 mod timeouts;
+mod waiting;

@@ -1,12 +1,21 @@
 //! Servers on loopback: handlers, what they leave undone, and stopping.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::unbounded_channel;
 use ws_tokio::{Error, Response, Server, WebSocket, connect, serve};
 
-use crate::common::{REQUEST, soon};
+use crate::common::{REQUEST, Raw, soon};
+
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Fails instead of waiting without end, on a clock that runs: all that is waited for takes moments.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
+}
 
 fn uri(server: &Server) -> String {
     format!("ws://{}/", server.local_addr())
@@ -83,7 +92,7 @@ async fn the_end_of_the_handler_closes_with_its_outcome() {
 
 #[tokio::test]
 async fn shutdown_closes_with_1001_and_waits_for_the_handlers() {
-    let (done, mut dones) = tokio::sync::mpsc::unbounded_channel();
+    let (done, mut dones) = unbounded_channel();
     let server = serve("127.0.0.1:0", move |mut ws: WebSocket| {
         let done = done.clone();
         async move {
@@ -151,4 +160,58 @@ async fn refusals_are_plain_http() {
         soon(tcp.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request} {response}");
     }
+}
+
+#[tokio::test]
+async fn a_sender_in_another_task_learns_that_the_handler_has_returned() {
+    let (done, mut dones) = unbounded_channel();
+    let server = serve("127.0.0.1:0", move |ws: WebSocket| {
+        let done = done.clone();
+        async move {
+            let (mut sender, _receiver) = ws.split();
+            tokio::spawn(async move {
+                while sender.send(vec![0; 1 << 20]).await.is_ok() {}
+                done.send(()).unwrap();
+            });
+            tokio::time::sleep(MOMENT).await;
+        }
+    })
+    .close_timeout(MOMENT)
+    .await
+    .unwrap();
+    let raw = Raw::client(TcpStream::connect(server.local_addr()).await.unwrap()).await;
+    in_time(dones.recv()).await.unwrap();
+    in_time(server.shutdown()).await;
+    drop(raw);
+}
+
+#[tokio::test]
+async fn shutdown_takes_no_longer_than_closing_although_another_task_receives() {
+    let (done, mut dones) = unbounded_channel();
+    let server = serve("127.0.0.1:0", move |mut ws: WebSocket| {
+        let done = done.clone();
+        async move {
+            done.send(()).unwrap();
+            _ = tokio::spawn(async move { ws.recv().await.unwrap_err() }).await;
+        }
+    });
+    let server = server.ping_interval(None).close_timeout(MOMENT).await.unwrap();
+    let raw = Raw::client(TcpStream::connect(server.local_addr()).await.unwrap()).await;
+    in_time(dones.recv()).await.unwrap();
+    tokio::time::sleep(MOMENT).await;
+    in_time(server.shutdown()).await;
+    drop(raw);
+}
+
+#[tokio::test]
+async fn dropping_the_server_ends_connections_that_other_tasks_hold() {
+    let server = serve("127.0.0.1:0", |mut ws: WebSocket| async move {
+        tokio::spawn(async move { while let Ok(Some(_)) = ws.recv().await {} }).await
+    })
+    .await
+    .unwrap();
+    let mut ws = connect(uri(&server)).await.unwrap();
+    ws.send("hello").await.unwrap();
+    drop(server);
+    in_time(ws.recv()).await.unwrap_err();
 }

@@ -1,0 +1,103 @@
+//! Tasks that share a connection: nobody waits for something that another one has seen to.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt as _};
+use tokio::time::timeout;
+use ws_tokio::Message;
+use ws_types::Side;
+
+use crate::common::{CLOSE, PING, PONG, TEXT, close, frame, settle, soon, text};
+use crate::script::{frames, scripted};
+
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// Polls once, as the task that this is called in; the future isn't ready.
+async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) {
+    let pending = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await;
+    assert!(pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_stopped_reading_goes_on_when_the_sender_has_written() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(0);
+    let mut sending = pin!(sender.send(vec![0; 100_000]));
+    poll_once(sending.as_mut()).await;
+    // With so much queued, the receiver doesn't read.
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    poll_once(sending.as_mut()).await;
+    control.bytes(frame(Side::Client, TEXT, "hello"));
+    control.room(usize::MAX);
+    soon(sending).await.unwrap();
+    assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("hello")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_leaves_although_a_sender_stops_waiting_in_the_middle() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(0);
+    sender.feed(vec![0; 70_000]).await.unwrap();
+    control.bytes(frame(Side::Client, PING, "ping"));
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    // It waits for some room, not for everything to leave.
+    let mut feeding = pin!(sender.feed("more"));
+    poll_once(feeding.as_mut()).await;
+    control.room(60_000);
+    soon(feeding).await.unwrap();
+    control.room(usize::MAX);
+    settle().await;
+    control.bytes(frame(Side::Client, TEXT, "hello"));
+    assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("hello")));
+    let (written, rest) = frames(&control.written());
+    assert!(written.contains(&(PONG, b"ping".to_vec())) && rest == 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_sender_goes_on_after_a_stream_is_polled_no_more() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(0);
+    let sending = tokio::spawn(async move { sender.send("blocked").await });
+    settle().await;
+    assert!(timeout(INSTANT, receiver.next()).await.is_err());
+    control.room(usize::MAX);
+    soon(sending).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closing_sender_goes_on_after_a_stream_is_polled_no_more() {
+    let (ws, control) = scripted(|accept| accept.close_timeout(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    let closing = tokio::spawn(async move { sender.close(1000, "").await });
+    settle().await;
+    assert!(timeout(INSTANT, receiver.next()).await.is_err());
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    soon(closing).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_leaves_after_a_sink_is_polled_no_more() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.room(0);
+    control.bytes(frame(Side::Client, PING, "ping"));
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    settle().await;
+    let message = Message::from("blocked");
+    assert!(timeout(INSTANT, SinkExt::send(&mut sender, message)).await.is_err());
+    control.room(usize::MAX);
+    settle().await;
+    let expected = vec![(PONG, b"ping".to_vec()), (TEXT, b"blocked".to_vec())];
+    assert_eq!(frames(&control.written()), (expected, 0));
+    control.bytes(frame(Side::Client, TEXT, "hello"));
+    assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("hello")));
+}
