@@ -6,7 +6,7 @@ use std::mem;
 use bytes::BytesMut;
 
 use crate::Payload;
-use crate::frame::Mask;
+use crate::frame::{Mask, PIECE};
 use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
@@ -125,7 +125,7 @@ impl Input {
         if slab.capacity() < n && !slab.try_reclaim(n) {
             *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
         }
-        slab.extend_from_slice(payload);
+        payload.chunks(PIECE).for_each(|piece| slab.extend_from_slice(piece));
         slab.split().freeze().into()
     }
 

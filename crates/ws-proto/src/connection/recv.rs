@@ -20,7 +20,7 @@ use ws_types::{Opcode, Side};
 use super::ReadSpace;
 use super::input::{Input, ReadMemory};
 use crate::extension::{DataFrame, Extensions, Rsv};
-use crate::frame::{FrameHeader, Mask, Utf8Validator};
+use crate::frame::{FrameHeader, Mask, PIECE, Utf8Validator};
 use crate::payload::INLINE;
 use crate::{Compress, Config, Message, MessageKind, Payload};
 
@@ -577,7 +577,7 @@ impl Partial {
                 usize::try_from(frame.remaining).ok().filter(|_| known).unwrap_or(usize::MAX);
             self.data.reserve_exact(most.min(new.len().saturating_mul(2).max(have)));
         }
-        self.data.extend_from_slice(new);
+        new.chunks(PIECE).for_each(|piece| self.data.extend_from_slice(piece));
         self.done = self.data.len();
         frame.remaining -= new.len() as u64;
         Ok(())
