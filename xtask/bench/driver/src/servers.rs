@@ -50,8 +50,10 @@ impl Server {
         Self { name: name.to_owned(), kind, program: program.to_owned(), args, deflate }
     }
 
+    /// A command line; it takes part in compression if it has the word `--deflate`.
     pub fn extra(name: &str, command: &str) -> Self {
-        Self::new(name, Kind::Extra, command, &[])
+        let deflate = command.split_whitespace().any(|word| word == "--deflate");
+        Self { deflate, ..Self::new(name, Kind::Extra, command, &[]) }
     }
 
     /// The library: the name without the style.
