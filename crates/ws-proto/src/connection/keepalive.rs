@@ -99,6 +99,14 @@ impl Connection {
         self.timers.next()
     }
 
+    /// Waits for the pong to the last keepalive ping a whole ping timeout longer, from `now` on: for a
+    /// driver that knows the peer to be there, although it hasn't looked for the pong.
+    pub fn extend_ping_timeout(&mut self, now: Duration) {
+        if let (Some(pong), Some(timeout)) = (&mut self.timers.pong, self.config.ping_timeout) {
+            *pong = now.saturating_add(timeout);
+        }
+    }
+
     /// Does what is due at `now`: a keepalive ping; failing a connection whose peer didn't answer one
     /// in time; closing a connection whose closing handshake took too long, after which the stream
     /// is to be dropped; giving back the memory of a compressor that wasn't used for a while. Does

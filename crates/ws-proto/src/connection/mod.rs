@@ -12,6 +12,7 @@ mod input;
 mod keepalive;
 mod keys;
 mod output;
+mod partial;
 mod recv;
 mod send;
 mod timers;

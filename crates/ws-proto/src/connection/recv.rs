@@ -7,10 +7,6 @@
 //! [§5.6]: https://www.rfc-editor.org/rfc/rfc6455#section-5.6
 //! [§6.2]: https://www.rfc-editor.org/rfc/rfc6455#section-6.2
 
-use std::mem;
-
-use bytes::BufMut;
-use bytes::buf::Limit;
 use ws_errors::{
     InvalidUtf8, PayloadTooBig, ProtocolError, ProtocolErrorKind, TooManyFragments,
     WebSocketException,
@@ -19,17 +15,11 @@ use ws_types::{Opcode, Side};
 
 use super::ReadSpace;
 use super::input::{Input, ReadMemory};
+use super::partial::{DIRECT, Frame, Partial, check_encoded_len, check_len, check_text};
 use crate::extension::{DataFrame, Extensions, Rsv};
-use crate::frame::{FrameHeader, Mask, PIECE, Utf8Validator};
+use crate::frame::{FrameHeader, Mask};
 use crate::payload::INLINE;
 use crate::{Compress, Config, Message, MessageKind, Payload};
-
-/// A frame of which at least this much is missing, in bytes, is read straight into its message, once
-/// as much of the message has arrived: what a header claims costs nothing.
-const DIRECT: u64 = 16 << 10;
-
-/// At most this much, in bytes, is read at once, so that it is unmasked and checked in the cache.
-const DIRECT_STEP: usize = 128 << 10;
 
 /// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
 const DECODED_CHUNK: usize = 64 << 10;
@@ -73,38 +63,6 @@ pub(super) struct Receiver {
     frame: Option<Frame>,
     /// The message whose last frame has not arrived whole.
     partial: Option<Partial>,
-}
-
-#[derive(Debug)]
-struct Frame {
-    /// Not 0 between calls, unless the extensions have more to give.
-    remaining: u64,
-    mask: Option<Mask>,
-    fin: bool,
-    /// Extensions decode the payload.
-    encoded: bool,
-    /// How many bytes at the front of the input were unmasked and are not decoded.
-    unmasked: usize,
-}
-
-#[derive(Debug)]
-struct Partial {
-    kind: MessageKind,
-    /// What has arrived; while streaming, what has not been handed out.
-    data: Vec<u8>,
-    /// Up to here `data` was unmasked and checked; what is behind was read directly.
-    done: usize,
-    /// How many bytes of the message have been announced by frame headers; of a message that
-    /// extensions decode, how many have come out of them.
-    announced: u64,
-    /// What `announced` was when the current frame began.
-    before: u64,
-    fragments: usize,
-    utf8: Utf8Validator,
-    /// Whether a piece of this message was handed out.
-    streamed: bool,
-    /// Whether nobody wants the rest of it.
-    skipped: bool,
 }
 
 impl Receiver {
@@ -463,187 +421,4 @@ enum Progress {
     Item(Item),
     FrameEnd,
     NeedsInput,
-}
-
-impl Frame {
-    fn new(header: &FrameHeader, mask: Option<Mask>) -> Self {
-        let &FrameHeader { payload_len, fin, .. } = header;
-        Self { remaining: payload_len, mask, fin, encoded: false, unmasked: 0 }
-    }
-}
-
-impl Partial {
-    fn new(kind: MessageKind, announced: u64) -> Self {
-        Self {
-            kind,
-            data: Vec::new(),
-            done: 0,
-            announced,
-            before: 0,
-            fragments: 1,
-            utf8: Utf8Validator::default(),
-            streamed: false,
-            skipped: false,
-        }
-    }
-
-    /// Counts a further fragment, of `len` bytes.
-    fn add_fragment(&mut self, len: u64, limits: &Config) -> Result<(), Violation> {
-        if let Some(max) = limits.max_fragments
-            && self.fragments >= max
-        {
-            return Err(TooManyFragments::new(max).into());
-        }
-        self.fragments += 1;
-        self.before = self.announced;
-        self.announced = self.announced.saturating_add(len);
-        Ok(())
-    }
-
-    /// Lets the extensions decode from `input`, at most `room` bytes; stops at the limit on messages.
-    fn decode(
-        &mut self,
-        extensions: &mut Extensions,
-        input: &mut &[u8],
-        end: bool,
-        room: usize,
-        limits: &Config,
-    ) -> Result<bool, Violation> {
-        let have = self.data.len();
-        // One byte more than allowed shows that it is too much.
-        let budget = limits.max_message_size.map_or(usize::MAX, |max| {
-            max.saturating_add(1)
-                .saturating_sub(usize::try_from(self.announced).unwrap_or(usize::MAX))
-        });
-        let done = extensions.decode(input, end, &mut self.data, room.min(budget))?;
-        let new = self.data.get(have..).unwrap_or_default();
-        self.announced += new.len() as u64;
-        if let Some(max) = limits.max_message_size
-            && self.announced > max as u64
-        {
-            let current = (self.before > 0).then_some(self.before);
-            return Err(PayloadTooBig::new(None, current, max as u64).into());
-        }
-        if self.kind == MessageKind::Text {
-            self.utf8.feed(new)?;
-        }
-        self.done = self.data.len();
-        Ok(done)
-    }
-
-    /// Memory for the rest of a frame's payload, or a part of it.
-    fn space(&mut self, frame: &Frame) -> Limit<&mut Vec<u8>> {
-        let waiting = self.data.len() - self.done;
-        let missing = usize::try_from(frame.remaining).unwrap_or(usize::MAX) - waiting;
-        if self.data.capacity() - self.data.len() < missing.min(DIRECT_STEP / 2) {
-            // Growth follows what was received: at most twice that.
-            self.data.reserve_exact(missing.min(self.data.len()));
-        }
-        let room = self.data.capacity() - self.data.len();
-        (&mut self.data).limit(missing.min(room).min(DIRECT_STEP))
-    }
-
-    /// Unmasks and checks what was read straight into `data`.
-    fn take_direct(&mut self, frame: &mut Frame) -> Result<(), Violation> {
-        let new = self.data.get_mut(self.done..).unwrap_or_default();
-        if new.is_empty() {
-            return Ok(());
-        }
-        if let Some(mask) = &mut frame.mask {
-            mask.apply(new);
-        }
-        if self.kind == MessageKind::Text {
-            self.utf8.feed(new)?;
-        }
-        frame.remaining -= new.len() as u64;
-        self.done = self.data.len();
-        Ok(())
-    }
-
-    /// Appends what arrived in the input.
-    fn take_input(&mut self, frame: &mut Frame, new: &mut [u8]) -> Result<(), Violation> {
-        if let Some(mask) = &mut frame.mask {
-            mask.apply(new);
-        }
-        if self.kind == MessageKind::Text {
-            self.utf8.feed(new)?;
-        }
-        let have = self.data.len();
-        if self.data.capacity() - have < new.len() {
-            // Never more than the message is known to need, never much more than was received. In
-            // between fragments it isn't known: one byte each must not move the message each time.
-            let known = frame.fin || have == 0;
-            let most =
-                usize::try_from(frame.remaining).ok().filter(|_| known).unwrap_or(usize::MAX);
-            self.data.reserve_exact(most.min(new.len().saturating_mul(2).max(have)));
-        }
-        new.chunks(PIECE).for_each(|piece| self.data.extend_from_slice(piece));
-        self.done = self.data.len();
-        frame.remaining -= new.len() as u64;
-        Ok(())
-    }
-
-    /// Takes the data out, but for an unfinished character at its end.
-    fn take_payload(&mut self, unfinished: usize) -> Payload {
-        let keep = self.data.split_off(self.data.len() - unfinished);
-        self.done = keep.len();
-        let mut data = mem::replace(&mut self.data, keep);
-        if data.capacity() - data.len() > data.len() / 8 {
-            data.shrink_to_fit();
-        }
-        Payload::from(data)
-    }
-}
-
-/// Checks the length of a frame against the limits, `before` bytes of its message having come earlier.
-#[inline]
-fn check_len(len: u64, before: u64, limits: &Config) -> Result<(), Violation> {
-    if let Some(max) = limits.max_message_size
-        && len > (max as u64).saturating_sub(before)
-    {
-        let current = (before > 0).then_some(before);
-        return Err(PayloadTooBig::new(Some(len), current, max as u64).into());
-    }
-    match limits.max_frame_size {
-        Some(max) if len > max as u64 => {
-            Err(PayloadTooBig::new(Some(len), None, max as u64).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks the length of a frame that extensions decode. The limit on messages holds for what comes out
-/// of them; what goes in may be a little longer, if it resists compression.
-fn check_encoded_len(len: u64, limits: &Config) -> Result<(), Violation> {
-    if let Some(max) = limits.max_message_size {
-        let max = max as u64;
-        if len > max.saturating_add(max / 8).saturating_add(1024) {
-            return Err(PayloadTooBig::new(Some(len), None, max).into());
-        }
-    }
-    match limits.max_frame_size {
-        Some(max) if len > max as u64 => {
-            Err(PayloadTooBig::new(Some(len), None, max as u64).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks a text that came in one frame.
-#[inline]
-fn check_text(text: &[u8]) -> Result<(), InvalidUtf8> {
-    // The fast check is for many bytes, the other one for few.
-    let valid = match text.len() {
-        0..=INLINE => text.is_ascii() || std::str::from_utf8(text).is_ok(),
-        _ => simdutf8::basic::from_utf8(text).is_ok(),
-    };
-    if valid { Ok(()) } else { Err(bad_text(text)) }
-}
-
-/// Says where a text that came in one frame goes wrong.
-#[cold]
-fn bad_text(data: &[u8]) -> InvalidUtf8 {
-    let mut validator = Utf8Validator::default();
-    let verdict = validator.feed(data).and_then(|()| validator.finish());
-    verdict.err().unwrap_or_else(|| InvalidUtf8::new("invalid start byte", 0))
 }

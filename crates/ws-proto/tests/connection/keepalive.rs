@@ -319,3 +319,18 @@ fn pings_without_an_interval_leave_time_for_other_things() {
         }
     }
 }
+
+#[test]
+fn a_driver_that_knows_better_extends_the_ping_timeout() {
+    for side in SIDES {
+        let mut conn = connect(side, &config(|_| ()), START);
+        let deadline = conn.poll_timeout();
+        conn.extend_ping_timeout(at(1));
+        assert_eq!(conn.poll_timeout(), deadline, "no ping waits for its pong");
+        let payload = keepalive_ping(&mut conn, at(20));
+        conn.extend_ping_timeout(at(35));
+        assert_eq!(conn.poll_timeout(), Some(at(55)));
+        assert!(answer(&mut conn, &payload, at(54)).is_some());
+        assert_eq!(conn.state(), State::Open);
+    }
+}

@@ -100,13 +100,14 @@ impl<S> Engine<S> {
     /// arrived. If so, somebody will make it leave as soon as the current task has yielded.
     #[inline]
     pub(super) fn may_defer(&mut self) -> bool {
-        self.conn.has_buffered_frame() && (self.is_kept() || self.defer())
+        (self.conn.has_buffered_frame() || self.kept.bytes() > 0)
+            && (self.is_kept() || self.defer())
     }
 
     fn defer(&mut self) -> bool {
         // While the stream takes nothing, `send` waits. Nobody will read what is in the buffer of a
         // receiver that is gone; `send` looks at it.
-        !self.blocked && !self.reader_gone && self.companion.call()
+        !self.blocked && !self.deaf && self.companion.call()
     }
 
     /// Whether the current task is that of the handler, so that the keeper will look at the connection

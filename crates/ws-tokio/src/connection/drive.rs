@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -32,7 +33,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Some(Event::Ping(payload)) => self.answers += MAX_HEADER_LEN + payload.len(),
                 Some(_) => {}
                 None => {
-                    if ready!(self.poll_input(cx)) == Input::Ended {
+                    if ready!(self.poll_input(cx, true)) == Input::Ended {
                         return Poll::Ready(None);
                     }
                 }
@@ -40,8 +41,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Everything that arrived was parsed: lets everything leave that is queued, then waits for more.
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Input> {
+    /// Everything that arrived was parsed: lets everything leave that is queued, then waits for more, if
+    /// `reading`, or for a deadline.
+    pub(super) fn poll_input(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<Input> {
         let flushed = self.poll_flush(cx);
         if self.conn.state() == State::Closed {
             self.finish();
@@ -49,24 +51,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
         // A peer that pings and doesn't read must not make us queue answers without end. But messages of
         // our own stop no reading: two peers that send to each other would both wait without end.
-        if flushed.is_pending() && self.answers > HIGH_MARK {
-            self.release_input();
-            return self.poll_timer(cx).map(|()| Input::Progress);
-        }
-        if self.poll_timer(cx).is_ready() {
+        let reading = reading && (flushed.is_ready() || self.answers <= HIGH_MARK);
+        let due = self.poll_timer(cx).is_ready();
+        let open = self.conn.state() == State::Open;
+        // A pong that has arrived counts, however late we look; but nothing stretches the closing.
+        if reading && (open || !due) {
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => self.conn.receive_eof(),
+                Poll::Ready(Ok(n)) => self.conn.received(n),
+                Poll::Ready(Err(e)) => self.fail(e),
+                // What could be read was read, and nothing can be written any more.
+                Poll::Pending if self.write_failed => self.conn.abort(),
+                Poll::Pending if due => self.handle_timeout(),
+                Poll::Pending => {
+                    self.release_input();
+                    return Poll::Pending;
+                }
+            }
             return Poll::Ready(Input::Progress);
         }
-        match self.poll_read(cx) {
-            Poll::Ready(Ok(0)) => self.conn.receive_eof(),
-            Poll::Ready(Ok(n)) => self.conn.received(n),
-            Poll::Ready(Err(e)) => self.fail(e),
-            // What could be read was read, and nothing can be written any more.
-            Poll::Pending if self.write_failed => self.conn.abort(),
-            Poll::Pending => {
-                self.release_input();
-                return Poll::Pending;
-            }
+        if !due {
+            self.release_input();
+            return Poll::Pending;
         }
+        // We don't look for a pong: only a peer that takes nothing either is gone.
+        if flushed.is_ready() || mem::take(&mut self.written) {
+            self.conn.extend_ping_timeout(self.origin.elapsed());
+        }
+        self.handle_timeout();
         Poll::Ready(Input::Progress)
     }
 
@@ -96,6 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
                 Ok(n) => {
                     self.conn.output().advance(n);
                     self.unflushed = true;
+                    self.written = true;
                 }
                 Err(e) => result = Err(e),
             }
@@ -130,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(())
     }
 
-    /// Ready when the timer fired and something was done.
+    /// Ready when a deadline has come.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
         let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
@@ -142,15 +155,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         while sleep.as_mut().poll(cx).is_ready() {
             let now = self.origin.elapsed();
             if self.conn.poll_timeout().is_some_and(|deadline| deadline <= now) {
-                let queued = self.conn.output_len();
-                self.conn.handle_timeout(now);
-                self.write_failed |= queued > 0 && self.conn.state() == State::Closed;
-                self.sleep = None;
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(deadline);
         }
         Poll::Pending
+    }
+
+    /// Does what is due.
+    fn handle_timeout(&mut self) {
+        let queued = self.conn.output_len();
+        self.conn.handle_timeout(self.origin.elapsed());
+        self.write_failed |= queued > 0 && self.conn.state() == State::Closed;
+        self.sleep = None;
     }
 
     /// The stream failed.
@@ -201,7 +218,7 @@ impl<S> Engine<S> {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Input {
+pub(super) enum Input {
     /// Something happened: look for events again.
     Progress,
     /// The connection is closed.

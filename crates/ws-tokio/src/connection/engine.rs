@@ -15,7 +15,6 @@
 //! does so in the name of all who wait ([`Engine::poll_for_all`]), and whoever gives up waiting wakes the
 //! others ([`Shared::give_up`]).
 
-use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -32,6 +31,8 @@ use ws_types::{Close, State};
 
 use super::buffers;
 use super::companion::Companion;
+use super::drive::Input;
+use super::kept::{KEPT, Kept};
 use super::waiter::{Waiter, everybody};
 use crate::error::{Closed, Error};
 
@@ -39,8 +40,6 @@ use crate::error::{Closed, Error};
 pub(super) const HIGH_MARK: usize = 64 << 10;
 /// ... until there are no more than this.
 const LOW_MARK: usize = 16 << 10;
-/// At most this many bytes of messages are kept for a reader that isn't there.
-const KEPT: usize = 64 << 10;
 
 /// What the handles of one connection share.
 pub(crate) struct Shared<S> {
@@ -59,6 +58,7 @@ impl<S> Shared<S> {
             sleep: None,
             failed: None,
             write_failed: false,
+            written: false,
             shutdown: false,
             unflushed: false,
             blocked: false,
@@ -71,7 +71,7 @@ impl<S> Shared<S> {
             keeper: Waiter::default(),
             keeping: None,
             companion: Companion::new(Weak::clone(shared)),
-            reader_gone: false,
+            deaf: false,
             stream_ended: false,
         };
         Arc::new_cyclic(|shared| Self { engine: Mutex::new(engine(shared)) })
@@ -106,31 +106,6 @@ pub(crate) enum Role {
     Writer,
 }
 
-/// Messages that arrived while nobody received.
-#[derive(Default)]
-pub(super) struct Kept {
-    messages: VecDeque<Message>,
-    /// The memory that they take, about.
-    bytes: usize,
-}
-
-impl Kept {
-    fn push(&mut self, message: Message) {
-        self.bytes += message.len() + size_of::<Message>();
-        self.messages.push_back(message);
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
-        self.bytes -= message.len() + size_of::<Message>();
-        if self.messages.is_empty() {
-            self.messages = VecDeque::new();
-        }
-        Some(message)
-    }
-}
-
 /// A ping whose pong somebody waits for.
 pub(super) struct PongWaiter {
     pub(super) id: PingId,
@@ -148,6 +123,8 @@ pub(crate) struct Engine<S> {
     /// Why the stream failed, if it did.
     pub(super) failed: Option<Arc<io::Error>>,
     pub(super) write_failed: bool,
+    /// The stream took bytes since this was last asked.
+    pub(super) written: bool,
     /// The writing side was closed.
     pub(super) shutdown: bool,
     /// Bytes were written that the stream may hold back until it is flushed.
@@ -166,8 +143,8 @@ pub(crate) struct Engine<S> {
     /// The task whose keeper will look after this connection before it yields.
     pub(crate) keeping: Option<task::Id>,
     pub(super) companion: Companion<S>,
-    /// The receiving half was dropped: data that arrives is dropped too.
-    pub(super) reader_gone: bool,
+    /// Data that arrives is dropped: the receiving half was, or has missed something already.
+    pub(super) deaf: bool,
     /// The `Stream` gave its last item.
     pub(crate) stream_ended: bool,
 }
@@ -175,7 +152,7 @@ pub(crate) struct Engine<S> {
 impl<S> Engine<S> {
     /// The receiving half was dropped.
     pub(crate) fn reader_gone(&mut self) {
-        self.reader_gone = true;
+        self.deaf = true;
         self.kept = Kept::default();
         self.writer.wake();
     }
@@ -187,6 +164,13 @@ impl<S> Engine<S> {
             _ = self.conn.send_close(close, self.origin.elapsed());
             // There is a new deadline, and nothing can be sent any more.
             self.wake_all();
+        }
+    }
+
+    /// Drops the rest of the message that is being received in pieces.
+    pub(super) fn skip_message(&mut self) {
+        if !self.kept.skip_pieces() {
+            self.conn.skip_message();
         }
     }
 
@@ -269,14 +253,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
         self.reader.waiting = false;
-        if let Some(message) = self.kept.pop() {
-            return Poll::Ready(Some(if stream {
-                Event::Chunk { data: message, last: true }
-            } else {
-                Event::Message(message)
-            }));
+        if self.kept.bytes() > 0
+            && let Some(event) = self.kept.take(stream)
+        {
+            return Poll::Ready(Some(event));
         }
-        let event = self.poll_for_all(cx, |engine, cx| engine.poll_next(cx, stream));
+        let event = loop {
+            let mut event = self.poll_next(cx, stream);
+            if event.is_pending() {
+                event = self.poll_again(cx, |engine, cx| engine.poll_next(cx, stream));
+            }
+            if !self.deaf || !matches!(event, Poll::Ready(Some(_))) {
+                break event;
+            }
+        };
         match event {
             Poll::Pending => self.reader.wait(cx),
             // Those who wait for the connection to close take the place at the stream.
@@ -298,16 +288,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let result = poll(self, cx);
-        if result.is_pending() {
-            // The companion waits for the stream only if that takes nothing; else it sleeps.
-            let companion = self.blocked.then_some(self.companion.waiter());
-            let waiters = [&self.reader, &self.writer, &self.keeper].into_iter().chain(companion);
-            if let Some(waker) = everybody(waiters, cx) {
-                return poll(self, &mut Context::from_waker(&waker));
-            }
+        match poll(self, cx) {
+            Poll::Pending => self.poll_again(cx, poll),
+            ready @ Poll::Ready(_) => ready,
         }
-        result
+    }
+
+    #[inline(never)]
+    fn poll_again<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        // The companion waits for the stream only if that takes nothing; else it sleeps.
+        let companion = self.blocked.then_some(self.companion.waiter());
+        let waiters = [&self.reader, &self.writer, &self.keeper].into_iter().chain(companion);
+        match everybody(waiters, cx) {
+            Some(waker) => poll(self, &mut Context::from_waker(&waker)),
+            None => Poll::Pending,
+        }
     }
 
     /// Queues a message as soon as there is room, takes it out of `message`, and lets it leave.
@@ -356,15 +355,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         may_defer: bool,
     ) -> Poll<Result<(), Error>> {
         self.writer.waiting = false;
-        if self.reader_gone {
+        if self.deaf {
             self.poll_unread(cx);
         }
         if self.poll_for_all(cx, Self::poll_flush).is_pending() {
             if may_defer && self.is_kept() && self.conn.output_len() <= HIGH_MARK {
                 return Poll::Ready(Ok(()));
             }
-            self.writer.wait(cx);
-            return Poll::Pending;
+            if self.poll_stand_in(cx).is_pending() {
+                self.writer.wait(cx);
+                return Poll::Pending;
+            }
         }
         if self.write_failed {
             return Poll::Ready(Err(self.closed_error()));
@@ -375,14 +376,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// Ready when another message can be queued.
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.writer.waiting = false;
+        let room = self.poll_for_all(cx, Self::poll_room);
+        if room.is_pending() {
+            _ = self.poll_stand_in(cx);
+        }
         if self.conn.state() != State::Open || self.write_failed {
             return Poll::Ready(Err(self.closed_error()));
         }
-        if self.poll_for_all(cx, Self::poll_room).is_pending() {
+        if room.is_pending() {
             self.writer.wait(cx);
-            return Poll::Pending;
         }
-        Poll::Ready(Ok(()))
+        room.map(Ok)
+    }
+
+    /// A writer that has to wait stands in for a reader that isn't there: deadlines hold, and the peer may
+    /// be waiting for us to read. Ready when the connection is closed.
+    fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.reader.waiting && self.keeping.is_none() {
+            self.poll_unread(cx);
+        }
+        if self.io.is_none() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Ready while there is room for another message.
@@ -434,19 +447,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_for_all(cx, |engine, cx| {
             loop {
-                match ready!(engine.poll_next(cx, false)) {
-                    Some(Event::Message(message)) => engine.keep(message),
-                    Some(_) => {}
+                let stream = engine.conn.in_chunks();
+                match ready!(engine.poll_next(cx, stream)) {
+                    Some(event) => engine.keep(event),
                     None => return Poll::Ready(()),
                 }
             }
         })
     }
 
-    /// Keeps a message for the reader, unless there are too many already.
-    fn keep(&mut self, message: Message) {
-        if !self.reader_gone && self.kept.bytes < KEPT {
-            self.kept.push(message);
+    /// Keeps data for the reader, unless there is too much already: then all that follows is dropped,
+    /// so that nothing is missing in the middle.
+    fn keep(&mut self, event: Event) {
+        self.deaf |= self.kept.bytes() >= KEPT;
+        if !self.deaf {
+            self.kept.push(event);
         }
         self.reader.wake();
     }
@@ -471,16 +486,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    /// Takes in what has arrived while nobody receives.
+    /// Takes in what has arrived while nobody receives, unless too much waits already: then only
+    /// deadlines are seen to.
     fn poll_unread(&mut self, cx: &mut Context<'_>) {
         _ = self.poll_for_all(cx, |engine, cx| {
-            while engine.kept.bytes < KEPT && !engine.conn.in_chunks() {
-                match ready!(engine.poll_next(cx, false)) {
-                    Some(Event::Message(message)) => engine.keep(message),
-                    Some(_) => {}
-                    None => break,
+            while engine.kept.bytes() < KEPT {
+                let stream = engine.conn.in_chunks();
+                match ready!(engine.poll_next(cx, stream)) {
+                    Some(event) => engine.keep(event),
+                    None => return Poll::Ready(()),
                 }
             }
+            while ready!(engine.poll_input(cx, false)) == Input::Progress {}
             Poll::Ready(())
         });
     }

@@ -5,6 +5,7 @@ mod companion;
 mod drive;
 pub(crate) mod engine;
 mod halves;
+mod kept;
 mod ops;
 mod ping;
 mod sink;
@@ -44,9 +45,10 @@ pub use streaming::{MessageReader, MessageWriter};
 ///
 /// # What happens by itself
 /// While [`recv`](Self::recv) or [`close`](Self::close) waits, pings are answered, keepalive pings are
-/// sent and checked, and the closing handshake is completed. In a handler of
-/// [`serve`](crate::serve()) this goes on while the handler waits for anything else, too. Elsewhere, a
-/// program that doesn't receive for longer than the peer's keepalive allows is disconnected.
+/// sent and checked, and the closing handshake is completed; also while [`send`](Self::send) waits for the
+/// peer to read, as long as not too much waits to be received. In a handler of [`serve`](crate::serve())
+/// this goes on while the handler waits for anything else, too. Elsewhere, a program that doesn't
+/// receive for longer than the peer's keepalive allows is disconnected.
 ///
 /// # Dropping
 /// Dropping the connection without [`close`](Self::close) ends the TCP connection at once; the peer

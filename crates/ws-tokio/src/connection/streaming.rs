@@ -68,7 +68,7 @@ impl<S> Drop for MessageReader<'_, S> {
     /// The rest of the message is dropped, when it comes.
     fn drop(&mut self) {
         if !self.last {
-            self.shared.lock().conn.skip_message();
+            self.shared.lock().skip_message();
         }
     }
 }

@@ -10,5 +10,6 @@ mod halves;
 mod hostile;
 mod script;
 mod serve;
+mod stress;
 mod timeouts;
 mod waiting;

@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::unbounded_channel;
 use ws_tokio::{Error, Response, Server, WebSocket, connect, serve};
+use ws_types::Side;
 
-use crate::common::{REQUEST, Raw, soon};
+use crate::common::{BINARY, REQUEST, Raw, frame, soon};
 
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -201,6 +202,48 @@ async fn shutdown_takes_no_longer_than_closing_although_another_task_receives() 
     tokio::time::sleep(MOMENT).await;
     in_time(server.shutdown()).await;
     drop(raw);
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_and_never_reads_is_disconnected() {
+    for streaming in [false, true] {
+        let (done, mut dones) = unbounded_channel();
+        let server = serve("127.0.0.1:0", move |ws: WebSocket| {
+            let done = done.clone();
+            async move {
+                let (mut sender, mut receiver) = ws.split();
+                let mut reader = None;
+                if streaming {
+                    reader = receiver.recv_streaming().await.unwrap();
+                    assert!(reader.is_some());
+                } else {
+                    receiver.recv().await.unwrap().unwrap();
+                }
+                while sender.send(vec![0; 1 << 20]).await.is_ok() {}
+                done.send(()).unwrap();
+                drop(reader);
+            }
+        })
+        .ping_interval(MOMENT)
+        .ping_timeout(MOMENT)
+        .close_timeout(MOMENT)
+        .max_message_size(None)
+        .await
+        .unwrap();
+        let tcp = TcpStream::connect(server.local_addr()).await.unwrap();
+        let (mut reading, mut writing) = Raw::client(tcp).await.io.into_split();
+        let flood = tokio::spawn(async move {
+            let mut data = frame(Side::Client, BINARY, vec![0; 1000]);
+            if streaming {
+                data = frame(Side::Client, BINARY, vec![0; 1 << 20]);
+            }
+            while writing.write_all(&data).await.is_ok() {}
+        });
+        in_time(dones.recv()).await.unwrap();
+        in_time(flood).await.unwrap();
+        // What the server had written by then is still there.
+        _ = in_time(reading.read(&mut [0])).await;
+    }
 }
 
 #[tokio::test]

@@ -7,11 +7,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep};
 use ws_tokio::{Accept, Error, HandshakeLimits, accept, client, connect};
-use ws_types::{CloseCode, State};
+use ws_types::{CloseCode, Side, State};
 
 use crate::common::{
-    CLOSE, PING, PONG, REQUEST, Raw, TEXT, client_of, close, pair, server, settle, soon, text,
+    CLOSE, PING, PONG, REQUEST, Raw, TEXT, client_of, close, frame, pair, server, settle, soon,
+    text,
 };
+use crate::script::scripted;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -177,7 +179,7 @@ async fn a_flood_of_data_does_not_stretch_the_closing_handshake() {
     let start = Instant::now();
     let flood = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_millis(10));
-        let data = crate::common::frame(ws_types::Side::Client, TEXT, "more");
+        let data = frame(Side::Client, TEXT, "more");
         while raw.io.write_all(&data).await.is_ok() {
             interval.tick().await;
         }
@@ -304,4 +306,85 @@ async fn a_refused_client_that_stays_hides_no_error() {
         soon(far.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pong_that_waits_to_be_read_counts_however_late() {
+    let (mut ws, mut raw) = server(4096, |accept| accept).await;
+    let receiving = tokio::time::timeout(21 * SECOND, ws.recv());
+    let answering = async {
+        let (first, payload) = soon(raw.next()).await.unwrap();
+        assert_eq!(first, PING);
+        sleep(2 * SECOND).await;
+        raw.send(PONG, payload).await;
+    };
+    let (received, ()) = tokio::join!(receiving, answering);
+    received.unwrap_err();
+    // Nobody looks while the deadline passes.
+    sleep(60 * SECOND).await;
+    raw.send(TEXT, "still here").await;
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some(text("still here")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_nothing_is_disconnected_while_we_send() {
+    for size in [100, 1 << 20] {
+        let (mut ws, control) = scripted(|accept| accept).await;
+        control.room(10);
+        let start = Instant::now();
+        let error = loop {
+            if let Err(error) = soon(ws.send(vec![0; size])).await {
+                break error;
+            }
+        };
+        assert!(error.is_timeout(), "{error:?}");
+        assert_eq!(seconds(start), 50);
+        assert!(control.dropped());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_slowly_is_not_taken_for_dead() {
+    let (mut ws, control) = scripted(|accept| accept).await;
+    control.room(10);
+    // More than is kept: the pongs are somewhere behind it.
+    for _ in 0..100 {
+        control.bytes(frame(Side::Client, TEXT, "x".repeat(1000)));
+    }
+    let sending = tokio::spawn(async move { while ws.send(vec![0; 5000]).await.is_ok() {} });
+    for _ in 0..100 {
+        sleep(5 * SECOND).await;
+        control.room(2000);
+    }
+    assert!(!sending.is_finished());
+    let start = Instant::now();
+    soon(sending).await.unwrap();
+    // From the last byte that it took: the time-out of a ping, at least.
+    assert!((20..=70).contains(&seconds(start)), "{}", seconds(start));
+}
+
+#[tokio::test(start_paused = true)]
+async fn times_of_any_length_are_fine() {
+    let (near, far) = duplex(1000);
+    let longest = Duration::MAX;
+    let accepting = accept(near)
+        .open_timeout(longest)
+        .close_timeout(longest)
+        .ping_interval(longest)
+        .ping_timeout(longest);
+    let opening = client(far, "ws://localhost/")
+        .ping_interval(Duration::ZERO)
+        .ping_timeout(None)
+        .close_timeout(Duration::ZERO);
+    let (server, client) = tokio::join!(accepting.into_future(), opening.into_future());
+    let (mut server, mut client) = (server.unwrap(), client.unwrap());
+    client.send("hello").await.unwrap();
+    assert_eq!(soon(server.recv()).await.unwrap(), Some(text("hello")));
+    let receiving = tokio::spawn(async move { server.recv().await });
+    assert!(tokio::time::timeout(SECOND, client.recv()).await.is_err());
+    // No time is left for the server's answer.
+    soon(client.close(1000, "")).await.unwrap();
+    let error = soon(client.recv()).await.unwrap_err();
+    assert_eq!(error.sent().map(|sent| sent.code), Some(CloseCode::NORMAL_CLOSURE));
+    soon(receiving).await.unwrap().unwrap();
 }

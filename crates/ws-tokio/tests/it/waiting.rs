@@ -10,7 +10,9 @@ use tokio::time::timeout;
 use ws_tokio::Message;
 use ws_types::Side;
 
-use crate::common::{CLOSE, PING, PONG, TEXT, close, frame, settle, soon, text};
+use crate::common::{
+    BINARY, CLOSE, FIRST_TEXT, LAST, PING, PONG, TEXT, close, frame, settle, soon, text,
+};
 use crate::script::{frames, scripted};
 
 const INSTANT: Duration = Duration::from_millis(1);
@@ -100,4 +102,63 @@ async fn a_pong_leaves_after_a_sink_is_polled_no_more() {
     assert_eq!(frames(&control.written()), (expected, 0));
     control.bytes(frame(Side::Client, TEXT, "hello"));
     assert_eq!(soon(receiving).await.unwrap().unwrap(), Some(text("hello")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_beside_a_message_in_pieces_mixes_up_nothing() {
+    let (ws, control) = scripted(|accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    control.bytes(frame(Side::Client, FIRST_TEXT, "one, "));
+    let mut reader = soon(receiver.recv_streaming()).await.unwrap().unwrap();
+    assert_eq!(reader.next().await.unwrap(), Some(text("one, ")));
+    let closing = tokio::spawn(async move { sender.close(1000, "").await });
+    settle().await;
+    control.bytes(frame(Side::Client, 0, "two, "));
+    control.bytes(frame(Side::Client, LAST, "three"));
+    control.bytes(frame(Side::Client, BINARY, "another"));
+    control.bytes(frame(Side::Client, FIRST_TEXT, "dropped, "));
+    control.bytes(frame(Side::Client, LAST, "too"));
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    soon(closing).await.unwrap().unwrap();
+    let mut rest = String::new();
+    while let Some(piece) = reader.next().await.unwrap() {
+        rest.push_str(std::str::from_utf8(piece.as_bytes()).unwrap());
+    }
+    assert_eq!(rest, "two, three");
+    drop(reader);
+    assert_eq!(receiver.recv().await.unwrap(), Some(b"another".into()));
+    // A reader that is dropped drops the rest of its message, not of the connection.
+    let reader = receiver.recv_streaming().await.unwrap().unwrap();
+    assert_eq!(reader.kind(), ws_tokio::MessageKind::Text);
+    drop(reader);
+    assert_eq!(receiver.recv().await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_while_closing_is_the_end_not_the_middle() {
+    let (ws, control) = scripted(|accept| accept).await;
+    let (mut sender, mut receiver) = ws.split();
+    let closing = tokio::spawn(async move { sender.close(1000, "").await });
+    settle().await;
+    let send = |range: std::ops::Range<u8>| {
+        for i in range {
+            control.bytes(frame(Side::Client, BINARY, vec![i; 20_000]));
+        }
+    };
+    let mut received = Vec::new();
+    for range in [0..10, 10..12, 12..20] {
+        send(range);
+        settle().await;
+        received.push(soon(receiver.recv()).await.unwrap().unwrap().as_bytes()[0]);
+    }
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    soon(closing).await.unwrap().unwrap();
+    while let Some(message) = soon(receiver.recv()).await.unwrap() {
+        received.push(message.as_bytes()[0]);
+    }
+    assert!(received.len() >= 3);
+    let prefix: Vec<_> = (0..received.len() as u8).collect();
+    assert_eq!(received, prefix);
 }
