@@ -249,6 +249,22 @@ impl Connection {
         self.poll(now, false)
     }
 
+    /// The next event, if it is a message in one frame of less than 64 KiB that is there as a whole: what
+    /// [`poll_event`](Self::poll_event) would give, for less. `None` says nothing: ask `poll_event`.
+    #[inline]
+    pub fn poll_message(&mut self, now: impl FnOnce() -> Duration) -> Option<Message> {
+        if let Some(message) = self.receiver.next_short() {
+            return Some(message);
+        }
+        match self.receiver.next_whole() {
+            Ok(message) => message,
+            Err(violation) => {
+                self.fail_because(*violation.0, now());
+                None
+            }
+        }
+    }
+
     /// Like [`poll_event`](Self::poll_event), but hands out each message in pieces, as it arrives:
     /// the events are [`Event::Chunk`] where they would be [`Event::Message`].
     ///

@@ -143,7 +143,7 @@ impl Receiver {
     }
 
     /// The same for a message of less than 64 KiB.
-    fn next_whole(&mut self) -> Result<Option<Message>, Violation> {
+    pub(super) fn next_whole(&mut self) -> Result<Option<Message>, Violation> {
         let unread = self.input.unread();
         let (kind, rest) = match unread {
             [0x81, rest @ ..] => (MessageKind::Text, rest),
