@@ -50,9 +50,9 @@ impl Server {
         Self { name: name.to_owned(), kind, program: program.to_owned(), args, deflate }
     }
 
-    /// A command line; it takes part in compression if it has the word `--deflate`.
+    /// A command line; it takes part in compression if a word begins with `--deflate`.
     pub fn extra(name: &str, command: &str) -> Self {
-        let deflate = command.split_whitespace().any(|word| word == "--deflate");
+        let deflate = command.split_whitespace().any(|word| word.starts_with("--deflate"));
         Self { deflate, ..Self::new(name, Kind::Extra, command, &[]) }
     }
 
