@@ -102,7 +102,9 @@ fn handshake(data: &[u8]) {
         client.receive_data(piece).map(|used| used.map(|used| ((), used)))
     };
     let (result, clients) = feed(data, client, receive);
-    let mut outcomes = clients.into_iter().map(ClientHandshake::into_accepted);
+    let mut outcomes = clients.into_iter().map(|client| {
+        client.into_accepted().map(|it| (it.response, it.subprotocol, it.extensions))
+    });
     let outcome = outcomes.next().expect("it was fed whole");
     outcomes.for_each(|other| assert_eq!(other, outcome));
     assert_eq!(outcome.is_some(), matches!(result, Ok(Some(_))));
