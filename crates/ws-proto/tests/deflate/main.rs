@@ -1,125 +1,78 @@
-//! permessage-deflate and extensions of users, from the outside ([RFC 7692]).
+//! Extensions and permessage-deflate ([RFC 7692]), one scenario at a time, without sockets or a clock.
 //!
-//! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692#section-7
+//! `frames` and `feed` are those of the tests of the connection.
+//!
+//! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692
 
 #![expect(clippy::indexing_slicing, reason = "the tests choose the indexes; a panic is a failure")]
 
+#[expect(dead_code, reason = "made for the tests of the connection, which use all of it")]
+#[path = "../connection/feed.rs"]
+mod feed;
+#[expect(dead_code, reason = "made for the tests of the connection, which use all of it")]
+#[path = "../connection/frames.rs"]
+mod frames;
+
+mod encoder;
+mod handshake;
+mod inflate;
 mod messages;
 mod negotiation;
 mod prepared;
 mod violations;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Buf;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, Extensions, ServerDeflate, ServerExtensionFactory,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, Extension, Extensions, ServerDeflate,
+    ServerExtensionFactory,
 };
-use ws_proto::{Config, Connection, Event, Message};
-use ws_types::ExtensionParameter;
+use ws_proto::{Config, Connection};
+use ws_types::Side;
 
-pub(crate) const NOW: Duration = Duration::from_secs(1);
-
-/// Parameters, written as in a header.
-pub(crate) fn params(text: &str) -> Vec<ExtensionParameter> {
-    let params = text.split("; ").filter(|param| !param.is_empty()).map(|param| {
-        let (name, value) = match param.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (param, None),
-        };
-        ExtensionParameter::new(name, value).expect("tokens")
-    });
-    params.collect()
+/// What a connection agrees on: the same for both directions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) bits: u8,
+    pub(crate) takeover: bool,
 }
 
-pub(crate) fn text(params: &[ExtensionParameter]) -> String {
-    params.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
+pub(crate) const PLAIN: Setting = Setting { bits: 15, takeover: true };
 
-/// A client and a server that agreed.
-pub(crate) fn pair(client: &ClientDeflate, server: &ServerDeflate) -> (Connection, Connection) {
-    pair_with(client, server, Config::default())
-}
-
-pub(crate) fn pair_with(
-    client: &ClientDeflate,
-    server: &ServerDeflate,
-    config: Config,
-) -> (Connection, Connection) {
-    let (answer, at_server) = ServerExtensionFactory::accept(server, &client.offer()).unwrap();
-    let at_client = ClientExtensionFactory::accept(client, &answer).unwrap();
-    let config = Arc::new(config);
-    let one = |extension| Extensions::from(vec![extension]);
-    (
-        Connection::client(Arc::clone(&config), [9; 32], NOW).with_extensions(one(at_client)),
-        Connection::server(config, NOW).with_extensions(one(at_server)),
-    )
-}
-
-/// A server that decodes with 15 window bits, and takes its context over.
-pub(crate) fn server_with(config: Config) -> Connection {
-    let deflate = ServerDeflate::default();
-    let (_, extension) = ServerExtensionFactory::accept(&deflate, &[]).unwrap();
-    Connection::server(Arc::new(config), NOW).with_extensions(Extensions::from(vec![extension]))
-}
-
-/// A frame of a client, with the masking key 0.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        n @ 0..=125 => bytes.push(0x80 | n as u8),
-        n @ 126..=0xFFFF => {
-            bytes.push(0x80 | 126);
-            bytes.extend((n as u16).to_be_bytes());
-        }
-        n => {
-            bytes.push(0x80 | 127);
-            bytes.extend((n as u64).to_be_bytes());
+impl Setting {
+    pub(crate) fn extension(self, side: Side) -> Box<dyn Extension> {
+        let Self { bits, takeover } = self;
+        let client = ClientDeflate::default()
+            .server_no_context_takeover(!takeover)
+            .client_no_context_takeover(!takeover)
+            .server_max_window_bits(bits)
+            .and_then(|client| client.client_max_window_bits(ClientWindow::AtMost(bits)))
+            .expect("in range");
+        let server = ServerDeflate::default()
+            .server_max_window_bits(None)
+            .and_then(|server| server.client_max_window_bits(None))
+            .expect("in range");
+        let (answer, on_server) = server.accept(&client.offer()).expect("agreed");
+        match side {
+            Side::Client => client.accept(&answer).expect("agreed"),
+            Side::Server => on_server,
         }
     }
-    bytes.extend([0; 4]);
-    bytes.extend(payload);
-    bytes
-}
 
-/// Takes all that is to be written.
-pub(crate) fn take(conn: &mut Connection) -> Vec<u8> {
-    let n = conn.output_len();
-    conn.output().copy_to_bytes(n).to_vec()
-}
-
-/// The messages that come of what is received.
-pub(crate) fn messages(conn: &mut Connection, bytes: &[u8]) -> Vec<Message> {
-    conn.receive_data(bytes);
-    let events = std::iter::from_fn(|| conn.poll_event(|| NOW));
-    events.filter_map(|event| if let Event::Message(m) = event { Some(m) } else { None }).collect()
-}
-
-/// JSON that compresses well, and differs from one call to the next.
-pub(crate) fn json(seed: usize, len: usize) -> String {
-    let mut text = String::new();
-    let mut n = seed as u64;
-    while text.len() < len {
-        n = n.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        text.push_str(&format!(
-            "{{\"id\":{},\"name\":\"n{}\",\"ok\":true}},",
-            n >> 40,
-            (n >> 33) % 50
-        ));
+    pub(crate) fn open(self, side: Side, config: &Arc<Config>) -> Connection {
+        let extensions = Extensions::from(vec![self.extension(side)]);
+        feed::connect(side, config, feed::NOW).with_extensions(extensions)
     }
-    text.truncate(len);
-    text
 }
 
-/// Bytes that don't compress.
-pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut n = seed.wrapping_add(1);
+/// Bytes without repetitions, the same in each run.
+pub(crate) fn noise(len: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(0x9E37_79B9) | 1;
     let mut next = || {
-        n ^= n << 13;
-        n ^= n >> 7;
-        n ^= n << 17;
-        (n >> 32) as u8
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 11) as u8
     };
     (0..len).map(|_| next()).collect()
 }

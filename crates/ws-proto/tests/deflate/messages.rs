@@ -1,252 +1,198 @@
-//! Messages through compression, in both directions.
+//! Messages, decompressed ([RFC 7692 §6.2], [§7.2.3]).
+//!
+//! [RFC 7692 §6.2]: https://www.rfc-editor.org/rfc/rfc7692#section-6.2
+//! [§7.2.3]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3
 
-use bytes::BufMut;
-use ws_proto::extension::{ClientDeflate, ServerDeflate};
-use ws_proto::{Compress, Config, Connection, Event, Message, ReadMemory, ReadSpace};
+use ws_proto::{Compress, Event, Message};
 
-use crate::{NOW, frame, json, messages, noise, pair, pair_with, server_with, take};
+use crate::feed::{NOW, Scenario, config, pull, take_output};
+use crate::frames::{Frame, SIDES, binary, cont, ping, text, wire};
+use crate::{PLAIN, Setting, noise};
 
-/// The examples of [RFC 7692 §7.2.3], and what they are messages of.
-///
-/// [RFC 7692 §7.2.3]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3
+const HELLO: [u8; 7] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+const AGAIN: [u8; 5] = [0xF2, 0x00, 0x11, 0x00, 0x00];
+
+fn hello() -> Event {
+    Event::Message("Hello".into())
+}
+
+/// Gives frames to a connection in every way; it takes them without a complaint.
+#[track_caller]
+fn takes(frames: &[Frame], expected: &[Event]) {
+    for side in SIDES {
+        let setup = |conn: &mut ws_proto::Connection| *conn = PLAIN.open(side, &config(|_| ()));
+        let outcome = Scenario::new(side).after(setup).run(frames);
+        assert_eq!(outcome.events, expected);
+        assert_eq!(outcome.cause(), None);
+        let streamed = Scenario::new(side).streaming().after(setup).run(frames);
+        assert_eq!(streamed.cause(), None);
+    }
+}
+
 #[test]
-fn rfc7692_7_2_3_examples_are_decoded() {
-    const FIXED: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
-    let cases: [(&str, Vec<Vec<u8>>, usize); 8] = [
-        ("one block", vec![frame(0xC1, FIXED)], 1),
-        (
-            "two fragments",
-            vec![frame(0x41, &FIXED[..3]), frame(0x89, b"?"), frame(0x80, &FIXED[3..])],
-            1,
-        ),
-        (
-            "context takeover",
-            vec![frame(0xC1, FIXED), frame(0xC1, &[0xf2, 0x00, 0x11, 0x00, 0x00])],
-            2,
-        ),
-        ("no compression", vec![frame(0xC1, b"\x00\x05\x00\xfa\xffHello\x00")], 1),
-        ("BFINAL", vec![frame(0xC1, &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00])], 1),
-        (
-            "BFINAL without the byte behind it, and a reference across it",
-            vec![
-                frame(0xC1, &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]),
-                frame(0xC1, &[0xf2, 0x00, 0x11, 0x00, 0x00]),
-            ],
-            2,
-        ),
-        (
-            "two blocks",
-            vec![frame(
-                0xC1,
-                &[0xf2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xff, 0xff, 0xca, 0xc9, 0xc9, 0x07, 0x00],
-            )],
-            1,
-        ),
-        ("raw in between", vec![frame(0xC1, FIXED), frame(0x81, b"Hello"), frame(0xC1, FIXED)], 3),
+fn rfc7692_7_2_3_examples_are_understood() {
+    let hello_frame = || text(HELLO).rsv(4);
+    // §7.2.3.1: in one frame, in two.
+    takes(&[hello_frame()], &[hello()]);
+    takes(&[text(&HELLO[..3]).rsv(4).more(), cont(&HELLO[3..])], &[hello()]);
+    // §7.2.3.2: with the window of the message before, and without.
+    takes(&[hello_frame(), text(AGAIN).rsv(4)], &[hello(), hello()]);
+    takes(&[hello_frame(), hello_frame()], &[hello(), hello()]);
+    // §7.2.3.3: a block without compression.
+    let stored = [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00];
+    takes(&[text(stored).rsv(4)], &[hello()]);
+    // §7.2.3.4: BFINAL, with the padding byte and, as some do it, without.
+    let last = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00];
+    takes(&[text(last).rsv(4)], &[hello()]);
+    takes(&[text(&last[..7]).rsv(4)], &[hello()]);
+    // §7.2.3.5: two blocks.
+    let two = [0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00];
+    takes(&[text(two).rsv(4)], &[hello()]);
+    // §7.2.3.6: an empty message.
+    takes(&[text([0]).rsv(4)], &[Event::Message("".into())]);
+}
+
+#[test]
+fn streams_that_end_keep_the_history() {
+    // "Hello" in a stream that ends; "Hello" by reference in one that doesn't.
+    let last = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+    let both = [&last[..], &AGAIN].concat();
+    let twice = Event::Message("HelloHello".into());
+    takes(&[text(&both).rsv(4)], std::slice::from_ref(&twice));
+    takes(&[text(last).rsv(4), text(AGAIN).rsv(4)], &[hello(), hello()]);
+    for at in 0..=both.len() {
+        let frames = [text(&both[..at]).rsv(4).more(), cont([]).more(), cont(&both[at..])];
+        takes(&frames, std::slice::from_ref(&twice));
+    }
+}
+
+#[test]
+fn control_frames_and_empty_fragments_stand_between_fragments() {
+    let frames = [
+        text([]).rsv(4).more(),
+        ping("a"),
+        cont(&HELLO[..2]).more(),
+        cont([]).more(),
+        ping("b"),
+        cont(&HELLO[2..]).more(),
+        cont([]),
+        // Not compressed, so not part of the history.
+        text("plain"),
+        text(AGAIN).rsv(4),
     ];
-    for (name, frames, count) in cases {
-        let bytes = frames.concat();
-        for cut in 0..=bytes.len() {
-            let mut server = server_with(Config::default());
-            let mut received = messages(&mut server, &bytes[..cut]);
-            // A driver that waits takes its memory back, and the decompressor goes with it.
-            drop(server.reclaim_input());
-            received.extend(messages(&mut server, &bytes[cut..]));
-            assert_eq!(received, vec![Message::from("Hello"); count], "{name}, cut at {cut}");
-        }
-    }
+    let ping = |data: &'static [u8]| Event::Ping(data.into());
+    takes(&frames, &[ping(b"a"), ping(b"b"), hello(), Event::Message("plain".into()), hello()]);
 }
 
 #[test]
-fn an_empty_message_is_a_single_byte() {
-    let (mut client, mut server) = pair(&ClientDeflate::default(), &ServerDeflate::default());
-    for _ in 0..3 {
-        server.send(Message::from("").compress(Compress::Always)).unwrap();
-        let wire = take(&mut server);
-        assert_eq!(wire, [0xC1, 1, 0x00]);
-        assert_eq!(messages(&mut client, &wire), [Message::from("")]);
-    }
-}
-
-#[test]
-fn every_setting_carries_messages_of_every_kind() {
-    for bits in [9, 10, 12, 15] {
+fn both_sides_understand_each_other_with_every_setting() {
+    let config = config(|_| ());
+    let messages: Vec<Vec<u8>> = [0, 1, 63, 64, 65, 1000, 4096, 40_000, 100_000]
+        .into_iter()
+        .flat_map(|len| [vec![b'a'; len], noise(len, 3), noise(len / 5, 4).repeat(3)])
+        .collect();
+    for bits in 9..=15 {
         for takeover in [true, false] {
-            let server = ServerDeflate::default()
-                .server_max_window_bits(bits)
-                .unwrap()
-                .client_max_window_bits(bits)
-                .unwrap()
-                .server_no_context_takeover(!takeover)
-                .client_no_context_takeover(!takeover);
-            let (mut client, mut server) = pair(&ClientDeflate::default(), &server);
-            let mut saved = 0;
-            for i in 0..120 {
-                let len = [0, 1, 63, 64, 200, 3000, 40_000][i % 7];
-                let message = match i % 3 {
-                    0 => Message::from(noise(i as u64, len)),
-                    1 => Message::from(json(i, len)),
-                    _ => Message::from("é€𝄞".repeat(len / 9)),
-                };
-                let wish = [Compress::Auto, Compress::Auto, Compress::Always, Compress::Never];
-                for (from, to) in [(true, false), (false, true)] {
-                    let sender = if from { &mut client } else { &mut server };
-                    sender.send(message.clone().compress(wish[i % 4])).unwrap();
-                    let wire = take(sender);
-                    saved += message.len().saturating_sub(wire.len());
-                    let receiver = if to { &mut client } else { &mut server };
-                    let (a, b) = wire.split_at(i * 7 % wire.len());
-                    let mut received = messages(receiver, a);
-                    if i % 2 == 0 {
-                        drop(receiver.reclaim_input());
+            for side in SIDES {
+                let setting = Setting { bits, takeover };
+                let mut sender = setting.open(side, &config);
+                let mut receiver = setting.open(side.peer(), &config);
+                for (at, message) in messages.iter().chain(&messages).enumerate() {
+                    let wish = [Compress::Auto, Compress::Always, Compress::Never][at * 7 % 3];
+                    let outgoing = Message::from(message.clone()).compress(wish);
+                    if at % 4 == 3 {
+                        let (a, b) = message.split_at(message.len() / 3);
+                        let chunk = Message::from(a.to_vec()).compress(wish);
+                        sender.send_chunk(chunk, false).expect("open");
+                        sender.send_chunk(Message::from(b.to_vec()), true).expect("open");
+                    } else {
+                        sender.send(outgoing).expect("open");
                     }
-                    received.extend(messages(receiver, b));
-                    assert!(
-                        received == std::slice::from_ref(&message),
-                        "{bits} bits, {takeover}, {i}"
-                    );
+                    receiver.receive_data(&take_output(&mut sender));
+                    let events = pull(&mut receiver);
+                    let expected = [Event::Message(message.clone().into())];
+                    assert!(events == expected, "message {at} with {setting:?} of the {side:?}");
+                    if at % 5 == 0 {
+                        // The context outlives the memory, on both sides.
+                        drop(receiver.reclaim_input());
+                        drop(sender.reclaim_input());
+                    }
                 }
             }
-            assert!(saved > 100_000, "{saved}");
         }
     }
 }
 
 #[test]
-fn with_takeover_a_message_refers_to_the_one_before() {
-    for (takeover, later) in [(true, 0..40), (false, 100..400)] {
-        let server = ServerDeflate::default().server_no_context_takeover(!takeover);
-        let (mut client, mut server) = pair(&ClientDeflate::default(), &server);
-        let message = Message::from(json(1, 1000));
-        for i in 0..3 {
-            server.send(message.clone()).unwrap();
-            let wire = take(&mut server);
-            assert_eq!(wire[0], 0xC1);
-            if i > 0 {
-                assert!(later.contains(&wire.len()), "{takeover}: {} bytes", wire.len());
-            }
-            assert_eq!(messages(&mut client, &wire), std::slice::from_ref(&message));
+fn what_the_encoder_writes_may_arrive_in_any_pieces() {
+    for side in SIDES {
+        let config = config(|_| ());
+        let mut sender = Setting { bits: 9, takeover: true }.open(side.peer(), &config);
+        let messages = [noise(90, 1), noise(90, 1), vec![b'x'; 2000], noise(90, 1)];
+        for message in &messages {
+            let outgoing = Message::from(message.clone()).compress(Compress::Always);
+            sender.send(outgoing).expect("open");
         }
+        let bytes = take_output(&mut sender);
+        let outcome = Scenario::new(side)
+            .after(|conn| *conn = Setting { bits: 9, takeover: true }.open(side, &config))
+            .run_bytes(&bytes);
+        assert_eq!(outcome.events, messages.map(|message| Event::Message(message.into())));
     }
-}
-
-#[test]
-fn after_a_while_without_messages_the_compressor_forgets() {
-    let mut config = Config::default();
-    config.ping_interval = None;
-    let (mut client, mut server) =
-        pair_with(&ClientDeflate::default(), &ServerDeflate::default(), config);
-    let message = Message::from(json(1, 1000));
-    assert_eq!(server.poll_timeout(), None);
-    server.send(message.clone()).unwrap();
-    let first = take(&mut server);
-    assert_eq!(server.poll_event(|| NOW), None, "the driver is about to wait");
-    let due = server.poll_timeout().expect("there is a compressor");
-    assert_eq!(due, 2 * NOW);
-    // It was used in the meantime: another second.
-    server.send(message.clone()).unwrap();
-    let second = take(&mut server);
-    assert!(second.len() < 40);
-    server.handle_timeout(due);
-    assert_eq!(server.poll_timeout(), Some(3 * NOW));
-    server.handle_timeout(3 * NOW);
-    assert_eq!(server.poll_timeout(), None);
-    server.send(message.clone()).unwrap();
-    let third = take(&mut server);
-    assert_eq!(third, first, "nothing is remembered");
-    assert_eq!(messages(&mut client, &[first, second, third].concat()), vec![message; 3]);
-}
-
-#[test]
-fn fragments_are_compressed_one_by_one() {
-    let (mut client, mut server) = pair(&ClientDeflate::default(), &ServerDeflate::default());
-    let whole = json(3, 20_000);
-    for pieces in [1, 2, 7] {
-        let mut rest = &*whole;
-        for i in 0..pieces {
-            let (now, later) = rest.split_at(if i + 1 == pieces { rest.len() } else { 2500 });
-            server.send_chunk(now, false).unwrap();
-            server.send_chunk("", false).unwrap();
-            _ = server.ping(None, NOW).unwrap();
-            rest = later;
-        }
-        server.send_chunk("", true).unwrap();
-        let wire = take(&mut server);
-        assert!(wire.len() < whole.len() / 2);
-        assert_eq!(messages(&mut client, &wire), [Message::from(&*whole)]);
-    }
-}
-
-/// Receives in pieces; gives them joined, and the longest.
-fn stream(conn: &mut Connection, bytes: &[u8], step: usize) -> (Vec<u8>, usize) {
-    let (mut joined, mut longest) = (Vec::new(), 0);
-    let mut memory = Some(ReadMemory::with_capacity(8192));
-    for piece in bytes.chunks(step) {
-        let mut left = piece;
-        while !left.is_empty() {
-            let n = match conn.read_space(|| memory.take().unwrap_or_default()) {
-                ReadSpace::Input(space) => {
-                    let n = space.len().min(left.len());
-                    space[..n].copy_from_slice(&left[..n]);
-                    n
-                }
-                ReadSpace::Payload(mut space) => {
-                    let n = space.remaining_mut().min(left.len());
-                    space.put_slice(&left[..n]);
-                    n
-                }
-                _ => unreachable!("no other space is known"),
-            };
-            left = &left[n..];
-            conn.received(n);
-            while let Some(event) = conn.poll_chunk(|| NOW) {
-                let Event::Chunk { data, .. } = event else { continue };
-                longest = longest.max(data.len());
-                joined.extend_from_slice(data.as_bytes());
-                if data.is_text() {
-                    assert!(std::str::from_utf8(data.as_bytes()).is_ok());
-                }
-            }
-        }
-        memory = Some(conn.reclaim_input());
-    }
-    (joined, longest)
 }
 
 #[test]
 fn pieces_are_bounded_whatever_the_ratio() {
-    let mut config = Config::default();
-    config.max_message_size = None;
-    let deflate = ClientDeflate::default();
-    let (mut client, mut server) = pair_with(&deflate, &ServerDeflate::default(), config);
-    for message in ["\0".repeat(3_000_000), "é€𝄞".repeat(100_000)] {
-        client.send(&*message).unwrap();
-        let wire = take(&mut client);
-        assert!(wire.len() < message.len() / 50);
-        for step in [1_000, 100_000] {
-            // The same bytes twice: the context is that of the client's only the first time.
-            if step == 100_000 {
-                client.send(&*message).unwrap();
-            }
-            let wire = if step == 1_000 { wire.clone() } else { take(&mut client) };
-            let (joined, longest) = stream(&mut server, &wire, step);
-            assert!(joined == message.as_bytes(), "step {step}");
-            assert!(longest <= 64 << 10, "{longest}");
+    let config = config(|config| config.max_message_size = Some(8 << 20));
+    for side in SIDES {
+        let mut sender = PLAIN.open(side.peer(), &config);
+        let mut conn = PLAIN.open(side, &config);
+        let message = vec![b'z'; 5 << 20];
+        sender.send(Message::from(message.clone())).expect("open");
+        let bytes = take_output(&mut sender);
+        assert!(bytes.len() < 8192, "a little that becomes a lot");
+        conn.receive_data(&bytes);
+        let (mut got, mut ended) = (0, false);
+        while let Some(event) = conn.poll_chunk(|| NOW) {
+            let Event::Chunk { data, last } = event else { panic!("{event:?}") };
+            assert!(!ended && data.len() <= 64 << 10, "{}", data.len());
+            assert!(data.as_bytes().iter().all(|byte| *byte == b'z'));
+            got += data.len();
+            ended = last;
         }
+        assert!(ended);
+        assert_eq!(got, message.len());
     }
 }
 
 #[test]
-fn a_skipped_message_keeps_the_context() {
-    let (mut client, mut server) = pair(&ClientDeflate::default(), &ServerDeflate::default());
-    let long = json(5, 200_000);
-    client.send(&*long).unwrap();
-    let wire = take(&mut client);
-    server.receive_data(&wire[..wire.len() / 2]);
-    assert!(matches!(server.poll_chunk(|| NOW), Some(Event::Chunk { last: false, .. })));
-    server.skip_message();
-    client.send(&*long).unwrap();
-    let again = take(&mut client);
-    let received = messages(&mut server, &[&wire[wire.len() / 2..], &again].concat());
-    assert_eq!(received, [Message::from(long)]);
+fn a_skipped_message_is_part_of_the_history() {
+    for side in SIDES {
+        let config = config(|_| ());
+        let mut sender = PLAIN.open(side.peer(), &config);
+        let mut conn = PLAIN.open(side, &config);
+        let long = noise(20_000, 5).repeat(10);
+        for message in [&long, &long[..20_000].to_vec()] {
+            sender.send(Message::from(message.clone()).compress(Compress::Always)).expect("open");
+        }
+        let bytes = take_output(&mut sender);
+        conn.receive_data(&bytes[..10_000]);
+        assert!(matches!(conn.poll_chunk(|| NOW), Some(Event::Chunk { last: false, .. })));
+        conn.skip_message();
+        conn.receive_data(&bytes[10_000..]);
+        assert!(pull(&mut conn) == [Event::Message(long[..20_000].to_vec().into())]);
+    }
+}
+
+#[test]
+fn without_takeover_the_decoder_has_no_history() {
+    for side in SIDES {
+        let setting = Setting { bits: 15, takeover: false };
+        let mut conn = setting.open(side, &config(|_| ()));
+        let frames = [text(HELLO).rsv(4), text(AGAIN).rsv(4), binary("never seen")];
+        conn.receive_data(&wire(side.peer(), &frames));
+        assert_eq!(pull(&mut conn), [hello()]);
+        let close = conn.close_sent().expect("failed");
+        assert_eq!((close.code.into(), &*close.reason), (1002_u16, "decompression failed"));
+    }
 }

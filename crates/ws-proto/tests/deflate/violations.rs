@@ -1,132 +1,203 @@
-//! What a peer may not do with compression, and what comes of it.
+//! What a peer can do wrong with compressed messages, and what it gets for it.
 
-use ws_errors::{ConnectionClosed, PayloadTooBig, WebSocketException};
-use ws_proto::extension::{ClientDeflate, ServerDeflate};
-use ws_proto::{Compress, Config, Connection, Message};
+use ws_errors::WebSocketException;
+use ws_proto::{Compress, Config, Connection, Event, Message};
+use ws_types::Side;
 
-use crate::{NOW, frame, json, messages, noise, pair_with, server_with, take};
+use crate::feed::{Outcome, Scenario, config, connect, pull, take_output};
+use crate::frames::{Frame, SIDES, binary, cont, ping, text, wire};
+use crate::{PLAIN, noise};
 
-/// The close code and reason with which a server answers, and what it found.
-fn verdict(mut server: Connection, bytes: &[u8]) -> (u16, String, Option<WebSocketException>) {
-    assert_eq!(messages(&mut server, bytes), []);
-    let wire = take(&mut server);
-    let cause = match server.closed() {
-        ConnectionClosed::ConnectionClosedError(e) => e.cause.as_deref().cloned(),
-        _ => None,
+const HELLO: [u8; 7] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+
+/// Gives frames to connections with the extension, in every way.
+#[track_caller]
+fn outcome(side: Side, limits: impl Fn(&mut Config), frames: &[Frame]) -> Outcome {
+    let config = config(&limits);
+    let setup = |conn: &mut Connection| *conn = PLAIN.open(side, &config);
+    Scenario::new(side).config(&limits).after(setup).run(frames)
+}
+
+#[track_caller]
+fn fails(limits: impl Fn(&mut Config), frames: &[Frame], code: u16, text: &str) {
+    for side in SIDES {
+        let outcome = outcome(side, &limits, frames);
+        let close = outcome.sent.last().expect("a close frame");
+        assert_eq!(close.opcode, 8, "{outcome:?}");
+        assert_eq!(close.payload[..2], code.to_be_bytes(), "{outcome:?}");
+        let cause = outcome.cause().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), Some(text));
+    }
+}
+
+fn max(size: usize) -> impl Fn(&mut Config) {
+    move |config| config.max_message_size = Some(size)
+}
+
+#[test]
+fn reserved_bits_stand_where_they_may() {
+    let reserved = "reserved bits must be 0";
+    let again = "RSV1 bit set in continuation frame";
+    let table: [(&[Frame], &str); 8] = [
+        (&[text(&HELLO[..3]).rsv(4).more(), cont(&HELLO[3..]).rsv(4)], again),
+        (&[text("a").more(), cont(HELLO).rsv(4)], reserved),
+        (&[ping("a").rsv(4)], reserved),
+        (&[text(&HELLO[..3]).rsv(4).more(), ping("a").rsv(4)], reserved),
+        (&[text(HELLO).rsv(2)], reserved),
+        (&[text(HELLO).rsv(1)], reserved),
+        (&[text(HELLO).rsv(6)], reserved),
+        (&[text(&HELLO[..3]).rsv(4).more(), cont(&HELLO[3..]).rsv(2)], reserved),
+    ];
+    for (frames, expected) in table {
+        fails(|_| (), frames, 1002, expected);
+    }
+    // Without the extension, RSV1 means nothing.
+    for side in SIDES {
+        let outcome = Scenario::new(side).run(&[text(HELLO).rsv(4)]);
+        assert_eq!(outcome.cause().map(ToString::to_string).as_deref(), Some(reserved));
+        assert_eq!(outcome.sent[0].payload[..2], 1002_u16.to_be_bytes());
+    }
+}
+
+#[test]
+fn what_is_no_deflate_fails_with_1002() {
+    let table: [&[u8]; 5] = [
+        // A block of type 3.
+        &[0x07],
+        // Lengths that don't complement each other.
+        &[0x00, 0x05, 0x00, 0x00, 0x00],
+        // A reference to before the beginning.
+        &[0xF2, 0x00, 0x11, 0x00, 0x00],
+        // A dynamic block with more literal codes than there are.
+        &[0xFD, 0xFF, 0xFF, 0xFF],
+        // After a stream that has ended, something else.
+        &[0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x07],
+    ];
+    for payload in table {
+        fails(|_| (), &[text(payload).rsv(4)], 1002, "decompression failed");
+    }
+}
+
+#[test]
+fn text_is_checked_after_decompression() {
+    // A stored block each.
+    let stored = |data: &[u8]| {
+        let len = data.len() as u16;
+        [&[0][..], &len.to_le_bytes(), &(!len).to_le_bytes(), data, &[0]].concat()
     };
-    let at = wire.iter().position(|byte| *byte == 0x88).expect("a close frame");
-    let code = u16::from_be_bytes([wire[at + 2], wire[at + 3]]);
-    (code, String::from_utf8(wire[at + 4..].to_vec()).unwrap(), cause)
+    let bad = stored(b"ab\xFFc");
+    fails(|_| (), &[text(bad).rsv(4)], 1007, "invalid start byte at position 2");
+    let short = stored("é".as_bytes().split_at(1).0);
+    fails(|_| (), &[text(short).rsv(4)], 1007, "unexpected end of data at position 0");
 }
 
-/// "Hello".
-const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+/// A compressed message as our own encoder writes it.
+fn compressed(side: Side, data: &[u8]) -> Vec<u8> {
+    let mut sender = PLAIN.open(side.peer(), &config(|_| ()));
+    sender.send(Message::from(data.to_vec()).compress(Compress::Always)).expect("open");
+    take_output(&mut sender)
+}
 
 #[test]
-fn rfc7692_6_1_rsv1_stands_on_the_first_frame_of_a_message_alone() {
-    for (name, bytes, reason) in [
-        (
-            "on a continuation of a compressed message",
-            [frame(0x41, HELLO), frame(0xC0, HELLO)].concat(),
-            "RSV1 bit set in continuation frame",
-        ),
-        (
-            "on a continuation of one that isn't",
-            [frame(0x01, b"He"), frame(0xC0, HELLO)].concat(),
-            "reserved bits must be 0",
-        ),
-        ("on a ping", frame(0xC9, b""), "reserved bits must be 0"),
-        ("on a close frame", frame(0xC8, b""), "reserved bits must be 0"),
-        ("RSV2", frame(0xA1, HELLO), "reserved bits must be 0"),
-        ("RSV1 and RSV3", frame(0xD1, HELLO), "reserved bits must be 0"),
-    ] {
-        let (code, text, _) = verdict(server_with(Config::default()), &bytes);
-        assert_eq!((code, &*text), (1002, reason), "{name}");
+fn the_limit_holds_for_what_comes_out() {
+    for side in SIDES {
+        for data in [vec![b'a'; 3000], noise(3000, 9)] {
+            let bytes = compressed(side, &data);
+            for (limit, fits) in [(3000, true), (3001, true), (2999, false), (1, false), (0, false)]
+            {
+                let mut conn = PLAIN.open(side, &config(max(limit)));
+                conn.receive_data(&bytes);
+                let events = pull(&mut conn);
+                if fits {
+                    assert!(events == [Event::Message(data.clone().into())], "limit {limit}");
+                    continue;
+                }
+                assert_eq!(events, []);
+                assert_eq!(
+                    u16::from(conn.close_sent().expect("failed").code),
+                    1009,
+                    "limit {limit}"
+                );
+            }
+        }
+        // With a limit of 0, empty messages are what is left.
+        let mut conn = PLAIN.open(side, &config(max(0)));
+        conn.receive_data(&compressed(side, b""));
+        assert_eq!(pull(&mut conn), [Event::Message(Vec::new().into())]);
     }
-    let plain = Connection::server(Config::default().into(), NOW);
-    assert_eq!(verdict(plain, &frame(0xC1, HELLO)).0, 1002);
 }
 
 #[test]
-fn what_is_not_deflate_fails_with_1002() {
-    for payload in
-        [&[0x07][..], &[0xff; 40], &[0x00, 0x05, 0x00, 0x00, 0x00], b"\x04\x00\xff\xff\xff"]
-    {
-        let (code, text, _) = verdict(server_with(Config::default()), &frame(0xC2, payload));
-        assert_eq!((code, &*text), (1002, "decompression failed"), "{payload:x?}");
-    }
-}
-
-#[test]
-fn text_is_checked_after_inflating() {
-    let stored = b"\x00\x05\x00\xfa\xffHel\xffo\x00";
-    let (code, text, _) = verdict(server_with(Config::default()), &frame(0xC1, stored));
-    assert_eq!((code, &*text), (1007, "invalid start byte at position 3"));
-    // A character may be cut by a block, and by a fragment.
-    let mut server = server_with(Config::default());
-    let frames =
-        [frame(0x41, b"\x00\x01\x00\xfe\xff\xc3"), frame(0x80, b"\x00\x01\x00\xfe\xff\xa9\x00")];
-    assert_eq!(messages(&mut server, &frames.concat()), [Message::from("é")]);
-}
-
-fn limited(limit: usize) -> Config {
-    let mut config = Config::default();
-    config.max_message_size = Some(limit);
-    config
-}
-
-/// One message as a client compresses it.
-fn compressed(message: Message) -> Vec<u8> {
-    let config = limited(usize::MAX);
-    let (mut client, _) = pair_with(&ClientDeflate::default(), &ServerDeflate::default(), config);
-    client.send(message.compress(Compress::Always)).unwrap();
-    take(&mut client)
-}
-
-#[test]
-fn the_limit_on_messages_holds_for_what_comes_out() {
-    let config = |limit| server_with(limited(limit));
-    for len in [0, 1, 1000, 100_000] {
-        let message = Message::from(json(1, len));
-        let wire = compressed(message.clone());
-        assert_eq!(messages(&mut config(len), &wire), [message], "exactly at the limit");
-        if len > 0 {
-            let (code, _, cause) = verdict(config(len - 1), &wire);
-            assert_eq!(code, 1009);
-            let expected = PayloadTooBig::new(None, None, len as u64 - 1);
-            assert_eq!(cause, Some(expected.into()));
+fn a_message_over_the_limit_says_what_came_before() {
+    let table: [(&[Frame], Option<u64>); 2] = [
+        (&[text(HELLO).rsv(4)], None),
+        // 00 00 ff ff keeps the stream whole between the fragments.
+        (
+            &[
+                text([0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF]).rsv(4).more(),
+                cont([0xCA, 0xC9, 0xC9, 0x07, 0x00]),
+            ],
+            Some(2),
+        ),
+    ];
+    for (frames, current) in table {
+        for side in SIDES {
+            let mut conn = PLAIN.open(side, &config(max(4)));
+            conn.receive_data(&wire(side.peer(), frames));
+            assert_eq!(pull(&mut conn), []);
+            assert_eq!(u16::from(conn.close_sent().expect("failed").code), 1009);
+            conn.receive_eof();
+            assert_eq!(pull(&mut conn), []);
+            let closed = conn.closed();
+            let ws_errors::ConnectionClosed::ConnectionClosedError(error) = &closed else {
+                panic!("{closed:?}")
+            };
+            let Some(WebSocketException::PayloadTooBig(too_big)) = error.cause.as_deref() else {
+                panic!("{closed:?}")
+            };
+            assert_eq!((too_big.size, too_big.current, too_big.max), (None, current, 4));
         }
     }
-    // What resists compression is a little longer on the wire than the limit.
-    let message = Message::from(noise(1, 50_000));
-    let wire = compressed(message.clone());
-    assert!(wire.len() > 50_000);
-    assert_eq!(messages(&mut config(50_000), &wire), [message]);
-    // A frame that is longer than anything that could come out of it isn't even begun.
-    let (code, text, _) = verdict(config(1000), &[0xC2, 0xFE, 0x10, 0x00, 0, 0, 0, 0]);
-    assert_eq!((code, &*text), (1009, "frame with 4096 bytes exceeds limit of 1000 bytes"));
 }
 
 #[test]
-fn later_fragments_say_what_came_before() {
-    let stored = b"\x00\x05\x00\xfa\xffHello";
-    let bytes = [frame(0x42, stored), frame(0x00, stored), frame(0x80, stored)].concat();
-    let (code, text, _) = verdict(server_with(limited(12)), &bytes);
-    assert_eq!((code, &*text), (1009, "frame after reading 10 bytes exceeds limit of 12 bytes"));
+fn a_bomb_goes_off_at_the_limit() {
+    for side in SIDES {
+        let bytes = compressed(side, &vec![0; 64 << 20]);
+        let mut conn = PLAIN.open(side, &config(|_| ()));
+        conn.receive_data(&bytes[..bytes.len() / 2]);
+        assert_eq!(pull(&mut conn), []);
+        assert_eq!(u16::from(conn.close_sent().expect("failed").code), 1009);
+    }
 }
 
 #[test]
-fn a_bomb_stops_at_the_limit() {
-    let wire = compressed(Message::from(vec![0; 64 << 20]));
-    assert!(wire.len() < 100_000);
-    let (code, text, _) = verdict(server_with(Config::default()), &wire);
-    assert_eq!((code, &*text), (1009, "frame exceeds limit of 1048576 bytes"));
+fn streams_without_end_are_too_many() {
+    // An empty stream that ends, in two bytes.
+    let payload = [0x03, 0x00].repeat(5000);
+    for side in SIDES {
+        let mut conn = PLAIN.open(side, &config(|_| ()));
+        conn.receive_data(&binary(&payload).rsv(4).bytes(side.peer()));
+        assert_eq!(pull(&mut conn), []);
+        let close = conn.close_sent().expect("failed");
+        assert_eq!((close.code.into(), &*close.reason), (1002_u16, "decompression failed"));
+        // A thousand are strange, but fine.
+        let mut conn = PLAIN.open(side, &config(|_| ()));
+        conn.receive_data(&binary(&payload[..2000]).rsv(4).bytes(side.peer()));
+        assert_eq!(pull(&mut conn), [Event::Message(Vec::new().into())]);
+    }
 }
 
 #[test]
-fn streams_that_end_within_a_message_are_counted() {
-    // A fixed block with BFINAL and nothing in it.
-    let ends = |n: usize| frame(0xC2, &[0x03, 0x00].repeat(n));
-    assert_eq!(messages(&mut server_with(Config::default()), &ends(4096)).len(), 1);
-    assert_eq!(verdict(server_with(Config::default()), &ends(4097)).0, 1002);
+fn frames_far_above_the_limit_are_refused_by_their_header() {
+    for side in SIDES {
+        let mut conn = connect(side, &config(max(1000)), crate::feed::NOW)
+            .with_extensions(vec![PLAIN.extension(side)].into());
+        // An eighth and 1 KiB more than the limit is what may arrive.
+        let frame = binary(vec![0; 1000 + 125 + 1024 + 1]).rsv(4);
+        let header_only = frame.bytes(side.peer())[..8].to_vec();
+        conn.receive_data(&header_only);
+        assert_eq!(pull(&mut conn), []);
+        assert_eq!(u16::from(conn.close_sent().expect("failed").code), 1009);
+    }
 }
