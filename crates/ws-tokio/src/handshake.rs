@@ -105,9 +105,19 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
     let refuse =
         |error: InvalidHandshake| Answer::Refused(server::reject(&error, options, date), error);
     let abort = |response: Response| {
-        let Response { status_code, headers, body, .. } = response.clone();
-        let error = AbortHandshake::new(status_code, headers, body);
-        Answer::Refused(Some(response), error.into())
+        let Response { status_code, reason_phrase, headers, body, .. } = response;
+        if status_code == 101 {
+            return refuse(InvalidHandshake::new("a hook answered with 101"));
+        }
+        let error = AbortHandshake::new(status_code, headers, body).into();
+        // Completed by what HTTP needs and the hook has left out.
+        let mut response = server::reject(&error, options, date);
+        if let Some(response) = &mut response
+            && !reason_phrase.is_empty()
+        {
+            response.reason_phrase = reason_phrase;
+        }
+        Answer::Refused(response, error)
     };
     let Some(request) = handshake.into_request() else {
         return Answer::Refused(None, InvalidHandshake::new("the request is incomplete"));

@@ -195,8 +195,10 @@ macro_rules! server_settings {
         }
 
         /// Looks at each request before it is answered. If `process` gives a response, that is sent
-        /// instead of opening a connection: a redirect, a refusal, an answer to a health check. It is
-        /// called in the task of the connection, and must not block; a panic is answered with 500.
+        /// instead of opening a connection: a redirect, a refusal, an answer to a health check. Headers
+        /// that HTTP needs and the response lacks are added, such as `Content-Length`. It is called in
+        /// the task of the connection, and must not block; a panic, or a response with 101, is answered
+        /// with 500.
         pub fn process_request(
             mut self,
             process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>

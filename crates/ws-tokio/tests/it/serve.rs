@@ -137,6 +137,10 @@ async fn refusals_are_plain_http() {
         .origins(["https://example.com"])
         .process_request(|request| match request.path() {
             "/health" => Some(Response::new(200, "OK", ws_headers::Headers::new(), "fine\n")),
+            "/teapot" => {
+                Some(Response::new(418, "Short And Stout", ws_headers::Headers::new(), ""))
+            }
+            "/101" => Some(Response::new(101, "", ws_headers::Headers::new(), "")),
             "/panic" => panic!("on purpose"),
             _ => None,
         })
@@ -145,6 +149,8 @@ async fn refusals_are_plain_http() {
     for (request, status) in [
         (REQUEST.to_owned(), "403 Forbidden"),
         (REQUEST.replace("GET / ", "GET /health "), "200 OK"),
+        (REQUEST.replace("GET / ", "GET /teapot "), "418 Short And Stout"),
+        (REQUEST.replace("GET / ", "GET /101 "), "500 Internal Server Error"),
         (REQUEST.replace("GET / ", "GET /panic "), "500 Internal Server Error"),
         (REQUEST.replace("GET / ", "POST / "), "405 Method Not Allowed"),
         (REQUEST.replace("Upgrade: websocket", "Upgrade: h2c"), "426 Upgrade Required"),
@@ -160,6 +166,9 @@ async fn refusals_are_plain_http() {
         let mut response = String::new();
         soon(tcp.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request} {response}");
+        for header in ["Content-Length: ", "Connection: close\r\n", "Server: "] {
+            assert!(response.contains(&format!("\r\n{header}")), "{request} {response}");
+        }
     }
 }
 
