@@ -33,7 +33,7 @@ use crate::{Transport, WebSocket};
 /// # Ok(()) }
 /// ```
 pub fn accept<S: AsyncRead + AsyncWrite + Unpin>(io: S) -> Accept<S> {
-    Accept { io, settings: ServerSettings::default() }
+    Accept { io, settings: ServerSettings::new() }
 }
 
 /// Accepts a WebSocket connection: see [`accept()`].

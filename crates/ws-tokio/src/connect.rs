@@ -27,7 +27,7 @@ use crate::{Transport, WebSocket};
 /// # Ok(()) }
 /// ```
 pub fn connect(uri: impl Into<String>) -> Connect {
-    Connect { uri: uri.into(), settings: ClientSettings::default() }
+    Connect { uri: uri.into(), settings: ClientSettings::new() }
 }
 
 /// Connects to a WebSocket server: see [`connect()`].
@@ -74,7 +74,7 @@ impl IntoFuture for Connect {
 /// The stream may be anything: a Unix socket, a TLS stream, a tunnel. [`accept`](crate::accept()) has
 /// an example.
 pub fn client<S: AsyncRead + AsyncWrite + Unpin>(io: S, uri: impl Into<String>) -> Client<S> {
-    Client { io, uri: uri.into(), settings: ClientSettings::default() }
+    Client { io, uri: uri.into(), settings: ClientSettings::new() }
 }
 
 /// Opens a WebSocket connection on a stream: see [`client()`].

@@ -30,8 +30,8 @@ pub(crate) struct ClientSettings {
     pub(crate) compression: Option<ClientDeflate>,
 }
 
-impl Default for ServerSettings {
-    fn default() -> Self {
+impl ServerSettings {
+    pub(crate) fn new() -> Self {
         Self {
             config: Arc::default(),
             options: ServerOptions::default(),
@@ -42,8 +42,8 @@ impl Default for ServerSettings {
     }
 }
 
-impl Default for ClientSettings {
-    fn default() -> Self {
+impl ClientSettings {
+    pub(crate) fn new() -> Self {
         Self {
             config: Arc::default(),
             options: ClientOptions::default(),

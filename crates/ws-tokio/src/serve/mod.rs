@@ -47,7 +47,7 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    Serve { addr, handler, settings: ServerSettings::default() }
+    Serve { addr, handler, settings: ServerSettings::new() }
 }
 
 /// Serves WebSocket connections: see [`serve()`].

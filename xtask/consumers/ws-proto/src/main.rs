@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut client = Connection::client(Arc::clone(&config), [7; 32], Duration::ZERO);
     let mut server = Connection::server(config, Duration::ZERO);
 
-    client.send("hello".into())?;
+    client.send("hello")?;
     client.send(Message::binary(vec![0xff; 3]))?;
     client.ping(Some(b"still there?".into()), Duration::ZERO)?;
     carry(&mut client, &mut server);
