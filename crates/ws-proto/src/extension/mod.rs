@@ -5,7 +5,8 @@
 //! and makes an [`Extension`], which transforms the frames of one connection. Give factories to
 //! [`ClientOptions::extension`](crate::client::ClientOptions::extension) and
 //! [`ServerOptions::extension`](crate::server::ServerOptions::extension), the preferred one first.
-//! permessage-deflate ([`ServerDeflate`], [`ClientDeflate`]) is built with the same means.
+//! permessage-deflate, behind the feature `deflate`, is built with the same means.
+#![cfg_attr(feature = "deflate", doc = "Factories: [`ServerDeflate`], [`ClientDeflate`].")]
 //!
 //! Extensions see data frames only, and keep them data frames of the same kind: control frames pass
 //! untouched, as [RFC 7692 §5.1] has it, and no extension makes or swallows frames. The text of a text
