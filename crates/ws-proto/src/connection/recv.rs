@@ -515,7 +515,9 @@ impl Partial {
             max.saturating_add(1)
                 .saturating_sub(usize::try_from(self.announced).unwrap_or(usize::MAX))
         });
-        let done = extensions.decode(input, end, &mut self.data, room.min(budget))?;
+        let done = extensions.decode(input, end, &mut self.data, room.min(budget));
+        // What came out before an error counts first: otherwise it would depend on how the input was
+        // cut which of two violations is found.
         let new = self.data.get(have..).unwrap_or_default();
         self.announced += new.len() as u64;
         if let Some(max) = limits.max_message_size
@@ -528,7 +530,7 @@ impl Partial {
             self.utf8.feed(new)?;
         }
         self.done = self.data.len();
-        Ok(done)
+        Ok(done?)
     }
 
     /// Memory for the rest of a frame's payload, or a part of it.
