@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod connection;
+mod deflate;
 mod dice;
 mod fields;
 mod frames;
@@ -14,6 +15,7 @@ mod heads;
 mod pair;
 
 pub use connection::connection;
+pub use deflate::deflate;
 pub use fields::header_fields;
 pub use frames::frames;
 pub use heads::{request_head, response_head};
@@ -85,6 +87,11 @@ mod tests {
     #[test]
     fn frames_in_pieces() {
         smoke("frames", frames);
+    }
+
+    #[test]
+    fn compressed_frames_in_pieces() {
+        smoke("deflate", deflate);
     }
 
     #[test]

@@ -59,8 +59,13 @@ pub(crate) struct Raw<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// A client that has opened its connection.
-    pub(crate) async fn client(mut io: S) -> Self {
-        io.write_all(REQUEST.as_bytes()).await.unwrap();
+    pub(crate) async fn client(io: S) -> Self {
+        Self::client_with(io, REQUEST).await
+    }
+
+    /// A client that has opened its connection with this request.
+    pub(crate) async fn client_with(mut io: S, request: &str) -> Self {
+        io.write_all(request.as_bytes()).await.unwrap();
         let mut raw = Self { io, side: Side::Client, unread: Vec::new() };
         let head = raw.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");

@@ -6,6 +6,8 @@
 mod cancel;
 mod common;
 mod companion;
+#[cfg(feature = "deflate")]
+mod compression;
 mod halves;
 mod hostile;
 mod script;

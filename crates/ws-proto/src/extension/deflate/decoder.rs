@@ -134,6 +134,7 @@ impl Decoder {
         }
         if end && self.fin {
             self.within = false;
+            self.decompressor = None;
         }
         Ok(true)
     }

@@ -1,0 +1,138 @@
+//! A message of any length costs no more memory than a few of its pieces, and a decompression bomb no more
+//! than the limit on messages. Alone in its program, since it counts what is allocated.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use allocation_counter::measure;
+use bytes::Buf;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, Extensions};
+use ws_proto::{Compress, Connection, FrameHeader, Message, apply_mask};
+use ws_tokio::{Error, WebSocket, accept, client};
+use ws_types::Opcode;
+
+const MIB: u64 = 1 << 20;
+
+/// How long the message is, in bytes: 4 GiB, more than 32 bits can count; less without optimisation,
+/// where that takes minutes.
+const LONG: u64 = if cfg!(debug_assertions) { 256 * MIB } else { 4096 * MIB };
+
+/// The length of a piece as it is sent, in bytes.
+const PIECE: u64 = 64 << 10;
+
+/// What a compression bomb is decompressed to, in bytes.
+const BOMB: u64 = 1024 * MIB;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+
+/// What all bytes of the piece at `at` are.
+fn filling(at: u64) -> u8 {
+    (at / PIECE % 251) as u8
+}
+
+/// Client and server without limits, with or without compression.
+async fn pair(compressed: bool) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (near, far) = duplex(1 << 16);
+    let mut client = client(near, "ws://localhost/").ping_interval(None);
+    let server = accept(far).ping_interval(None).max_message_size(None).max_fragments(None);
+    if !compressed {
+        client = client.compression(None);
+    }
+    let (client, server) = tokio::join!(client.into_future(), server.into_future());
+    let (client, server) = (client.unwrap(), server.unwrap());
+    assert_eq!(client.extensions().is_empty(), !compressed);
+    (client, server)
+}
+
+async fn send(ws: &mut WebSocket<DuplexStream>) {
+    let mut writer = ws.send_streaming();
+    let mut at = 0;
+    while at < LONG {
+        writer.write(vec![filling(at); PIECE as usize]).await.unwrap();
+        at += PIECE;
+    }
+    writer.finish().await.unwrap();
+    ws.flush().await.unwrap();
+}
+
+async fn receive(ws: &mut WebSocket<DuplexStream>) {
+    let mut reader = ws.recv_streaming().await.unwrap().unwrap();
+    let mut at = 0;
+    while let Some(piece) = reader.next().await.unwrap() {
+        let mut left = piece.as_bytes();
+        while !left.is_empty() {
+            let (part, rest) = left.split_at(left.len().min((PIECE - at % PIECE) as usize));
+            let expected = filling(at);
+            // Without a way out of the loop, the compiler makes it fast.
+            assert!(part.iter().fold(true, |same, byte| same & (*byte == expected)), "at {at}");
+            at += part.len() as u64;
+            left = rest;
+        }
+    }
+    assert_eq!(at, LONG);
+}
+
+/// The compressed payload of a message of zeros.
+fn bomb() -> Vec<u8> {
+    let deflate = ClientDeflate::default().accept(&[]).unwrap();
+    let mut conn = Connection::client(Arc::default(), [7; 32], Duration::ZERO)
+        .with_extensions(Extensions::from(vec![deflate]));
+    let mut payload = Vec::new();
+    for at in (0..BOMB).step_by(MIB as usize) {
+        let zeros = Message::from(vec![0; MIB as usize]).compress(Compress::Always);
+        conn.send_chunk(zeros, at + MIB == BOMB).unwrap();
+        let len = conn.output_len();
+        let mut frame = conn.output().copy_to_bytes(len).to_vec();
+        let (header, len) = FrameHeader::decode(&frame, conn.side()).unwrap().unwrap();
+        let encoded = frame.get_mut(len..).unwrap();
+        apply_mask(encoded, header.mask.unwrap());
+        payload.extend_from_slice(encoded);
+    }
+    payload
+}
+
+/// Lets it arrive at a server with the default limits, in one frame.
+async fn explode(payload: &[u8]) {
+    let (near, mut far) = duplex(1 << 16);
+    far.write_all(REQUEST).await.unwrap();
+    let mut ws = accept(near).await.unwrap();
+    assert_eq!(ws.extensions().len(), 1);
+    let sending = async {
+        let mut header = Vec::new();
+        let mask = Some([0; 4]);
+        let frame = FrameHeader::new(Opcode::Binary, payload.len() as u64);
+        FrameHeader { mask, rsv: 4, ..frame }.encode(&mut header);
+        far.write_all(&header).await.unwrap();
+        far.write_all(payload).await.unwrap();
+        far.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).await.unwrap();
+    };
+    let ((), received) = tokio::join!(sending, ws.recv());
+    let Err(Error::Closed(closed)) = received else { panic!("received {received:?}") };
+    assert_eq!(closed.exception().sent().map(|close| close.code.as_u16()), Some(1009));
+}
+
+#[test]
+fn long_messages_and_bombs_stay_small() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for compressed in [false, true] {
+        let (mut client, mut server) = runtime.block_on(pair(compressed));
+        let used = measure(|| {
+            runtime.block_on(async { tokio::join!(send(&mut client), receive(&mut server)) });
+        });
+        let most = used.bytes_max;
+        println!("{LONG} bytes, compressed: {compressed}: at most {most} bytes held");
+        assert!(most < 2 * MIB, "{most} bytes");
+    }
+    let payload = bomb();
+    assert!((payload.len() as u64) < MIB * 9 / 8, "the header alone would be refused");
+    let used = measure(|| runtime.block_on(explode(&payload)));
+    println!("{BOMB} bytes in {}: at most {} bytes held", payload.len(), used.bytes_max);
+    // It got as far as to fill the message.
+    assert!((MIB..4 * MIB).contains(&used.bytes_max), "{} bytes", used.bytes_max);
+}
