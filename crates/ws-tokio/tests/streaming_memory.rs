@@ -17,13 +17,13 @@ const MIB: u64 = 1 << 20;
 
 /// How long the message is, in bytes: 4 GiB, more than 32 bits can count; less without optimisation,
 /// where that takes minutes.
-const LONG: u64 = if cfg!(debug_assertions) { 256 * MIB } else { 4096 * MIB };
+const LONG: u64 = if cfg!(debug_assertions) { 32 * MIB } else { 4096 * MIB };
 
 /// The length of a piece as it is sent, in bytes.
 const PIECE: u64 = 64 << 10;
 
-/// What a compression bomb is decompressed to, in bytes.
-const BOMB: u64 = 1024 * MIB;
+/// What a compression bomb is decompressed to, in bytes; less without optimisation, too.
+const BOMB: u64 = if cfg!(debug_assertions) { 64 * MIB } else { 1024 * MIB };
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use ws_errors::{InvalidHandshake, Response};
-use ws_proto::client::{Accepted, ClientHandshake, ClientOptions};
+use ws_proto::client::{ClientHandshake, ClientOptions};
 use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response};
 use ws_proto::server::{OriginRule, ServerOptions, accept, reject};
 
