@@ -154,6 +154,8 @@ impl Connection {
         self.state = State::Closed;
         self.discarding = true;
         self.timers = super::Timers::default();
+        // No timer is armed again for what was encoded.
+        self.encoder_used = false;
     }
 
     /// Whether the writing side of the stream is to be closed now: everything was written, and nothing
