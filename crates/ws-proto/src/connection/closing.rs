@@ -154,7 +154,8 @@ impl Connection {
         self.state = State::Closed;
         self.discarding = true;
         self.timers = super::Timers::default();
-        // No timer is armed again for what was encoded.
+        // Nothing is sent or received any more: their memory isn't needed, nor a timer for it.
+        self.extensions = super::Extensions::default();
         self.encoder_used = false;
     }
 

@@ -101,28 +101,32 @@ impl Partial {
         room: usize,
         limits: &Config,
     ) -> Result<bool, Violation> {
-        let have = self.data.len();
+        let (have, before) = (self.data.len(), input.len());
         // One byte more than allowed shows that it is too much.
         let budget = limits.max_message_size.map_or(usize::MAX, |max| {
             max.saturating_add(1)
                 .saturating_sub(usize::try_from(self.announced).unwrap_or(usize::MAX))
         });
-        let done = extensions.decode(input, end, &mut self.data, room.min(budget));
-        // What came out before an error counts first: otherwise it would depend on how the input was
-        // cut which of two violations is found.
+        let decoded = extensions.decode(input, end, &mut self.data, room.min(budget));
         let new = self.data.get(have..).unwrap_or_default();
         self.announced += new.len() as u64;
-        if let Some(max) = limits.max_message_size
-            && self.announced > max as u64
-        {
-            let current = (self.before > 0).then_some(self.before);
-            return Err(PayloadTooBig::new(None, current, max as u64).into());
-        }
+        // In the order of the bytes, so that the first violation counts, however they came.
         if self.kind == MessageKind::Text {
             self.utf8.feed(new)?;
         }
+        let check_budget = |stuck: bool| match limits.max_message_size {
+            Some(max) if stuck || self.announced > max as u64 => {
+                let current = (self.before > 0).then_some(self.before);
+                Err(PayloadTooBig::new(None, current, max as u64))
+            }
+            _ => Ok(()),
+        };
+        check_budget(false)?;
         self.done = self.data.len();
-        Ok(done?)
+        let done = decoded?;
+        // What can't be cut shows it by making no use of what is left.
+        check_budget(!done && new.is_empty() && input.len() == before && budget <= room)?;
+        Ok(done)
     }
 
     /// Memory for the rest of a frame's payload, or a part of it.

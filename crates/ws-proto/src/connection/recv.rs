@@ -332,8 +332,10 @@ impl Receiver {
         }
         let end = arrived.len() as u64 == frame.remaining;
         let mut left = &*arrived;
+        // Whoever asks for whole messages doesn't want the rest of this one.
+        partial.skipped |= partial.streamed && !stream;
         let done = loop {
-            let room = match stream {
+            let room = match stream || partial.skipped {
                 true => DECODED_CHUNK.saturating_sub(partial.data.len()),
                 false => usize::MAX,
             };
@@ -349,8 +351,8 @@ impl Receiver {
         let taken = arrived.len() - left.len();
         frame.remaining -= taken as u64;
         self.input.take(taken);
-        let fin = frame.fin;
-        self.end_step(done && end, fin, stream)
+        let (frame_end, fin) = (done && frame.remaining == 0, frame.fin);
+        self.end_step(frame_end, fin, stream)
     }
 
     /// What follows from a part of a frame's payload, which ends the frame or not.

@@ -27,8 +27,10 @@ struct Stage {
     extension: Box<dyn Extension>,
     /// Whether the frame that is being received passes through it.
     active: bool,
-    /// Whether it has taken in all of its input; meaningful while `decoded` isn't empty.
+    /// Whether it has taken in all that was there when it was called last, and has nothing more to give.
     exhausted: bool,
+    /// Whether that was the end of the frame.
+    ended: bool,
     /// What it has decoded and the extensions before it have not taken yet.
     decoded: Vec<u8>,
 }
@@ -42,6 +44,7 @@ impl From<Vec<Box<dyn Extension>>> for Extensions {
             extension,
             active: false,
             exhausted: false,
+            ended: false,
             decoded: Vec::new(),
         });
         Self { stages: stages.collect() }
@@ -100,6 +103,7 @@ impl Extensions {
             let rsv = frame.rsv & stage.extension.reserved_bits();
             stage.active = stage.extension.begin_decode(DataFrame { rsv, ..frame })?;
             stage.exhausted = false;
+            stage.ended = false;
             stage.decoded = Vec::new();
             any |= stage.active;
         }
@@ -179,18 +183,20 @@ fn decode(
     }
     let limit = out.len().saturating_add(room);
     loop {
-        if stage.decoded.is_empty() {
+        if stage.decoded.is_empty() && !stage.ended {
             stage.exhausted = stage.extension.decode(input, end, &mut stage.decoded, BETWEEN)?;
+            stage.ended = stage.exhausted && end;
         }
         let decoded = mem::take(&mut stage.decoded);
         let mut left = &decoded[..];
         let room = limit - out.len();
-        let done = decode(before, &mut left, end && stage.exhausted, out, room)?;
+        let done = decode(before, &mut left, stage.ended, out, room)?;
         if !done {
             stage.decoded = left.to_vec();
             return Ok(false);
         }
-        if stage.exhausted {
+        // Since it was called last, more may have arrived.
+        if stage.exhausted && input.is_empty() && stage.ended == end {
             return Ok(true);
         }
     }

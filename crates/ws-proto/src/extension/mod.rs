@@ -209,7 +209,8 @@ pub trait Extension: Any + fmt::Debug + Send {
     /// at most `room` bytes to `out`. `end` tells that the frame ends with this input.
     ///
     /// `true` means that everything was taken, and nothing more can come of it. `false` means that the
-    /// room didn't suffice: it is called again, with what was left of `input` and new room.
+    /// room didn't suffice: it is called again, with what was left of `input`, perhaps with more behind
+    /// it, and new room. Output that can't be cut may leave room unused.
     ///
     /// `room` is what bounds the memory of the receiver, and stops a decompression bomb at the limit
     /// on messages.

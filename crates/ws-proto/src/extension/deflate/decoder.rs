@@ -33,6 +33,9 @@ pub(super) struct Decoder {
     fin: bool,
     /// Within a message.
     within: bool,
+    /// Whether data of the message was fed, behind the last deflate stream that ended: if so, a trailer
+    /// was left out.
+    open: bool,
     /// How much of the trailer was fed, in bytes.
     trailer: usize,
     /// How many deflate streams of the message have ended.
@@ -47,6 +50,7 @@ impl Decoder {
             decompressor: None,
             fin: false,
             within: false,
+            open: false,
             trailer: 0,
             ends: 0,
         }
@@ -56,6 +60,7 @@ impl Decoder {
     pub(super) fn begin(&mut self, frame: DataFrame) {
         if frame.first {
             self.ends = 0;
+            self.open = false;
             if !self.takeover {
                 self.history.bytes.clear();
                 self.decompressor = None;
@@ -77,6 +82,9 @@ impl Decoder {
         let mut room = room;
         loop {
             let from_trailer = input.is_empty() && end && self.fin;
+            if from_trailer && !self.open {
+                break;
+            }
             let source = match from_trailer {
                 true => TRAILER.get(self.trailer..).unwrap_or_default(),
                 false => *input,
@@ -104,7 +112,10 @@ impl Decoder {
             self.history.append(out.get(have..).unwrap_or_default());
             match from_trailer {
                 true => self.trailer += taken,
-                false => *input = input.get(taken..).unwrap_or_default(),
+                false => {
+                    self.open |= taken > 0;
+                    *input = input.get(taken..).unwrap_or_default();
+                }
             }
             match status {
                 Ok(Status::Ok | Status::BufError) => {
@@ -124,8 +135,8 @@ impl Decoder {
                         return Err(ProtocolErrorKind::DecompressionFailed.into());
                     }
                     self.decompressor = None;
-                    // Behind the last stream of a message, no trailer was left out.
-                    if input.is_empty() && !from_trailer {
+                    self.open = false;
+                    if input.is_empty() {
                         break;
                     }
                 }
