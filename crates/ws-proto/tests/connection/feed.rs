@@ -24,6 +24,9 @@ pub(crate) struct Scenario<'a> {
     config: Arc<Config>,
     setup: Box<dyn Fn(&mut Connection) + 'a>,
     stream: bool,
+    /// Leaves out the pieces of a message whose end doesn't come: how much of it is handed out depends
+    /// on how the bytes came.
+    pub(crate) whole_only: bool,
 }
 
 /// What came of it.
@@ -111,7 +114,8 @@ enum Way<'b> {
 impl<'a> Scenario<'a> {
     /// A new connection with the default configuration.
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, config: config(|_| ()), setup: Box::new(|_| ()), stream: false }
+        let setup = Box::new(|_: &mut Connection| ());
+        Self { side, config: config(|_| ()), setup, stream: false, whole_only: false }
     }
 
     pub(crate) fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -191,6 +195,9 @@ impl<'a> Scenario<'a> {
         assert_eq!(run.conn.poll_timeout(), None, "nothing to wait for");
         assert!(run.conn.wants_shutdown(), "everything was written, and nothing will follow");
         let sent = parse(self.side, &run.sent);
+        if self.whole_only {
+            run.events.pop_if(|event| matches!(event, Event::Chunk { last: false, .. }));
+        }
         Outcome { events: run.events, sent, state, shutdown, closed: run.conn.closed() }
     }
 }

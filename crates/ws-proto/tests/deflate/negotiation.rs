@@ -1,473 +1,540 @@
-//! The negotiation ([RFC 7692 §5], [§7.1]): tables of what each side makes of the other's parameters.
+//! The tables of the negotiation, row by row ([RFC 7692 §5], [§7.1]).
 //!
 //! [RFC 7692 §5]: https://www.rfc-editor.org/rfc/rfc7692#section-5
 //! [§7.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1
 
+use ws_errors::NegotiationError;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, ClientWindow, Extension, InvalidSetting, ServerDeflate,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, ServerDeflate,
     ServerExtensionFactory,
 };
-use ws_proto::grammar::parse_extension;
-use ws_types::ExtensionParameter;
+use ws_types::{ExtensionParameter, Side};
 
-/// The parameters as they stand in a header, behind the name.
-#[track_caller]
-fn params(text: &str) -> Vec<ExtensionParameter> {
-    let separator = if text.is_empty() { "" } else { "; " };
-    let mut header = parse_extension(&format!("x{separator}{text}")).expect("well-formed");
-    header.remove(0).1
+use crate::setup::{Agreed, DEFAULT, params, probe};
+
+/// The parameters as they stand in a header, each with its semicolon.
+fn shown(params: &[ExtensionParameter]) -> String {
+    params.iter().map(|param| format!("; {param}")).collect()
 }
 
-fn text(params: &[ExtensionParameter]) -> String {
-    params.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+/// What a client offers without any limit on its own window.
+fn client() -> ClientDeflate {
+    client_window(ClientWindow::Unlimited)
 }
 
-/// What holds on a connection, as far as it can be seen from outside: in the words of `Debug`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Agreed {
-    own_bits: u8,
-    own_takeover: bool,
-    peer_bits: u8,
-    peer_takeover: bool,
+fn client_window(window: ClientWindow) -> ClientDeflate {
+    ClientDeflate::default().client_max_window_bits(window).unwrap()
 }
 
-#[track_caller]
-fn agreed(extension: &dyn Extension) -> Agreed {
-    let debug = format!("{extension:?}");
-    let values = |name: &str| -> Vec<String> {
-        let name = format!(" {name}: ");
-        let values = debug.split(&name).skip(1);
-        values.map(|value| value.split([',', ' ']).next().unwrap().to_owned()).collect()
-    };
-    let takeover = values("takeover");
-    let window: u32 = values("window")[0].parse().unwrap();
-    assert!(window.is_power_of_two(), "{debug}");
-    Agreed {
-        own_bits: values("window_bits")[0].parse().unwrap(),
-        own_takeover: takeover[0].parse().unwrap(),
-        peer_bits: window.ilog2() as u8,
-        peer_takeover: takeover[1].parse().unwrap(),
-    }
+/// A server without limits on windows.
+fn server() -> ServerDeflate {
+    server_windows(None, None)
 }
 
-pub(crate) fn client() -> ClientDeflate {
-    ClientDeflate::default()
+fn server_windows(server: Option<u8>, client: Option<u8>) -> ServerDeflate {
+    let deflate = ServerDeflate::default().server_max_window_bits(server).unwrap();
+    deflate.client_max_window_bits(client).unwrap()
 }
 
-/// A client whose own window is like this.
-fn own(window: ClientWindow) -> ClientDeflate {
-    client().client_max_window_bits(window).expect("in range")
-}
+type Text = &'static str;
 
-pub(crate) fn wants(bits: u8) -> ClientDeflate {
-    client().server_max_window_bits(bits).expect("in range")
-}
-
-/// A server that limits nothing.
-pub(crate) fn server() -> ServerDeflate {
-    let server = ServerDeflate::default().server_max_window_bits(None).expect("in range");
-    server.client_max_window_bits(None).expect("in range")
-}
-
-pub(crate) fn server_bits(bits: u8) -> ServerDeflate {
-    server().server_max_window_bits(bits).expect("in range")
-}
-
-pub(crate) fn client_bits(bits: u8) -> ServerDeflate {
-    server().client_max_window_bits(bits).expect("in range")
-}
+/// The answer to an offer with what holds then, or why it is declined.
+type Answer = Result<(Text, Agreed), Text>;
 
 #[test]
-fn a_client_takes_these_answers() {
-    use ClientWindow::{Any, AtMost, Unlimited};
-    // own window bits, own takeover, the peer's.
-    let all = |own_bits, own_takeover, peer_bits, peer_takeover| {
-        Ok(Agreed { own_bits, own_takeover, peer_bits, peer_takeover })
-    };
-    let plain = || all(15, true, 15, true);
-    let server_nct = || client().server_no_context_takeover(true);
-    let client_nct = || client().client_no_context_takeover(true);
-    let table: [(&str, ClientDeflate, &str, Result<Agreed, &str>); 33] = [
-        ("server takeover: off, off", client(), "", plain()),
+fn client_takes_or_refuses_each_answer() {
+    use ClientWindow::{Any, AtMost};
+    let server_max = |bits| client().server_max_window_bits(bits).unwrap();
+    let no_server = Agreed { server_takeover: false, ..DEFAULT };
+    let no_client = Agreed { client_takeover: false, ..DEFAULT };
+    let s = |server_bits| Agreed { server_bits, ..DEFAULT };
+    let c = |client_bits| Agreed { client_bits, ..DEFAULT };
+    let rows: [(Text, ClientDeflate, Text, Result<Agreed, Text>); 36] = [
+        ("server_no_ct off, off", client(), "", Ok(DEFAULT)),
+        ("server_no_ct off, on", client(), "; server_no_context_takeover", Ok(no_server)),
         (
-            "server takeover: off, on",
-            client(),
-            "server_no_context_takeover",
-            all(15, true, 15, false),
-        ),
-        ("server takeover: on, off", server_nct(), "", Err("expected server_no_context_takeover")),
-        (
-            "server takeover: on, on",
-            server_nct(),
-            "server_no_context_takeover",
-            all(15, true, 15, false),
+            "server_no_ct on, off",
+            client().server_no_context_takeover(true),
+            "",
+            Err("expected server_no_context_takeover"),
         ),
         (
-            "client takeover: off, on",
-            client(),
-            "client_no_context_takeover",
-            all(15, false, 15, true),
+            "server_no_ct on, on",
+            client().server_no_context_takeover(true),
+            "; server_no_context_takeover",
+            Ok(no_server),
         ),
-        ("client takeover: on, off", client_nct(), "", all(15, false, 15, true)),
+        ("client_no_ct off, off", client(), "", Ok(DEFAULT)),
+        ("client_no_ct off, on", client(), "; client_no_context_takeover", Ok(no_client)),
+        ("client_no_ct on, off", client().client_no_context_takeover(true), "", Ok(no_client)),
         (
-            "client takeover: on, on",
-            client_nct(),
-            "client_no_context_takeover",
-            all(15, false, 15, true),
+            "client_no_ct on, on",
+            client().client_no_context_takeover(true),
+            "; client_no_context_takeover",
+            Ok(no_client),
         ),
-        ("server bits: none, 8", client(), "server_max_window_bits=8", all(15, true, 8, true)),
-        ("server bits: none, 15", client(), "server_max_window_bits=15", plain()),
-        ("server bits: N, none", wants(10), "", Err("expected server_max_window_bits")),
-        ("server bits: N, less", wants(10), "server_max_window_bits=9", all(15, true, 9, true)),
-        ("server bits: N, equal", wants(10), "server_max_window_bits=10", all(15, true, 10, true)),
+        ("server bits none, none", client(), "", Ok(s(15))),
+        ("server bits none, 8", client(), "; server_max_window_bits=8", Ok(s(8))),
+        ("server bits none, 10", client(), "; server_max_window_bits=10", Ok(s(10))),
+        ("server bits none, 15", client(), "; server_max_window_bits=15", Ok(s(15))),
+        ("server bits 10, none", server_max(10), "", Err("expected server_max_window_bits")),
+        ("server bits 10, less", server_max(10), "; server_max_window_bits=9", Ok(s(9))),
+        ("server bits 10, same", server_max(10), "; server_max_window_bits=10", Ok(s(10))),
         (
-            "server bits: N, more",
-            wants(10),
-            "server_max_window_bits=11",
+            "server bits 10, more",
+            server_max(10),
+            "; server_max_window_bits=11",
             Err("unsupported server_max_window_bits"),
         ),
-        ("server bits: 8, 8", wants(8), "server_max_window_bits=8", all(15, true, 8, true)),
-        ("server bits: 15, none", wants(15), "", Err("expected server_max_window_bits")),
-        ("client bits: none, none", own(Unlimited), "", plain()),
+        ("server bits 8, same", server_max(8), "; server_max_window_bits=8", Ok(s(8))),
         (
-            "client bits: none, M",
-            own(Unlimited),
-            "client_max_window_bits=12",
+            // undici crashed on what isn't a number at all.
+            "server bits bare",
+            client(),
+            "; server_max_window_bits",
+            Err("missing value for parameter server_max_window_bits"),
+        ),
+        ("client bits none, none", client(), "", Ok(c(15))),
+        (
+            "client bits none, 10",
+            client(),
+            "; client_max_window_bits=10",
             Err("unexpected client_max_window_bits"),
         ),
         (
-            "client bits: none, 15",
-            own(Unlimited),
-            "client_max_window_bits=15",
+            "client bits none, 15",
+            client(),
+            "; client_max_window_bits=15",
             Err("unexpected client_max_window_bits"),
         ),
-        ("client bits: any, none", own(Any), "", plain()),
-        ("client bits: any, M", own(Any), "client_max_window_bits=9", all(9, true, 15, true)),
+        ("client bits any, none", client_window(Any), "", Ok(c(15))),
+        ("client bits any, 9", client_window(Any), "; client_max_window_bits=9", Ok(c(9))),
+        ("client bits any, 15", client_window(Any), "; client_max_window_bits=15", Ok(c(15))),
         (
-            "client bits: any, 8",
-            own(Any),
-            "client_max_window_bits=8",
+            "client bits any, 8",
+            client_window(Any),
+            "; client_max_window_bits=8",
             Err("unsupported client_max_window_bits = 8, use 9"),
         ),
-        ("client bits: N, none", own(AtMost(11)), "", all(11, true, 15, true)),
         (
-            "client bits: N, less",
-            own(AtMost(11)),
-            "client_max_window_bits=10",
-            all(10, true, 15, true),
+            "client bits any, bare",
+            client_window(Any),
+            "; client_max_window_bits",
+            Err("missing value for parameter client_max_window_bits"),
+        ),
+        ("client bits 11, none", client_window(AtMost(11)), "", Ok(c(11))),
+        ("client bits 11, less", client_window(AtMost(11)), "; client_max_window_bits=9", Ok(c(9))),
+        (
+            "client bits 11, same",
+            client_window(AtMost(11)),
+            "; client_max_window_bits=11",
+            Ok(c(11)),
         ),
         (
-            "client bits: N, equal",
-            own(AtMost(11)),
-            "client_max_window_bits=11",
-            all(11, true, 15, true),
-        ),
-        (
-            "client bits: N, more",
-            own(AtMost(11)),
-            "client_max_window_bits=12",
+            "client bits 11, more",
+            client_window(AtMost(11)),
+            "; client_max_window_bits=12",
             Err("unsupported client_max_window_bits"),
         ),
         (
-            "client bits: N, 8",
-            own(AtMost(11)),
-            "client_max_window_bits=8",
+            "client bits 11, 8",
+            client_window(AtMost(11)),
+            "; client_max_window_bits=8",
             Err("unsupported client_max_window_bits = 8, use 9"),
         ),
         (
-            "client bits without value",
+            "unknown parameter",
             client(),
-            "client_max_window_bits",
-            Err("missing value for parameter client_max_window_bits"),
+            "; no_context_takeover",
+            Err("invalid parameter name: no_context_takeover"),
         ),
         (
-            "server bits without value",
+            "value where none belongs",
             client(),
-            "server_max_window_bits",
-            Err("missing value for parameter server_max_window_bits"),
-        ),
-        ("unknown", client(), "window", Err("invalid parameter name: window")),
-        (
-            "another case",
-            client(),
-            "Server_no_context_takeover",
-            Err("invalid parameter name: Server_no_context_takeover"),
-        ),
-        (
-            "twice",
-            client(),
-            "server_max_window_bits=9; server_max_window_bits=9",
-            Err("duplicate parameter: server_max_window_bits"),
-        ),
-        (
-            "value of a flag",
-            client(),
-            "client_no_context_takeover=true",
-            Err("invalid value for parameter client_no_context_takeover: true"),
-        ),
-        (
-            "all, in any order",
-            client(),
-            "client_max_window_bits=9; server_max_window_bits=10; client_no_context_takeover; server_no_context_takeover",
-            all(9, false, 10, false),
-        ),
-    ];
-    for (name, config, response, expected) in table {
-        let result = config.accept(&params(response)).map(|extension| agreed(&*extension));
-        assert_eq!(result.map_err(|e| e.to_string()), expected.map_err(str::to_owned), "{name}");
-    }
-}
-
-#[test]
-fn a_server_answers_these_offers() {
-    let server_nct = || server().server_no_context_takeover(true);
-    let client_nct = || server().client_no_context_takeover(true);
-    let requires = || client_bits(11).require_client_max_window_bits(true);
-    let eight = "unsupported server_max_window_bits = 8, use 9";
-    let table: [(&str, ServerDeflate, &str, Result<&str, &str>); 34] = [
-        ("server takeover: off, off", server(), "", Ok("")),
-        (
-            "server takeover: off, on",
-            server(),
-            "server_no_context_takeover",
-            Ok("server_no_context_takeover"),
-        ),
-        ("server takeover: on, off", server_nct(), "", Ok("server_no_context_takeover")),
-        (
-            "server takeover: on, on",
-            server_nct(),
-            "server_no_context_takeover",
-            Ok("server_no_context_takeover"),
-        ),
-        (
-            "client takeover: off, on",
-            server(),
-            "client_no_context_takeover",
-            Ok("client_no_context_takeover"),
-        ),
-        ("client takeover: on, off", client_nct(), "", Ok("client_no_context_takeover")),
-        (
-            "client takeover: on, on",
-            client_nct(),
-            "client_no_context_takeover",
-            Ok("client_no_context_takeover"),
-        ),
-        (
-            "server bits: none, M",
-            server(),
-            "server_max_window_bits=10",
-            Ok("server_max_window_bits=10"),
-        ),
-        ("server bits: N, none", server_bits(12), "", Ok("server_max_window_bits=12")),
-        (
-            "server bits: N, less",
-            server_bits(12),
-            "server_max_window_bits=10",
-            Ok("server_max_window_bits=10"),
-        ),
-        (
-            "server bits: N, more",
-            server_bits(12),
-            "server_max_window_bits=15",
-            Ok("server_max_window_bits=12"),
-        ),
-        ("server bits: none, 8", server(), "server_max_window_bits=8", Err(eight)),
-        ("server bits: N, 8", server_bits(9), "server_max_window_bits=8", Err(eight)),
-        ("client bits: none, bare", server(), "client_max_window_bits", Ok("")),
-        (
-            "client bits: none, M",
-            server(),
-            "client_max_window_bits=10",
-            Ok("client_max_window_bits=10"),
-        ),
-        (
-            "client bits: none, 8",
-            server(),
-            "client_max_window_bits=8",
-            Ok("client_max_window_bits=8"),
-        ),
-        ("client bits: N, none", client_bits(11), "", Ok("")),
-        ("client bits: required, none", requires(), "", Err("required client_max_window_bits")),
-        (
-            "client bits: required, bare",
-            requires(),
-            "client_max_window_bits",
-            Ok("client_max_window_bits=11"),
-        ),
-        (
-            "client bits: required, without N",
-            server().require_client_max_window_bits(true),
-            "",
-            Ok(""),
-        ),
-        (
-            "client bits: N, bare",
-            client_bits(11),
-            "client_max_window_bits",
-            Ok("client_max_window_bits=11"),
-        ),
-        (
-            "client bits: N, less",
-            client_bits(11),
-            "client_max_window_bits=9",
-            Ok("client_max_window_bits=9"),
-        ),
-        (
-            "client bits: N, more",
-            client_bits(11),
-            "client_max_window_bits=15",
-            Ok("client_max_window_bits=11"),
-        ),
-        (
-            "client bits: 8, bare",
-            client_bits(8),
-            "client_max_window_bits",
-            Ok("client_max_window_bits=8"),
-        ),
-        (
-            "defaults, a browser",
-            ServerDeflate::default(),
-            "client_max_window_bits",
-            Ok("server_max_window_bits=12; client_max_window_bits=12"),
-        ),
-        (
-            "order of the answer",
-            server(),
-            "client_max_window_bits=9; server_max_window_bits=10; client_no_context_takeover; server_no_context_takeover",
-            Ok(
-                "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; client_max_window_bits=9",
-            ),
-        ),
-        ("quoted", server(), "server_max_window_bits=\"10\"", Ok("server_max_window_bits=10")),
-        (
-            "server bits without value",
-            server(),
-            "server_max_window_bits",
-            Err("missing value for parameter server_max_window_bits"),
-        ),
-        (
-            "value of a flag",
-            server(),
-            "server_no_context_takeover=1",
+            "; server_no_context_takeover=1",
             Err("invalid value for parameter server_no_context_takeover: 1"),
         ),
-        ("unknown", server(), "x=1", Err("invalid parameter name: x")),
         (
-            "flag twice",
-            server(),
-            "server_no_context_takeover; server_no_context_takeover",
+            "duplicate, the same",
+            client(),
+            "; server_no_context_takeover; server_no_context_takeover",
             Err("duplicate parameter: server_no_context_takeover"),
         ),
         (
-            "client bits twice",
-            server(),
-            "client_max_window_bits; client_max_window_bits=9",
+            "duplicate, another value",
+            client_window(Any),
+            "; client_max_window_bits=10; client_max_window_bits=11",
             Err("duplicate parameter: client_max_window_bits"),
         ),
         (
-            "server bits twice",
+            "everything at once",
+            client_window(Any),
+            "; client_max_window_bits=9; server_max_window_bits=13; client_no_context_takeover; \
+             server_no_context_takeover",
+            Ok(Agreed {
+                server_takeover: false,
+                client_takeover: false,
+                server_bits: 13,
+                client_bits: 9,
+            }),
+        ),
+    ];
+    for (row, own, answer, expected) in rows {
+        let accept = || ClientExtensionFactory::accept(&own, &params(answer));
+        match (accept(), expected) {
+            (Ok(_), Ok(expected)) => {
+                let agreed = probe(Side::Client, &|| accept().unwrap());
+                assert_eq!(agreed, expected, "{row}");
+            }
+            (Err(error), Err(text)) => assert_eq!(error.to_string(), text, "{row}"),
+            (got, expected) => panic!("{row}: {got:?}, expected {expected:?}"),
+        }
+    }
+}
+
+#[test]
+fn server_answers_or_declines_each_offer() {
+    let server_max = |bits: u8| server_windows(Some(bits), None);
+    let client_max = |bits: u8| server_windows(None, Some(bits));
+    let rows: [(Text, ServerDeflate, Text, Answer); 37] = [
+        ("server_no_ct off, off", server(), "", Ok(("", DEFAULT))),
+        (
+            "server_no_ct off, on",
             server(),
-            "server_max_window_bits=9; server_max_window_bits=10",
-            Err("duplicate parameter: server_max_window_bits"),
+            "; server_no_context_takeover",
+            Ok(("; server_no_context_takeover", Agreed { server_takeover: false, ..DEFAULT })),
         ),
         (
-            "client takeover twice",
+            "server_no_ct on, off",
+            server().server_no_context_takeover(true),
+            "",
+            Ok(("; server_no_context_takeover", Agreed { server_takeover: false, ..DEFAULT })),
+        ),
+        (
+            "server_no_ct on, on",
+            server().server_no_context_takeover(true),
+            "; server_no_context_takeover",
+            Ok(("; server_no_context_takeover", Agreed { server_takeover: false, ..DEFAULT })),
+        ),
+        (
+            "client_no_ct off, on",
             server(),
-            "client_no_context_takeover; client_no_context_takeover",
-            Err("duplicate parameter: client_no_context_takeover"),
+            "; client_no_context_takeover",
+            Ok(("; client_no_context_takeover", Agreed { client_takeover: false, ..DEFAULT })),
+        ),
+        (
+            "client_no_ct on, off",
+            server().client_no_context_takeover(true),
+            "",
+            Ok(("; client_no_context_takeover", Agreed { client_takeover: false, ..DEFAULT })),
+        ),
+        (
+            "client_no_ct on, on",
+            server().client_no_context_takeover(true),
+            "; client_no_context_takeover",
+            Ok(("; client_no_context_takeover", Agreed { client_takeover: false, ..DEFAULT })),
+        ),
+        (
+            "server bits none, 10",
+            server(),
+            "; server_max_window_bits=10",
+            Ok(("; server_max_window_bits=10", Agreed { server_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "server bits none, 15",
+            server(),
+            "; server_max_window_bits=15",
+            Ok(("; server_max_window_bits=15", DEFAULT)),
+        ),
+        (
+            "server bits none, 8",
+            server(),
+            "; server_max_window_bits=8",
+            Err("unsupported server_max_window_bits = 8, use 9"),
+        ),
+        (
+            "server bits 10, none",
+            server_max(10),
+            "",
+            Ok(("; server_max_window_bits=10", Agreed { server_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "server bits 10, less",
+            server_max(10),
+            "; server_max_window_bits=9",
+            Ok(("; server_max_window_bits=9", Agreed { server_bits: 9, ..DEFAULT })),
+        ),
+        (
+            "server bits 10, same",
+            server_max(10),
+            "; server_max_window_bits=10",
+            Ok(("; server_max_window_bits=10", Agreed { server_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "server bits 10, more",
+            server_max(10),
+            "; server_max_window_bits=13",
+            Ok(("; server_max_window_bits=10", Agreed { server_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "server bits 10, 8",
+            server_max(10),
+            "; server_max_window_bits=8",
+            Err("unsupported server_max_window_bits = 8, use 9"),
+        ),
+        (
+            "server bits bare",
+            server(),
+            "; server_max_window_bits",
+            Err("missing value for parameter server_max_window_bits"),
+        ),
+        ("client bits none, bare", server(), "; client_max_window_bits", Ok(("", DEFAULT))),
+        (
+            "client bits none, 10",
+            server(),
+            "; client_max_window_bits=10",
+            Ok(("; client_max_window_bits=10", Agreed { client_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "client bits none, 8",
+            server(),
+            "; client_max_window_bits=8",
+            Ok(("; client_max_window_bits=8", Agreed { client_bits: 8, ..DEFAULT })),
+        ),
+        ("client bits 10, none", client_max(10), "", Ok(("", DEFAULT))),
+        (
+            "client bits 10, none, required",
+            client_max(10).require_client_max_window_bits(true),
+            "",
+            Err("required client_max_window_bits"),
+        ),
+        (
+            "client bits 10, bare, required",
+            client_max(10).require_client_max_window_bits(true),
+            "; client_max_window_bits",
+            Ok(("; client_max_window_bits=10", Agreed { client_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "client bits none, none, required: without effect",
+            server().require_client_max_window_bits(true),
+            "",
+            Ok(("", DEFAULT)),
+        ),
+        (
+            "client bits 10, bare",
+            client_max(10),
+            "; client_max_window_bits",
+            Ok(("; client_max_window_bits=10", Agreed { client_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "client bits 10, less",
+            client_max(10),
+            "; client_max_window_bits=9",
+            Ok(("; client_max_window_bits=9", Agreed { client_bits: 9, ..DEFAULT })),
+        ),
+        (
+            "client bits 10, more",
+            client_max(10),
+            "; client_max_window_bits=15",
+            Ok(("; client_max_window_bits=10", Agreed { client_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "client bits 8, bare",
+            client_max(8),
+            "; client_max_window_bits",
+            Ok(("; client_max_window_bits=8", Agreed { client_bits: 8, ..DEFAULT })),
+        ),
+        ("unknown parameter", server(), "; mux", Err("invalid parameter name: mux")),
+        (
+            "another case",
+            server(),
+            "; Server_No_Context_Takeover",
+            Err("invalid parameter name: Server_No_Context_Takeover"),
+        ),
+        (
+            "value where none belongs",
+            server(),
+            "; client_no_context_takeover=true",
+            Err("invalid value for parameter client_no_context_takeover: true"),
+        ),
+        (
+            "duplicate",
+            server(),
+            "; client_max_window_bits; client_max_window_bits=10",
+            Err("duplicate parameter: client_max_window_bits"),
+        ),
+        (
+            "duplicate, the bare one second",
+            server(),
+            "; client_max_window_bits=10; client_max_window_bits",
+            Err("duplicate parameter: client_max_window_bits"),
+        ),
+        (
+            "output in the usual order, whatever the order of the offer",
+            server(),
+            "; client_max_window_bits=9; server_max_window_bits=13; client_no_context_takeover; \
+             server_no_context_takeover",
+            Ok((
+                "; server_no_context_takeover; client_no_context_takeover; \
+                 server_max_window_bits=13; client_max_window_bits=9",
+                Agreed {
+                    server_takeover: false,
+                    client_takeover: false,
+                    server_bits: 13,
+                    client_bits: 9,
+                },
+            )),
+        ),
+        (
+            "the defaults, to what browsers offer",
+            ServerDeflate::default(),
+            "; client_max_window_bits",
+            Ok((
+                "; server_max_window_bits=12; client_max_window_bits=12",
+                Agreed { server_bits: 12, client_bits: 12, ..DEFAULT },
+            )),
+        ),
+        (
+            "the defaults, to an offer without parameters",
+            ServerDeflate::default(),
+            "",
+            Ok(("; server_max_window_bits=12", Agreed { server_bits: 12, ..DEFAULT })),
+        ),
+        (
+            "quoted",
+            server(),
+            "; server_max_window_bits=\"10\"",
+            Ok(("; server_max_window_bits=10", Agreed { server_bits: 10, ..DEFAULT })),
+        ),
+        (
+            "client bits none, 15",
+            server(),
+            "; client_max_window_bits=15",
+            Ok(("; client_max_window_bits=15", DEFAULT)),
         ),
     ];
-    for (name, config, offer, expected) in table {
-        let result = config.accept(&params(offer));
-        if let Ok((answer, extension)) = &result {
-            // The server keeps to its own answer.
-            let agreed = agreed(&**extension);
-            let bits = |name: &str| {
-                let param = answer.iter().find(|param| param.name() == name);
-                param.map_or(15, |param| param.value().unwrap().parse().unwrap())
-            };
-            let flag = |name: &str| answer.iter().any(|param| param.name() == name);
-            let expected = Agreed {
-                own_bits: bits("server_max_window_bits"),
-                own_takeover: !flag("server_no_context_takeover"),
-                peer_bits: bits("client_max_window_bits"),
-                peer_takeover: !flag("client_no_context_takeover"),
-            };
-            assert_eq!(agreed, expected, "{name}");
-        }
-        let result = result.map(|(answer, _)| text(&answer)).map_err(|e| e.to_string());
-        assert_eq!(result.as_deref().map_err(|e| &**e), expected, "{name}");
-    }
-}
-
-#[test]
-fn window_bits_are_8_to_15_in_that_spelling() {
-    for name in ["server_max_window_bits", "client_max_window_bits"] {
-        for value in ["0", "1", "7", "16", "08", "015", "010", "+9", "8x", "x", "9.0", "100", "150"]
-        {
-            let expected = format!("invalid value for parameter {name}: {value}");
-            let given = params(&format!("{name}={value}"));
-            assert_eq!(server().accept(&given).unwrap_err().to_string(), expected);
-            assert_eq!(client().accept(&given).unwrap_err().to_string(), expected);
-        }
-        for value in 9..=15 {
-            let given = params(&format!("{name}={value}"));
-            let (answer, _) = server().accept(&given).expect("in range");
-            assert_eq!(answer, given);
-            assert!(client().accept(&given).is_ok());
+    for (row, own, offer, expected) in rows {
+        let accept = || ServerExtensionFactory::accept(&own, &params(offer));
+        match (accept(), expected) {
+            (Ok((answer, _)), Ok((text, expected))) => {
+                assert_eq!(shown(&answer), text, "{row}");
+                let agreed = probe(Side::Server, &|| accept().unwrap().1);
+                assert_eq!(agreed, expected, "{row}");
+            }
+            (Err(error), Err(text)) => assert_eq!(error.to_string(), text, "{row}"),
+            (got, expected) => panic!("{row}: {got:?}, expected {expected:?}"),
         }
     }
 }
 
 #[test]
-fn settings_have_ranges() {
-    type Set = fn(u8) -> Result<(), InvalidSetting>;
-    let table: [(&str, u8, u8, Set); 8] = [
-        ("server_max_window_bits", 9, 15, |n| {
-            ServerDeflate::default().server_max_window_bits(n).map(drop)
-        }),
-        ("client_max_window_bits", 8, 15, |n| {
-            ServerDeflate::default().client_max_window_bits(n).map(drop)
-        }),
-        ("server_max_window_bits", 8, 15, |n| client().server_max_window_bits(n).map(drop)),
-        ("client_max_window_bits", 9, 15, |n| {
-            client().client_max_window_bits(ClientWindow::AtMost(n)).map(drop)
-        }),
-        ("level", 0, 9, |n| client().level(n).map(drop)),
-        ("level", 0, 9, |n| server().level(n).map(drop)),
-        ("memory_level", 1, 9, |n| client().memory_level(n).map(drop)),
-        ("memory_level", 1, 9, |n| server().memory_level(n).map(drop)),
+fn window_bits_are_8_to_15_in_exactly_that_spelling() {
+    let bad = [
+        "0",
+        "1",
+        "7",
+        "16",
+        "20",
+        "99",
+        "100",
+        "08",
+        "015",
+        "+9",
+        "-9",
+        "9.0",
+        "1e1",
+        "0x9",
+        "a",
+        "15a",
+        "8_",
+        "٩",
+        "18446744073709551624",
     ];
-    for (name, min, max, set) in table {
+    for name in ["server_max_window_bits", "client_max_window_bits"] {
+        for value in bad {
+            // Values that no header could hold can't be made at all.
+            let Ok(param) = ExtensionParameter::new(name, Some(value)) else { continue };
+            let text = format!("invalid value for parameter {name}: {value}");
+            let refuse = |error: Option<NegotiationError>| match error {
+                Some(NegotiationError::InvalidParameterValue(error)) => {
+                    assert_eq!(error.to_string(), text);
+                    assert_eq!((&*error.name, error.value.as_deref()), (name, Some(value)));
+                }
+                other => panic!("{name}={value}: {other:?}"),
+            };
+            let param = std::slice::from_ref(&param);
+            refuse(ServerExtensionFactory::accept(&server(), param).err());
+            let client = client_window(ClientWindow::Any);
+            refuse(ClientExtensionFactory::accept(&client, param).err());
+        }
+        for bits in 9..=15 {
+            let param = [ExtensionParameter::new(name, Some(&bits.to_string())).unwrap()];
+            ServerExtensionFactory::accept(&server(), &param).unwrap();
+            let client = client_window(ClientWindow::Any);
+            ClientExtensionFactory::accept(&client, &param).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_offer_says_the_settings_in_the_usual_order() {
+    let rows = [
+        (ClientDeflate::default(), "; client_max_window_bits"),
+        (client(), ""),
+        (client_window(ClientWindow::AtMost(9)), "; client_max_window_bits=9"),
+        (client().client_no_context_takeover(true), "; client_no_context_takeover"),
+        (client().server_max_window_bits(8).unwrap(), "; server_max_window_bits=8"),
+        (
+            client_window(ClientWindow::AtMost(15))
+                .server_max_window_bits(10)
+                .unwrap()
+                .client_no_context_takeover(true)
+                .server_no_context_takeover(true),
+            "; server_no_context_takeover; client_no_context_takeover; \
+             server_max_window_bits=10; client_max_window_bits=15",
+        ),
+        // What isn't negotiated isn't told.
+        (client().level(9).unwrap().memory_level(1).unwrap().min_size(0), ""),
+    ];
+    for (deflate, offer) in rows {
+        assert_eq!(shown(&deflate.offer()), offer);
+        assert_eq!(ClientExtensionFactory::name(&deflate), "permessage-deflate");
+    }
+}
+
+#[test]
+fn settings_out_of_their_range_are_refused() {
+    fn check<T: std::fmt::Debug>(
+        name: &str,
+        range: std::ops::RangeInclusive<u8>,
+        set: impl Fn(u8) -> Result<T, InvalidSetting>,
+    ) {
         for value in 0..=255 {
             match set(value) {
-                Ok(()) => assert!((min..=max).contains(&value), "{name} = {value}"),
-                Err(e) => {
-                    assert!(!(min..=max).contains(&value), "{name} = {value}");
-                    assert_eq!(e.to_string(), format!("{name} must be between {min} and {max}"));
-                    assert_eq!((e.name, e.min, e.max, e.value), (name, min, max, value));
+                Ok(_) => assert!(range.contains(&value), "{name} {value}"),
+                Err(error) => {
+                    assert!(!range.contains(&value), "{name} {value}");
+                    let (min, max) = (*range.start(), *range.end());
+                    assert_eq!(
+                        (error.name, error.min, error.max, error.value),
+                        (name, min, max, value)
+                    );
+                    assert_eq!(
+                        error.to_string(),
+                        format!("{name} must be between {min} and {max}")
+                    );
                 }
             }
         }
     }
-}
-
-#[test]
-fn offers_have_their_order() {
-    use ClientWindow::{AtMost, Unlimited};
-    let full = client().server_no_context_takeover(true).client_no_context_takeover(true);
-    let full = full.server_max_window_bits(10).unwrap().client_max_window_bits(AtMost(11)).unwrap();
-    let table = [
-        (client(), "client_max_window_bits"),
-        (own(Unlimited), ""),
-        (own(AtMost(9)), "client_max_window_bits=9"),
-        (
-            full,
-            "server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10; \
-             client_max_window_bits=11",
-        ),
-    ];
-    for (config, expected) in table {
-        assert_eq!(text(&config.offer()), expected);
-    }
+    check("level", 0..=9, |n| ServerDeflate::default().level(n));
+    check("level", 0..=9, |n| ClientDeflate::default().level(n));
+    check("memory_level", 1..=9, |n| ServerDeflate::default().memory_level(n));
+    check("memory_level", 1..=9, |n| ClientDeflate::default().memory_level(n));
+    check("server_max_window_bits", 9..=15, |n| ServerDeflate::default().server_max_window_bits(n));
+    check("server_max_window_bits", 8..=15, |n| ClientDeflate::default().server_max_window_bits(n));
+    check("client_max_window_bits", 8..=15, |n| ServerDeflate::default().client_max_window_bits(n));
+    check("client_max_window_bits", 9..=15, |n| {
+        ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(n))
+    });
 }

@@ -25,7 +25,7 @@ pub(super) struct Encoder {
     takeover: bool,
     /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
     compressor: Compressor,
-    /// Whether the message that is being sent is compressed.
+    /// Whether a message is being sent in pieces, compressed.
     encoding: bool,
 }
 
@@ -52,6 +52,7 @@ impl Encoder {
         }
         self.compress(payload, out);
         if frame.fin {
+            self.encoding = false;
             if out.ends_with(&TRAILER) {
                 out.truncate(out.len() - TRAILER.len());
             } else {
@@ -86,7 +87,7 @@ impl Encoder {
 
     /// Gives the memory back if nothing is lost with it.
     pub(super) fn release(&mut self) {
-        if !self.takeover {
+        if !self.takeover && !self.encoding {
             self.compressor.release();
         }
     }
