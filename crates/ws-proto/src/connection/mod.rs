@@ -251,18 +251,12 @@ impl Connection {
 
     /// The next event, if it is a message in one frame of less than 64 KiB that is there as a whole: what
     /// [`poll_event`](Self::poll_event) would give, for less. `None` says nothing: ask `poll_event`.
+    ///
+    /// Nothing else happens: what the peer did wrong takes effect when the next event is pulled. So a
+    /// driver may look for a message before anybody has asked for it.
     #[inline]
-    pub fn poll_message(&mut self, now: impl FnOnce() -> Duration) -> Option<Message> {
-        if let Some(message) = self.receiver.next_short() {
-            return Some(message);
-        }
-        match self.receiver.next_whole() {
-            Ok(message) => message,
-            Err(violation) => {
-                self.fail_because(*violation.0, now());
-                None
-            }
-        }
+    pub fn poll_message(&mut self) -> Option<Message> {
+        self.receiver.next_short().or_else(|| self.receiver.next_whole())
     }
 
     /// Like [`poll_event`](Self::poll_event), but hands out each message in pieces, as it arrives:

@@ -36,6 +36,7 @@ pub(super) enum Item {
 }
 
 /// What the peer did wrong; boxed, since it is rare and results are passed around for each message.
+#[derive(Debug)]
 pub(super) struct Violation(pub(super) Box<WebSocketException>);
 
 macro_rules! violations {
@@ -63,13 +64,22 @@ pub(super) struct Receiver {
     frame: Option<Frame>,
     /// The message whose last frame has not arrived whole.
     partial: Option<Partial>,
+    /// What the peer did wrong, if it was found before somebody asked.
+    violation: Option<Violation>,
 }
 
 impl Receiver {
     pub(super) fn new(peer: Side, limits: &Config) -> Self {
         let limits = [limits.max_message_size, limits.max_frame_size];
         let whole_below = limits.into_iter().flatten().fold(0xFFFF, usize::min) + 1;
-        Self { peer, whole_below, input: Input::default(), frame: None, partial: None }
+        Self {
+            peer,
+            whole_below,
+            input: Input::default(),
+            frame: None,
+            partial: None,
+            violation: None,
+        }
     }
 
     /// From now on, extensions are to be told of each frame.
@@ -94,6 +104,9 @@ impl Receiver {
     pub(super) fn has_frame(&self) -> bool {
         if self.frame.is_some() {
             return false;
+        }
+        if self.violation.is_some() {
+            return true;
         }
         let unread = self.input.unread();
         // Short frames, without a second thought.
@@ -143,12 +156,12 @@ impl Receiver {
     }
 
     /// The same for a message of less than 64 KiB.
-    pub(super) fn next_whole(&mut self) -> Result<Option<Message>, Violation> {
+    pub(super) fn next_whole(&mut self) -> Option<Message> {
         let unread = self.input.unread();
         let (kind, rest) = match unread {
             [0x81, rest @ ..] => (MessageKind::Text, rest),
             [0x82, rest @ ..] => (MessageKind::Binary, rest),
-            _ => return Ok(None),
+            _ => return None,
         };
         let masked = self.peer == Side::Client;
         let bit = if masked { 0x80 } else { 0 };
@@ -157,26 +170,31 @@ impl Receiver {
             [b1, l0, l1, rest @ ..] if b1 ^ bit == 126 => {
                 let len = u16::from_be_bytes([*l0, *l1]);
                 if len < 126 {
-                    return Ok(None);
+                    return None;
                 }
                 (usize::from(len), rest)
             }
-            _ => return Ok(None),
+            _ => return None,
         };
         let (mask, rest) = match (masked, rest) {
             (true, [k0, k1, k2, k3, rest @ ..]) => (Some(Mask::new([*k0, *k1, *k2, *k3])), rest),
-            (true, _) => return Ok(None),
+            (true, _) => return None,
             (false, rest) => (None, rest),
         };
         if len >= self.whole_below || len > rest.len() || self.partial.is_some() {
-            return Ok(None);
+            return None;
         }
         self.input.skip(unread.len() - rest.len());
         let payload = self.input.take_payload(len, mask);
-        if kind == MessageKind::Text {
-            check_text(&payload)?;
+        if kind == MessageKind::Text
+            && let Err(violation) = check_text(&payload)
+        {
+            self.violation = Some(violation.into());
+            // What follows is for nobody.
+            self.whole_below = 0;
+            return None;
         }
-        Ok(Some(Message::checked(kind, payload)))
+        Some(Message::checked(kind, payload))
     }
 
     /// Parses the next item, or as far as the input goes. With `stream`, data is handed out as it
@@ -188,8 +206,11 @@ impl Receiver {
         extensions: &mut Extensions,
         stream: bool,
     ) -> Result<Option<Item>, Violation> {
-        if let Some(message) = self.next_whole()? {
+        if let Some(message) = self.next_whole() {
             return Ok(Some(Item::Data { message, last: true }));
+        }
+        if let Some(violation) = self.violation.take() {
+            return Err(violation);
         }
         loop {
             if let Some(frame) = &self.frame {
@@ -397,6 +418,7 @@ impl Receiver {
         self.input.clear();
         self.frame = None;
         self.partial = None;
+        self.violation = None;
     }
 
     /// Whether bytes were read straight into the message that were not looked at yet.

@@ -96,12 +96,17 @@ impl<S> Drop for Companion<S> {
 }
 
 impl<S> Engine<S> {
+    /// Whether further frames have arrived.
+    #[inline]
+    pub(super) fn has_more(&self) -> bool {
+        self.conn.has_buffered_frame() || self.kept.bytes() > 0
+    }
+
     /// Whether what was queued may leave later, together with the replies to further messages that have
     /// arrived. If so, somebody will make it leave as soon as the current task has yielded.
     #[inline]
     pub(super) fn may_defer(&mut self) -> bool {
-        (self.conn.has_buffered_frame() || self.kept.bytes() > 0)
-            && (self.is_kept() || self.defer())
+        self.is_kept() || self.defer()
     }
 
     fn defer(&mut self) -> bool {

@@ -243,14 +243,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        // The next of a batch, while nobody else is concerned: the way that most messages take.
-        let alone =
-            !(self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked);
-        if alone && self.kept.bytes() == 0 && !self.deaf {
-            let origin = self.origin;
-            if let Some(message) = self.conn.poll_message(|| origin.elapsed()) {
-                return Poll::Ready(Ok(Some(message)));
-            }
+        // The next of a batch: the way that most messages take.
+        if let Some(message) = self.find_next() {
+            return Poll::Ready(Ok(Some(message)));
         }
         match ready!(self.poll_event(cx, false)) {
             Some(Event::Message(message)) => Poll::Ready(Ok(Some(message))),
@@ -319,23 +314,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     }
 
     /// Queues a message as soon as there is room, takes it out of `message`, and lets it leave.
+    ///
+    /// If another message has arrived, it may leave with the answer to that one. So that message is
+    /// looked for here, and put into `next`, where `recv` finds it without coming here.
     #[inline]
     pub(crate) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing>,
-        flush: bool,
+        next: Option<&mut Option<Message>>,
+    ) -> Poll<Result<(), Error>> {
+        if message.is_some() {
+            ready!(self.poll_feed(cx, message))?;
+            let found = next.is_some_and(|next| {
+                if next.is_none() {
+                    *next = self.find_next();
+                }
+                next.is_some()
+            });
+            if (found || self.has_more()) && self.may_defer() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.poll_leave(cx, true)
+    }
+
+    /// Queues a message as soon as there is room, and takes it out of `message`.
+    #[inline]
+    pub(super) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Outgoing>,
     ) -> Poll<Result<(), Error>> {
         if message.is_some() {
             ready!(self.poll_ready(cx))?;
             if let Some(message) = message.take() {
                 self.queue(|conn| conn.send(message))?;
             }
-            if !flush || self.may_defer() {
-                return Poll::Ready(Ok(()));
-            }
         }
-        self.poll_leave(cx, true)
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next message, if it has arrived and nobody else is concerned.
+    #[inline]
+    fn find_next(&mut self) -> Option<Message> {
+        let alone =
+            !(self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked);
+        if !alone || self.kept.bytes() > 0 || self.deaf {
+            return None;
+        }
+        self.conn.poll_message()
     }
 
     /// Queues a piece of a message as soon as there is room, and lets it leave. `kind` is that of the

@@ -26,6 +26,8 @@ pub struct Sender<S = Transport> {
 /// this half is dropped, messages that arrive are dropped too.
 pub struct Receiver<S = Transport> {
     pub(super) shared: Arc<Shared<S>>,
+    /// What the connection had found before it was split.
+    pub(super) next: Option<Message>,
 }
 
 impl<S> Sender<S> {
@@ -43,7 +45,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         &mut self,
         message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), Error>> {
-        self.shared.send(message.into())
+        self.shared.send(message.into(), None)
     }
 
     /// Queues a message without making it leave: see [`WebSocket::feed`](crate::WebSocket::feed).
@@ -103,8 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 }
 
 impl<S> Receiver<S> {
-    pub(super) fn new(shared: Arc<Shared<S>>) -> Self {
-        Self { shared }
+    pub(super) fn new(shared: Arc<Shared<S>>, next: Option<Message>) -> Self {
+        Self { shared, next }
     }
 }
 
@@ -114,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// # Errors
     /// [`Error::Closed`] unless the connection was closed properly.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        self.shared.recv()
+        self.shared.recv(&mut self.next)
     }
 
     /// Receives the next message piece by piece: see
@@ -123,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
     /// # Errors
     /// As [`recv`](Self::recv).
     pub async fn recv_streaming(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
-        MessageReader::open(&self.shared).await
+        MessageReader::open(&self.shared, &mut self.next).await
     }
 }
 

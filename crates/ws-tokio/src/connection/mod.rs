@@ -59,6 +59,8 @@ pub struct WebSocket<S = Transport> {
     shared: Arc<Shared<S>>,
     /// `None` when there is nothing in it: handlers hold it, sometimes twice.
     info: Option<Box<Info>>,
+    /// The next message, if `send` has found it.
+    next: Option<Message>,
 }
 
 /// What the opening handshake left.
@@ -73,7 +75,7 @@ pub(crate) struct Info {
 
 impl<S> WebSocket<S> {
     pub(crate) fn new(shared: Arc<Shared<S>>, info: Info) -> Self {
-        let mut ws = Self { shared, info: Some(Box::new(info)) };
+        let mut ws = Self { shared, info: Some(Box::new(info)), next: None };
         ws.drop_empty_info();
         ws
     }
@@ -138,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// Cancel safe: if the future is dropped, nothing is lost.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        self.shared.recv()
+        self.shared.recv(&mut self.next)
     }
 
     /// Receives the next message piece by piece, as it arrives: for messages too long to be held in
@@ -150,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Cancel safety
     /// Cancel safe. Dropping the [`MessageReader`] before the end drops the rest of the message.
     pub async fn recv_streaming(&mut self) -> Result<Option<MessageReader<'_, S>>, Error> {
-        MessageReader::open(&self.shared).await
+        MessageReader::open(&self.shared, &mut self.next).await
     }
 
     /// Sends a message: a string makes text, bytes make binary. A [`PreparedMessage`] is encoded once
@@ -181,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         &mut self,
         message: impl Into<Outgoing>,
     ) -> impl Future<Output = Result<(), Error>> {
-        self.shared.send(message.into())
+        self.shared.send(message.into(), Some(&mut self.next))
     }
 
     /// Queues a message without making it leave: that is done by the next [`flush`](Self::flush),
@@ -272,7 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// dropped, notices that the peer has closed.
     #[must_use]
     pub fn split(self) -> (Sender<S>, Receiver<S>) {
-        (Sender::new(Arc::clone(&self.shared)), Receiver::new(self.shared))
+        (Sender::new(Arc::clone(&self.shared)), Receiver::new(self.shared, self.next))
     }
 
     /// The state of the connection, as far as what has arrived was looked at.

@@ -50,6 +50,28 @@ impl<S, F> Drop for Op<'_, S, F> {
     }
 }
 
+/// [`Op`], unless there is a message already.
+#[must_use = "nothing happens unless it is awaited"]
+struct Recv<'a, F> {
+    next: &'a mut Option<Message>,
+    op: F,
+}
+
+impl<F> Future for Recv<'_, F>
+where
+    F: Future<Output = Result<Option<Message>, Error>> + Unpin,
+{
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.next.take() {
+            Some(message) => Poll::Ready(Ok(Some(message))),
+            None => Pin::new(&mut self.op).poll(cx),
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     fn op<T, F>(&self, role: Role, poll: F) -> Op<'_, S, F>
     where
@@ -58,8 +80,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         Op { shared: self, role, waiting: false, poll }
     }
 
-    pub(super) fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        self.op(Role::Reader, |engine, cx| engine.poll_recv(cx))
+    /// `next`: a message that was found before.
+    pub(super) fn recv(
+        &self,
+        next: &mut Option<Message>,
+    ) -> impl Future<Output = Result<Option<Message>, Error>> {
+        Recv { next, op: self.op(Role::Reader, |engine, cx| engine.poll_recv(cx)) }
     }
 
     pub(super) fn event(&self, stream: bool) -> impl Future<Output = Result<Option<Event>, Error>> {
@@ -69,14 +95,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         })
     }
 
-    pub(super) fn send(&self, message: Outgoing) -> impl Future<Output = Result<(), Error>> {
+    /// `next`: where to put the next message, if there is one: see [`Engine::poll_send`].
+    pub(super) fn send(
+        &self,
+        message: Outgoing,
+        mut next: Option<&mut Option<Message>>,
+    ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
-        self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, true))
+        self.op(Role::Writer, move |engine, cx| {
+            engine.poll_send(cx, &mut message, next.as_deref_mut())
+        })
     }
 
     pub(super) fn feed(&self, message: Outgoing) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
-        self.op(Role::Writer, move |engine, cx| engine.poll_send(cx, &mut message, false))
+        self.op(Role::Writer, move |engine, cx| engine.poll_feed(cx, &mut message))
     }
 
     pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {

@@ -19,9 +19,12 @@ macro_rules! stream {
             type Item = Result<Message, Error>;
 
             fn poll_next(
-                self: Pin<&mut Self>,
+                mut self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
             ) -> Poll<Option<Result<Message, Error>>> {
+                if let Some(message) = self.next.take() {
+                    return Poll::Ready(Some(Ok(message)));
+                }
                 let mut engine = self.shared.lock();
                 if engine.stream_ended {
                     return Poll::Ready(None);
@@ -34,7 +37,7 @@ macro_rules! stream {
 
         impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for $handle<S> {
             fn is_terminated(&self) -> bool {
-                self.shared.lock().stream_ended
+                self.next.is_none() && self.shared.lock().stream_ended
             }
         }
     )*};

@@ -21,7 +21,14 @@ pub struct MessageReader<'a, S> {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
-    pub(super) async fn open(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
+    pub(super) async fn open(
+        shared: &'a Shared<S>,
+        next: &mut Option<Message>,
+    ) -> Result<Option<Self>, Error> {
+        if let Some(whole) = next.take() {
+            let kind = whole.kind();
+            return Ok(Some(Self { shared, kind, next: Some(whole), last: true }));
+        }
         Ok(match shared.event(true).await? {
             Some(Event::Chunk { data, last }) => {
                 Some(Self { shared, kind: data.kind(), next: Some(data), last })
