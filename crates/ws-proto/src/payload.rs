@@ -12,6 +12,9 @@ use bytes::Bytes;
 /// 23 is what fits beside the length into the room that a [`Bytes`] takes anyway.
 pub(crate) const INLINE: usize = 23;
 
+/// A short payload as three words, which are moved as such; what is behind its end has no meaning.
+pub(crate) type Words = [[u8; 8]; 3];
+
 /// Application data of a message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
 /// slice, convertible from and to [`Bytes`].
 ///
@@ -31,8 +34,8 @@ pub struct Payload(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    // `len <= INLINE`
-    Inline { len: u8, data: [u8; INLINE] },
+    /// The last byte is the length: at most `INLINE`.
+    Inline(Words),
     Shared(Bytes),
 }
 
@@ -40,29 +43,31 @@ impl Payload {
     /// A payload without any bytes.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Repr::Inline { len: 0, data: [0; INLINE] })
+        Self(Repr::Inline([[0; 8]; 3]))
     }
 
     /// A payload with a copy of these bytes; allocates for more than 23.
     #[must_use]
     #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
-        let mut data = [0; INLINE];
-        match data.get_mut(..bytes.len()) {
-            Some(room) => {
+        let mut words = [[0; 8]; 3];
+        match words.as_flattened_mut().get_mut(..bytes.len()) {
+            Some(room) if bytes.len() <= INLINE => {
                 room.copy_from_slice(bytes);
                 #[expect(clippy::cast_possible_truncation, reason = "at most INLINE")]
-                Self(Repr::Inline { len: bytes.len() as u8, data })
+                Self::inline(words, bytes.len() as u8)
             }
-            None => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
+            _ => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
         }
     }
 
-    /// A payload of the first `len` of these bytes, `len` being at most all of them.
+    /// A payload of the first `len` of these bytes, at most `INLINE`.
     #[inline]
-    pub(crate) fn inline(data: [u8; INLINE], len: u8) -> Self {
+    pub(crate) fn inline([first, second, third]: Words, len: u8) -> Self {
         debug_assert!(usize::from(len) <= INLINE);
-        Self(Repr::Inline { len, data })
+        // In a register: a byte written into a word in memory would have to be waited for.
+        let last = u64::from_le_bytes(third) & u64::MAX >> 8 | u64::from(len) << 56;
+        Self(Repr::Inline([first, second, last.to_le_bytes()]))
     }
 
     /// Appends the bytes to `out`.
@@ -70,9 +75,9 @@ impl Payload {
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
         match &self.0 {
             // A copy of constant length is a few instructions.
-            Repr::Inline { len, data } => {
-                let end = out.len() + usize::from(*len);
-                out.extend_from_slice(data);
+            Repr::Inline(words) => {
+                let end = out.len() + self.len();
+                out.extend_from_slice(words.as_flattened());
                 out.truncate(end);
             }
             Repr::Shared(bytes) => out.extend_from_slice(bytes),
@@ -84,7 +89,9 @@ impl Payload {
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline { len, data } => data.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Inline(words @ [_, _, [.., len]]) => {
+                words.as_flattened().get(..usize::from(*len)).unwrap_or_default()
+            }
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -96,7 +103,7 @@ impl Payload {
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         match &self.0 {
-            Repr::Inline { .. } => {
+            Repr::Inline(_) => {
                 let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
                 #[expect(clippy::indexing_slicing, reason = "documented to panic")]
                 Self::copy_from_slice(&self.as_slice()[bounds])
@@ -109,7 +116,7 @@ impl Payload {
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
-            Repr::Inline { .. } => Bytes::copy_from_slice(self.as_slice()),
+            Repr::Inline(_) => Bytes::copy_from_slice(self.as_slice()),
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -118,7 +125,7 @@ impl Payload {
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
-            Repr::Inline { .. } => self.as_slice().to_vec(),
+            Repr::Inline(_) => self.as_slice().to_vec(),
             Repr::Shared(bytes) => bytes.into(),
         }
     }

@@ -18,14 +18,14 @@ use super::input::{Input, ReadMemory};
 use super::partial::{DIRECT, Frame, Partial, check_encoded_len, check_len, check_text};
 use crate::extension::{DataFrame, Extensions, Rsv};
 use crate::frame::{FrameHeader, Mask};
-use crate::payload::INLINE;
+use crate::payload::{INLINE, Words};
 use crate::{Compress, Config, Message, MessageKind, Payload};
 
 /// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
 const DECODED_CHUNK: usize = 64 << 10;
 
 /// What [`Receiver::next_short`] looks at: a header of 6 bytes, and a payload that fits a [`Payload`].
-const FRONT: usize = 6 + INLINE;
+const FRONT: usize = 6 + size_of::<Words>();
 
 /// What was parsed.
 pub(super) enum Item {
@@ -134,12 +134,12 @@ impl Receiver {
             _ => return None,
         };
         // With a mask where there mustn't be one, or without, the length is above 127.
-        let (key, data, len, before) = match self.peer {
+        let (key, words, len, before) = match self.peer {
             Side::Client => {
                 let (key, data) = front.split_first_chunk::<4>()?;
-                (*key, data.first_chunk::<INLINE>()?, b1 ^ 0x80, 6)
+                (*key, data.as_chunks().0, b1 ^ 0x80, 6)
             }
-            Side::Server => ([0; 4], front.first_chunk::<INLINE>()?, *b1, 2),
+            Side::Server => ([0; 4], front.as_chunks().0, *b1, 2),
         };
         let whole = before + usize::from(len);
         let len_fits = usize::from(len) <= INLINE && usize::from(len) < self.whole_below;
@@ -147,12 +147,12 @@ impl Receiver {
         if !len_fits || whole > unread || self.partial.is_some() {
             return None;
         }
-        let data = Mask::new(key).applied(data);
-        if kind == MessageKind::Text && check_text(data.get(..usize::from(len))?).is_err() {
+        let payload = Payload::inline(Mask::new(key).applied(*words.first_chunk()?), len);
+        if kind == MessageKind::Text && check_text(&payload).is_err() {
             return None;
         }
         self.input.skip(whole);
-        Some(Message::checked(kind, Payload::inline(data, len)))
+        Some(Message::checked(kind, payload))
     }
 
     /// The same for a message of less than 64 KiB.

@@ -2,6 +2,8 @@
 //!
 //! [RFC 6455 §5.3]: https://www.rfc-editor.org/rfc/rfc6455#section-5.3
 
+use crate::payload::Words;
+
 /// A masking key, turned so that its first byte meets the next byte of the payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Mask(u32);
@@ -13,23 +15,9 @@ impl Mask {
 
     /// A short payload, masked or unmasked.
     #[inline]
-    pub(crate) fn applied(self, data: &[u8; 23]) -> [u8; 23] {
-        // Three words of eight bytes, of which the last one overlaps the second.
-        let wide = u64::from(self.0) << 32 | u64::from(self.0);
-        let word = |at: usize, key: u64| {
-            let word = data.get(at..).and_then(|rest| rest.first_chunk()).copied();
-            (u64::from_le_bytes(word.unwrap_or_default()) ^ key).to_le_bytes()
-        };
-        let [a, b, c] = [word(0, wide), word(8, wide), word(15, wide.rotate_right(24))];
-        let mut out = [0; 23];
-        if let Some((front, last)) = out.split_first_chunk_mut::<15>() {
-            *front = [
-                a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], b[0], b[1], b[2], b[3], b[4], b[5],
-                b[6],
-            ];
-            last.copy_from_slice(&c);
-        }
-        out
+    pub(crate) fn applied(self, words: Words) -> Words {
+        let wide = (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes();
+        words.map(|word| xor(word, wide))
     }
 
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
@@ -115,8 +103,9 @@ mod tests {
             mask.apply(head);
             mask.apply(tail);
             prop_assert_eq!(&masked, &expected);
-            if let Some(short) = data.first_chunk() {
-                prop_assert_eq!(&Mask::new(key).applied(short)[..], &expected[..23]);
+            if let ([a, b, c, ..], _) = data.as_chunks() {
+                let short = Mask::new(key).applied([*a, *b, *c]);
+                prop_assert_eq!(short.as_flattened(), &expected[..24]);
             }
             let mut appended = vec![9];
             extend_masked(&mut appended, &data, key);
