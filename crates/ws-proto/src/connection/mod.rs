@@ -292,7 +292,7 @@ impl Connection {
     }
 
     fn poll_any(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
-        if self.discarding {
+        if self.discarding || self.receiver.is_drained() {
             return self.end_of_input(now);
         }
         match self.receiver.next(&self.config, &mut self.extensions, stream) {
@@ -360,6 +360,13 @@ impl Connection {
     #[inline]
     pub fn output_len(&self) -> usize {
         self.output.len()
+    }
+
+    /// Whether there is nothing to be written, nor memory to be reclaimed.
+    #[must_use]
+    #[inline]
+    pub fn output_is_idle(&self) -> bool {
+        self.output.len() == 0 && !self.output.has_memory()
     }
 
     /// Whether memory for small frames is held; if not, this is the time to lend some.

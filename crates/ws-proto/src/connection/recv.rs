@@ -99,6 +99,12 @@ impl Receiver {
         }
     }
 
+    /// Whether there is nothing to be parsed.
+    #[inline]
+    pub(super) fn is_drained(&self) -> bool {
+        self.input.is_empty() && self.frame.is_none() && self.violation.is_none()
+    }
+
     /// Whether a whole frame lies in the input; a broken one counts as whole.
     #[inline]
     pub(super) fn has_frame(&self) -> bool {

@@ -98,12 +98,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 
     /// Writes what is queued, then closes the writing side if it is time; ready when all is done, or
     /// nothing can be written any more.
+    #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shutting_down = self.conn.wants_shutdown() && !self.shutdown;
+        if self.conn.output_is_idle() && !(self.unflushed | self.blocked | shutting_down) {
+            return Poll::Ready(());
+        }
+        self.poll_write(cx)
+    }
+
+    #[inline(never)]
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(io) = &mut self.io else { return Poll::Ready(()) };
         self.blocked = true; // until proven otherwise
         let mut result = Ok(());
         while self.conn.output_len() > 0 && !self.write_failed && result.is_ok() {
-            match ready!(poll_write(io, cx, self.conn.output())) {
+            match ready!(write_front(io, cx, self.conn.output())) {
                 Ok(0) => result = Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => {
                     self.conn.output().advance(n);
@@ -148,9 +158,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
         let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // The timer is set anew only when it would fire too late, or has fired.
+        // The timer is set anew only when it would fire too late, or has fired; and looked at only then, or
+        // when another task is to be woken.
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
+        } else if self.timer_waker.as_ref().is_some_and(|it| it.will_wake(cx.waker()))
+            && !sleep.is_elapsed()
+        {
+            return Poll::Pending;
+        }
+        match &mut self.timer_waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
         }
         while sleep.as_mut().poll(cx).is_ready() {
             let now = self.origin.elapsed();
@@ -168,6 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.conn.handle_timeout(self.origin.elapsed());
         self.write_failed |= queued > 0 && self.conn.state() == State::Closed;
         self.sleep = None;
+        self.timer_waker = None;
     }
 
     /// The stream failed.
@@ -203,6 +223,7 @@ impl<S> Engine<S> {
         self.release_input();
         self.io = None;
         self.sleep = None;
+        self.timer_waker = None;
         self.pongs = Vec::new();
         self.companion.end();
         self.wake_all();
@@ -226,7 +247,7 @@ pub(super) enum Input {
 }
 
 /// Writes from the front of the queue, with one call.
-fn poll_write(
+fn write_front(
     io: &mut (impl AsyncWrite + Unpin),
     cx: &mut Context<'_>,
     output: &impl Buf,

@@ -18,7 +18,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -56,6 +56,7 @@ impl<S> Shared<S> {
             conn,
             origin,
             sleep: None,
+            timer_waker: None,
             failed: None,
             write_failed: false,
             written: false,
@@ -120,6 +121,8 @@ pub(crate) struct Engine<S> {
     /// What the protocol's times are counted from.
     pub(super) origin: Instant,
     pub(super) sleep: Option<Pin<Box<Sleep>>>,
+    /// Whom `sleep` will wake.
+    pub(super) timer_waker: Option<Waker>,
     /// Why the stream failed, if it did.
     pub(super) failed: Option<Arc<io::Error>>,
     pub(super) write_failed: bool,
@@ -298,12 +301,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         }
     }
 
-    #[inline(never)]
+    #[inline]
     fn poll_again<T>(
         &mut self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
+        let others = self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked;
+        if !others {
+            return Poll::Pending;
+        }
         // The companion waits for the stream only if that takes nothing; else it sleeps.
         let companion = self.blocked.then_some(self.companion.waiter());
         let waiters = [&self.reader, &self.writer, &self.keeper].into_iter().chain(companion);
