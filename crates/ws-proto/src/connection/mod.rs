@@ -256,6 +256,9 @@ impl Connection {
     /// driver may look for a message before anybody has asked for it.
     #[inline]
     pub fn poll_message(&mut self) -> Option<Message> {
+        if self.receiver.is_drained() {
+            return None;
+        }
         self.receiver.next_short().or_else(|| self.receiver.next_whole())
     }
 
@@ -282,6 +285,9 @@ impl Connection {
 
     #[inline]
     fn poll(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
+        if self.receiver.is_drained() {
+            return self.end_of_input(now);
+        }
         if let Some(message) = self.receiver.next_short() {
             return Some(match stream {
                 true => Event::Chunk { data: message, last: true },
@@ -292,7 +298,7 @@ impl Connection {
     }
 
     fn poll_any(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
-        if self.discarding || self.receiver.is_drained() {
+        if self.discarding {
             return self.end_of_input(now);
         }
         match self.receiver.next(&self.config, &mut self.extensions, stream) {

@@ -45,24 +45,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// `reading`, or for a deadline.
     pub(super) fn poll_input(&mut self, cx: &mut Context<'_>, reading: bool) -> Poll<Input> {
         let flushed = self.poll_flush(cx);
-        if self.conn.state() == State::Closed {
-            self.finish();
-            return Poll::Ready(Input::Ended);
-        }
+        let open = match self.conn.state() {
+            State::Closed => {
+                self.finish();
+                return Poll::Ready(Input::Ended);
+            }
+            state => state == State::Open,
+        };
         // A peer that pings and doesn't read must not make us queue answers without end. But messages of
         // our own stop no reading: two peers that send to each other would both wait without end.
         let reading = reading && (flushed.is_ready() || self.answers <= HIGH_MARK);
-        let due = self.poll_timer(cx).is_ready();
-        let open = self.conn.state() == State::Open;
         // A pong that has arrived counts, however late we look; but nothing stretches the closing.
-        if reading && (open || !due) {
+        let over = !open && self.poll_timer(cx).is_ready();
+        if reading && !over {
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => self.conn.receive_eof(),
                 Poll::Ready(Ok(n)) => self.conn.received(n),
                 Poll::Ready(Err(e)) => self.fail(e),
                 // What could be read was read, and nothing can be written any more.
                 Poll::Pending if self.write_failed => self.conn.abort(),
-                Poll::Pending if due => self.handle_timeout(),
+                Poll::Pending if self.poll_timer(cx).is_ready() => self.handle_timeout(),
                 Poll::Pending => {
                     self.release_input();
                     return Poll::Pending;
@@ -70,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             }
             return Poll::Ready(Input::Progress);
         }
-        if !due {
+        if !over && self.poll_timer(cx).is_pending() {
             self.release_input();
             return Poll::Pending;
         }
