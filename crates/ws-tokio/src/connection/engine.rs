@@ -93,7 +93,7 @@ impl<S> Shared<S> {
         }
         engine.wake_all();
         engine.hand_over();
-        if engine.keeping.is_none() {
+        if !engine.is_kept() {
             // The keeper may have left reading and the timer to this one.
             engine.keeper.call();
         }
@@ -143,7 +143,7 @@ pub(crate) struct Engine<S> {
     pub(super) reader: Waiter,
     pub(super) writer: Waiter,
     pub(super) keeper: Waiter,
-    /// The task whose keeper will look after this connection before it yields.
+    /// The task whose keeper looks after this connection each time before it yields.
     pub(crate) keeping: Option<task::Id>,
     pub(super) companion: Companion<S>,
     /// Data that arrives is dropped: the receiving half was, or has missed something already.
@@ -184,10 +184,9 @@ impl<S> Engine<S> {
         self.keeper.wake();
     }
 
-    /// The keeper will look after the connection before its task yields; until then it isn't woken.
+    /// From now on, a keeper looks after the connection before the current task yields.
     pub(crate) fn begin_keeping(&mut self) {
         self.keeping = task::try_id();
-        self.keeper.waiting = false;
     }
 
     /// Fails the connection; the close frame leaves with whatever is done next.
@@ -436,7 +435,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// A writer that has to wait stands in for a reader that isn't there: deadlines hold, and the peer may
     /// be waiting for us to read. Ready when the connection is closed.
     fn poll_stand_in(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.reader.waiting && self.keeping.is_none() {
+        if !self.reader.waiting && !self.is_kept() {
             self.poll_unread(cx);
         }
         if self.io.is_none() { Poll::Ready(()) } else { Poll::Pending }

@@ -57,6 +57,7 @@ where
         let mut stage = Stage::Serving;
         let mut next_stage = pin!(stop.after(stage));
         let mut registered = false;
+        shared.lock().begin_keeping();
         poll_fn(|cx| {
             // The task's waker never changes, so it is registered once for each stage.
             while !registered || stop.stage() > stage {
@@ -72,14 +73,11 @@ where
                 next_stage.set(stop.after(stage));
                 registered = false;
             }
-            shared.lock().begin_keeping();
             let result =
                 catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
-            let mut engine = shared.lock();
-            engine.keeping = None;
             match result {
                 Ok(Poll::Pending) => {
-                    engine.poll_keep(cx);
+                    shared.lock().poll_keep(cx);
                     Poll::Pending
                 }
                 Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
@@ -101,6 +99,7 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded:
     };
     {
         let mut engine = shared.lock();
+        engine.keeping = None;
         // The handler is gone: what still arrives is for nobody.
         engine.reader_gone();
         engine.begin_close(Close::new(code, ""));
