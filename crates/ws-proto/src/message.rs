@@ -271,6 +271,14 @@ impl Message {
         self.len() == 0
     }
 
+    #[inline]
+    pub(crate) fn payload(&self) -> &Payload {
+        match self {
+            Self::Text(text) => &text.0,
+            Self::Binary(payload) => payload,
+        }
+    }
+
     /// The bytes of the message, of either kind, without a copy.
     #[must_use]
     #[inline]

@@ -6,7 +6,7 @@ use std::mem;
 use bytes::BytesMut;
 
 use crate::Payload;
-use crate::frame::{Mask, PIECE};
+use crate::frame::{BLOCK, Mask, PIECE};
 use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
@@ -115,17 +115,32 @@ impl Input {
         let start = self.start;
         self.start = self.end.min(start + n);
         let ReadMemory { buf, slab } = &mut self.memory;
-        let payload = buf.get_mut(start..self.start).unwrap_or_default();
-        if let Some(mut mask) = mask {
-            mask.apply(payload);
-        }
         if n <= INLINE {
+            let payload = buf.get_mut(start..self.start).unwrap_or_default();
+            if let Some(mut mask) = mask {
+                mask.apply(payload);
+            }
             return Payload::copy_from_slice(payload);
         }
-        if slab.capacity() < n && !slab.try_reclaim(n) {
-            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
+        // What is behind the payload may be copied with it.
+        let room = n.next_multiple_of(BLOCK);
+        if slab.capacity() < room && !slab.try_reclaim(room) {
+            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { room });
         }
-        payload.chunks(PIECE).for_each(|piece| slab.extend_from_slice(piece));
+        let blocks = buf.get(start..start + room).map(|blocks| blocks.as_chunks::<BLOCK>().0);
+        match (mask, blocks) {
+            (Some(mask), Some(blocks)) => {
+                blocks.iter().for_each(|block| slab.extend_from_slice(&mask.masked(block)));
+                slab.truncate(n);
+            }
+            (mask, _) => {
+                let payload = buf.get_mut(start..self.start).unwrap_or_default();
+                if let Some(mut mask) = mask {
+                    mask.apply(payload);
+                }
+                payload.chunks(PIECE).for_each(|piece| slab.extend_from_slice(piece));
+            }
+        }
         slab.split().freeze().into()
     }
 

@@ -259,7 +259,7 @@ impl Connection {
         if self.receiver.is_drained() {
             return None;
         }
-        self.receiver.next_short().or_else(|| self.receiver.next_whole())
+        self.receiver.next_whole()
     }
 
     /// Like [`poll_event`](Self::poll_event), but hands out each message in pieces, as it arrives:
@@ -288,7 +288,7 @@ impl Connection {
         if self.receiver.is_drained() {
             return self.end_of_input(now);
         }
-        if let Some(message) = self.receiver.next_short() {
+        if let Some(message) = self.receiver.next_whole() {
             return Some(match stream {
                 true => Event::Chunk { data: message, last: true },
                 false => Event::Message(message),

@@ -5,6 +5,7 @@ use std::io::IoSlice; // data only: the type in which `Buf` hands out several sl
 use std::mem;
 
 use bytes::{Buf, Bytes};
+use ws_types::Opcode;
 
 use crate::Payload;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN, extend_masked};
@@ -49,18 +50,16 @@ impl Part {
 }
 
 impl Output {
-    /// Queues a frame; its payload is masked if the header has a key.
+    /// Queues a short message in one frame, unmasked; `len` is the length of its payload, at most 125.
     #[inline]
+    pub(super) fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
+        self.tail.reserve(2 + 125);
+        self.tail.extend_from_slice(&[0x80 | opcode.as_u8(), len]);
+        payload.append_to(&mut self.tail);
+    }
+
+    /// Queues a frame; its payload is masked if the header has a key.
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
-        if header.mask.is_none()
-            && let Ok(short @ 0..=125) = u8::try_from(payload.len())
-        {
-            let b0 = header.first_byte();
-            self.tail.reserve(2 + 125);
-            self.tail.extend_from_slice(&[b0, short]);
-            payload.append_to(&mut self.tail);
-            return;
-        }
         let (head, len) = header.to_array();
         let head_bytes = head.get(..len).unwrap_or_default();
         match header.mask {

@@ -56,8 +56,7 @@ violations!(ProtocolError, ProtocolErrorKind, InvalidUtf8, PayloadTooBig, TooMan
 #[derive(Debug)]
 pub(super) struct Receiver {
     peer: Side,
-    /// Messages of fewer bytes than this may be taken by [`next_short`](Self::next_short)
-    /// and [`next_whole`](Self::next_whole).
+    /// Messages of fewer bytes than this may be taken by [`next_whole`](Self::next_whole).
     whole_below: usize,
     pub(super) input: Input,
     /// The data frame whose payload has not arrived whole.
@@ -128,29 +127,47 @@ impl Receiver {
         }
     }
 
-    /// The message at the front of the input, if it is a short one in one frame and there as a whole.
-    /// Many are, and here a few comparisons tell; [`next`](Self::next) sees to everything else.
+    /// The message at the front of the input, if it came in one frame of less than 64 KiB that is there
+    /// as a whole. Most do, and here a few comparisons tell; [`next`](Self::next) sees to everything else.
     #[inline]
-    pub(super) fn next_short(&mut self) -> Option<Message> {
-        let (front, unread) = self.input.peek::<FRONT>()?;
-        let [b0, b1, front @ ..] = front;
+    pub(super) fn next_whole(&mut self) -> Option<Message> {
+        let &[b0, b1, ..] = self.input.unread() else { return None };
         let kind = match b0 {
             0x81 => MessageKind::Text,
             0x82 => MessageKind::Binary,
             _ => return None,
         };
         // With a mask where there mustn't be one, or without, the length is above 127.
-        let (key, words, len, before) = match self.peer {
+        let len = match self.peer {
+            Side::Client => b1 ^ 0x80,
+            Side::Server => b1,
+        };
+        // Within a message, or in the payload of a frame, these bytes mean something else.
+        if self.partial.is_some() {
+            return None;
+        }
+        if usize::from(len) <= INLINE
+            && let Some(message) = self.next_short(kind, len)
+        {
+            return Some(message);
+        }
+        self.next_long(kind, len)
+    }
+
+    /// A message that fits the [`Payload`] itself.
+    #[inline]
+    fn next_short(&mut self, kind: MessageKind, len: u8) -> Option<Message> {
+        let (front, unread) = self.input.peek::<FRONT>()?;
+        let [_, _, front @ ..] = front;
+        let (key, words, before) = match self.peer {
             Side::Client => {
-                let (key, data) = front.split_first_chunk::<4>()?;
-                (*key, data.as_chunks().0, b1 ^ 0x80, 6)
+                let (key, words) = front.split_first_chunk::<4>()?;
+                (*key, words.as_chunks().0, 6)
             }
-            Side::Server => ([0; 4], front.as_chunks().0, *b1, 2),
+            Side::Server => ([0; 4], front.as_chunks().0, 2),
         };
         let whole = before + usize::from(len);
-        let len_fits = usize::from(len) <= INLINE && usize::from(len) < self.whole_below;
-        // Within a message, or in the payload of a frame, these bytes mean something else.
-        if !len_fits || whole > unread || self.partial.is_some() {
+        if whole > unread || usize::from(len) >= self.whole_below {
             return None;
         }
         let payload = Payload::inline(Mask::new(key).applied(*words.first_chunk()?), len);
@@ -161,19 +178,12 @@ impl Receiver {
         Some(Message::checked(kind, payload))
     }
 
-    /// The same for a message of less than 64 KiB.
-    pub(super) fn next_whole(&mut self) -> Option<Message> {
+    /// A message of less than 64 KiB, of which the second byte gives this length.
+    fn next_long(&mut self, kind: MessageKind, len: u8) -> Option<Message> {
         let unread = self.input.unread();
-        let (kind, rest) = match unread {
-            [0x81, rest @ ..] => (MessageKind::Text, rest),
-            [0x82, rest @ ..] => (MessageKind::Binary, rest),
-            _ => return None,
-        };
-        let masked = self.peer == Side::Client;
-        let bit = if masked { 0x80 } else { 0 };
-        let (len, rest) = match rest {
-            [b1, rest @ ..] if b1 ^ bit < 126 => (usize::from(b1 ^ bit), rest),
-            [b1, l0, l1, rest @ ..] if b1 ^ bit == 126 => {
+        let (len, rest) = match (len, unread) {
+            (0..126, [_, _, rest @ ..]) => (usize::from(len), rest),
+            (126, [_, _, l0, l1, rest @ ..]) => {
                 let len = u16::from_be_bytes([*l0, *l1]);
                 if len < 126 {
                     return None;
@@ -182,12 +192,14 @@ impl Receiver {
             }
             _ => return None,
         };
-        let (mask, rest) = match (masked, rest) {
-            (true, [k0, k1, k2, k3, rest @ ..]) => (Some(Mask::new([*k0, *k1, *k2, *k3])), rest),
-            (true, _) => return None,
-            (false, rest) => (None, rest),
+        let (mask, rest) = match (self.peer, rest) {
+            (Side::Client, [k0, k1, k2, k3, rest @ ..]) => {
+                (Some(Mask::new([*k0, *k1, *k2, *k3])), rest)
+            }
+            (Side::Client, _) => return None,
+            (Side::Server, rest) => (None, rest),
         };
-        if len >= self.whole_below || len > rest.len() || self.partial.is_some() {
+        if len >= self.whole_below || len > rest.len() {
             return None;
         }
         self.input.skip(unread.len() - rest.len());
@@ -212,9 +224,6 @@ impl Receiver {
         extensions: &mut Extensions,
         stream: bool,
     ) -> Result<Option<Item>, Violation> {
-        if let Some(message) = self.next_whole() {
-            return Ok(Some(Item::Data { message, last: true }));
-        }
         if let Some(violation) = self.violation.take() {
             return Err(violation);
         }

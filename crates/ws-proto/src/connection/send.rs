@@ -25,7 +25,16 @@ impl Connection {
     #[inline]
     pub fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), WebSocketException> {
         self.check_sending(None)?;
-        let Outgoing { body, compress } = message.into();
+        let message = message.into();
+        if let Body::Message(message) = &message.body
+            && self.extensions.is_empty()
+            && self.keys.is_none()
+            && let Ok(len @ 0..=125) = u8::try_from(message.len())
+        {
+            self.output.push_short(message.kind().into(), len, message.payload());
+            return Ok(());
+        }
+        let Outgoing { body, compress } = message;
         match body {
             Body::Message(message) if self.extensions.is_empty() => {
                 self.push_frame(true, message.kind().into(), message.into_payload());

@@ -20,6 +20,15 @@ impl Mask {
         words.map(|word| xor(word, wide))
     }
 
+    /// A block of a payload that begins where a key does, masked or unmasked.
+    #[inline]
+    pub(crate) fn masked(self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        let wide = (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes();
+        let mut block = *block;
+        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
+        block
+    }
+
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
     #[inline]
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
@@ -69,6 +78,9 @@ pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
 /// where a copy of many bytes becomes one instruction, as on x86-64, that is many times slower when the
 /// target isn't aligned, which behind a frame header it isn't.
 pub(crate) const PIECE: usize = 1024;
+
+/// Short payloads are unmasked in blocks of this many bytes while they are copied.
+pub(crate) const BLOCK: usize = 64;
 
 /// Appends `payload`, masked.
 #[inline]
