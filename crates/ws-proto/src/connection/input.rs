@@ -183,7 +183,8 @@ impl Input {
             self.memory = memory;
             (self.start, self.end) = (start, start + unread);
         }
-        self.memory.buf.get_mut(self.end..).unwrap_or_default()
+        let end = self.memory.buf.len().min(self.end + self.memory.capacity());
+        self.memory.buf.get_mut(self.end..end).unwrap_or_default()
     }
 
     /// Appends a copy of `data`.

@@ -24,11 +24,13 @@ impl Utf8Validator {
         if self.carried > 0 {
             piece = self.complete(piece)?;
         }
-        if simdutf8::basic::from_utf8(piece).is_ok() {
-            self.valid += piece.len() as u64;
-            return Ok(());
+        // A piece may end within a character: that is no reason to look at all of it again.
+        let (whole, rest) = piece.split_at(piece.len() - unfinished(piece));
+        if simdutf8::basic::from_utf8(whole).is_err() {
+            return self.locate(piece);
         }
-        self.locate(piece)
+        self.valid += whole.len() as u64;
+        if rest.is_empty() { Ok(()) } else { self.locate(rest) }
     }
 
     /// How many bytes of what was fed belong to an unfinished character: 0 to 3.
@@ -45,7 +47,6 @@ impl Utf8Validator {
     }
 
     /// Moves bytes from the piece to the carry until the character there is finished or wrong.
-    #[cold]
     fn complete<'a>(&mut self, mut piece: &'a [u8]) -> Result<&'a [u8], InvalidUtf8> {
         while let Some((&byte, rest)) = piece.split_first() {
             let carried = usize::from(self.carried);
@@ -71,7 +72,6 @@ impl Utf8Validator {
     }
 
     /// Finds where a piece that isn't valid as a whole goes wrong; an unfinished end is carried.
-    #[cold]
     fn locate(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         let Err(e) = str::from_utf8(piece) else { return Ok(()) };
         self.valid += e.valid_up_to() as u64;
@@ -92,6 +92,17 @@ impl Utf8Validator {
             self.carried = tail.len() as u8;
         }
         Ok(())
+    }
+}
+
+/// How many bytes at the end look like the beginning of a character: 0 to 3.
+#[inline]
+fn unfinished(piece: &[u8]) -> usize {
+    match *piece {
+        [.., 0xC0..=0xFF] => 1,
+        [.., 0xE0..=0xFF, 0x80..0xC0] => 2,
+        [.., 0xF0..=0xFF, 0x80..0xC0, 0x80..0xC0] => 3,
+        _ => 0,
     }
 }
 
