@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "a test that panics has failed, which is its purpose")]
 #![allow(clippy::single_match, reason = "the arms say what each poll may give")]
 
+mod ahead;
 mod cancel;
 mod common;
 mod companion;
