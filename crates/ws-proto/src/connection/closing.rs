@@ -18,6 +18,7 @@ use ws_errors::{
 use ws_types::{Close, CloseCode, Opcode, Side, State};
 
 use super::Connection;
+use super::timers::Deadline;
 use crate::Payload;
 use crate::frame::{MAX_CONTROL_LEN, Utf8Validator};
 
@@ -144,8 +145,8 @@ impl Connection {
 
     /// From now on, the stream is expected to end; the timer runs from the first call.
     fn expect_end(&mut self, now: Duration) {
-        if self.timers.close.is_none() {
-            self.timers.close = self.config.close_timeout.map(|t| now.saturating_add(t));
+        if self.timers.close == Deadline::NONE {
+            self.timers.close = self.config.close_timeout.map(|t| now.saturating_add(t)).into();
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ws_types::{Close, CloseCode, Opcode, State};
 
 use super::Connection;
-use super::timers::expired;
+use super::timers::{Deadline, expired};
 use crate::Payload;
 
 /// Keepalive pings that don't wait for an answer are at least this far apart: something else has to get
@@ -74,12 +74,13 @@ impl Connection {
         let latency = now.saturating_sub(sent_at);
         pings.latency = Some(latency);
         if pings.keepalive.take_if(|keepalive| *keepalive <= id).is_some()
-            && self.timers.pong.take().is_some()
+            && self.timers.pong.clear()
             && self.state == State::Open
         {
             // An interval after the last ping, as seen by the peer.
             let interval = self.config.ping_interval;
-            self.timers.ping = interval.map(|i| now.saturating_add(i.saturating_sub(latency)));
+            self.timers.ping =
+                interval.map(|i| now.saturating_add(i.saturating_sub(latency))).into();
         }
         Some(id)
     }
@@ -91,7 +92,7 @@ impl Connection {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` if there is nothing
-    /// to wait for. It changes rarely: a timer needs to be re-armed only when this moves forward, and
+    /// to wait for within 584 years. It changes rarely: a timer needs to be re-armed only when this moves forward, and
     /// may fire early.
     #[must_use]
     #[inline]
@@ -102,8 +103,10 @@ impl Connection {
     /// Waits for the pong to the last keepalive ping a whole ping timeout longer, from `now` on: for a
     /// driver that knows the peer to be there, although it hasn't looked for the pong.
     pub fn extend_ping_timeout(&mut self, now: Duration) {
-        if let (Some(pong), Some(timeout)) = (&mut self.timers.pong, self.config.ping_timeout) {
-            *pong = now.saturating_add(timeout);
+        if let Some(timeout) = self.config.ping_timeout
+            && self.timers.pong != Deadline::NONE
+        {
+            self.timers.pong = Deadline::at(now.saturating_add(timeout));
         }
     }
 
@@ -124,10 +127,11 @@ impl Connection {
             self.pings.keepalive = self.pings.push(payload.clone(), now);
             self.push_frame(true, Opcode::Ping, payload);
             match self.config.ping_timeout {
-                Some(timeout) => self.timers.pong = Some(now.saturating_add(timeout)),
+                Some(timeout) => self.timers.pong = Deadline::at(now.saturating_add(timeout)),
                 None => {
                     let interval = self.config.ping_interval;
-                    self.timers.ping = interval.map(|i| now.saturating_add(i.max(MIN_INTERVAL)));
+                    self.timers.ping =
+                        interval.map(|i| now.saturating_add(i.max(MIN_INTERVAL))).into();
                 }
             }
         } else if expired(&mut self.timers.encoder, now) {
@@ -142,6 +146,6 @@ impl Connection {
     pub(super) fn schedule_forgetting(&mut self, now: Duration) {
         self.encoder_used = false;
         let idle = self.extensions.encoder_idle();
-        self.timers.encoder = idle.map(|idle| now.saturating_add(idle));
+        self.timers.encoder = idle.map(|idle| now.saturating_add(idle)).into();
     }
 }

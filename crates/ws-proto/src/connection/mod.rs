@@ -31,7 +31,7 @@ use keepalive::Pings;
 use keys::MaskingKeys;
 use output::Output;
 use recv::{Item, Receiver};
-use timers::Timers;
+use timers::{Deadline, Timers};
 
 pub use input::ReadMemory;
 pub use keepalive::PingId;
@@ -146,7 +146,7 @@ impl Connection {
             encoder_used: false,
             sending: None,
             closing: None,
-            timers: Timers { ping, ..Timers::default() },
+            timers: Timers { ping: ping.into(), ..Timers::default() },
             pings: Pings::default(),
             config,
         }
@@ -318,7 +318,7 @@ impl Connection {
     fn end_of_input(&mut self, now: impl FnOnce() -> Duration) -> Option<Event> {
         if self.eof {
             self.set_closed();
-        } else if self.encoder_used && self.timers.encoder.is_none() {
+        } else if self.encoder_used && self.timers.encoder == Deadline::NONE {
             self.schedule_forgetting(now());
         }
         None

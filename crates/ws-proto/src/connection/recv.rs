@@ -61,8 +61,8 @@ pub(super) struct Receiver {
     pub(super) input: Input,
     /// The data frame whose payload has not arrived whole.
     frame: Option<Frame>,
-    /// The message whose last frame has not arrived whole.
-    partial: Option<Partial>,
+    /// The message whose last frame has not arrived whole; in a box, since an idle connection has none.
+    partial: Option<Box<Partial>>,
     /// What the peer did wrong, if it was found before somebody asked.
     violation: Option<Violation>,
 }
@@ -272,7 +272,8 @@ impl Receiver {
                 match (first, &mut self.partial) {
                     (None, Some(partial)) => partial.add_fragment(0, limits)?,
                     (kind, partial) => {
-                        *partial = Some(Partial::new(kind.unwrap_or(MessageKind::Binary), 0));
+                        *partial =
+                            Some(Box::new(Partial::new(kind.unwrap_or(MessageKind::Binary), 0)));
                     }
                 }
                 self.frame = Some(Frame { encoded: true, ..frame });
@@ -298,7 +299,7 @@ impl Receiver {
                 let message = Message::checked(kind, payload);
                 return Ok(Some(Item::Data { message, last: true }));
             }
-            self.partial = Some(Partial::new(kind, header.payload_len));
+            self.partial = Some(Box::new(Partial::new(kind, header.payload_len)));
             self.frame = Some(frame);
         }
     }

@@ -29,6 +29,7 @@ use ws_errors::WebSocketException;
 use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload, PingId};
 use ws_types::{Close, State};
 
+use super::ahead::Ahead;
 use super::buffers;
 use super::companion::Companion;
 use super::drive::Input;
@@ -328,15 +329,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<Outgoing>,
-        next: Option<&mut Option<Message>>,
+        next: Option<&mut Ahead>,
     ) -> Poll<Result<(), Error>> {
         if message.is_some() {
             ready!(self.poll_feed(cx, message))?;
             let found = next.is_some_and(|next| {
-                if next.is_none() {
-                    *next = self.find_next();
-                }
-                next.is_some()
+                next.is_some() || self.find_next().map(|message| next.put(message)).is_some()
             });
             if (found || self.has_more()) && self.may_defer() {
                 return Poll::Ready(Ok(()));

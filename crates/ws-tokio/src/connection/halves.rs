@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_proto::{Message, Outgoing, Payload};
 use ws_types::{Close, CloseCode, State};
 
+use super::ahead::Ahead;
 use super::engine::Shared;
 use super::{MessageReader, MessageWriter, PongWaiter};
 use crate::Transport;
@@ -27,7 +28,7 @@ pub struct Sender<S = Transport> {
 pub struct Receiver<S = Transport> {
     pub(super) shared: Arc<Shared<S>>,
     /// What the connection had found before it was split.
-    pub(super) next: Option<Message>,
+    pub(super) next: Ahead,
 }
 
 impl<S> Sender<S> {
@@ -105,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
 }
 
 impl<S> Receiver<S> {
-    pub(super) fn new(shared: Arc<Shared<S>>, next: Option<Message>) -> Self {
+    pub(super) fn new(shared: Arc<Shared<S>>, next: Ahead) -> Self {
         Self { shared, next }
     }
 }

@@ -8,24 +8,31 @@ use ws_proto::Event;
 /// reaches the limit.
 pub(super) const KEPT: usize = 64 << 10;
 
-/// Messages, and before them the rest of one that is being received in pieces.
+/// Messages, and before them the rest of one that is being received in pieces. In a box, since a
+/// connection rarely has any.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct Kept(Option<Box<Queue>>);
+
+/// Never empty.
+#[derive(Default)]
+struct Queue {
     events: VecDeque<Event>,
     bytes: usize,
 }
 
 impl Kept {
     pub(super) fn push(&mut self, event: Event) {
-        self.bytes += Self::size(&event);
-        self.events.push_back(event);
+        let queue = self.0.get_or_insert_default();
+        queue.bytes += Self::size(&event);
+        queue.events.push_back(event);
     }
 
     fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.bytes -= Self::size(&event);
-        if self.events.is_empty() {
-            self.events = VecDeque::new();
+        let queue = self.0.as_mut()?;
+        let event = queue.events.pop_front()?;
+        queue.bytes -= Self::size(&event);
+        if queue.events.is_empty() {
+            self.0 = None;
         }
         Some(event)
     }
@@ -46,7 +53,7 @@ impl Kept {
     /// The memory that what is kept takes, about.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.0.as_ref().map_or(0, |queue| queue.bytes)
     }
 
     fn size(event: &Event) -> usize {
@@ -59,7 +66,9 @@ impl Kept {
 
     /// Drops the rest of the message that is being received in pieces; tells whether its end was there.
     pub(super) fn skip_pieces(&mut self) -> bool {
-        while let Some(Event::Chunk { last, .. }) = self.events.front() {
+        while let Some(Event::Chunk { last, .. }) =
+            self.0.as_ref().and_then(|queue| queue.events.front())
+        {
             let last = *last;
             _ = self.pop();
             if last {

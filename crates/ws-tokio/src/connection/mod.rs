@@ -1,5 +1,6 @@
 //! A WebSocket connection over a stream: [`WebSocket`], its halves, and what they share.
 
+mod ahead;
 pub(crate) mod buffers;
 mod companion;
 mod drive;
@@ -25,6 +26,7 @@ use ws_types::{Close, CloseCode, State, Subprotocol};
 
 use crate::Transport;
 use crate::error::Error;
+use ahead::Ahead;
 use engine::Shared;
 
 pub use halves::{Receiver, Sender};
@@ -60,7 +62,7 @@ pub struct WebSocket<S = Transport> {
     /// `None` when there is nothing in it: handlers hold it, sometimes twice.
     info: Option<Box<Info>>,
     /// The next message, if `send` has found it.
-    next: Option<Message>,
+    next: Ahead,
 }
 
 /// What the opening handshake left.
@@ -75,7 +77,7 @@ pub(crate) struct Info {
 
 impl<S> WebSocket<S> {
     pub(crate) fn new(shared: Arc<Shared<S>>, info: Info) -> Self {
-        let mut ws = Self { shared, info: Some(Box::new(info)), next: None };
+        let mut ws = Self { shared, info: Some(Box::new(info)), next: Ahead::default() };
         ws.drop_empty_info();
         ws
     }

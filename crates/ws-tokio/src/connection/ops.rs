@@ -11,6 +11,7 @@ use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
 use super::PongWaiter;
+use super::ahead::Ahead;
 use super::engine::{Engine, Role, Shared};
 use crate::error::Error;
 
@@ -53,7 +54,7 @@ impl<S, F> Drop for Op<'_, S, F> {
 /// [`Op`], unless there is a message already.
 #[must_use = "nothing happens unless it is awaited"]
 struct Recv<'a, F> {
-    next: &'a mut Option<Message>,
+    next: &'a mut Ahead,
     op: F,
 }
 
@@ -83,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     /// `next`: a message that was found before.
     pub(super) fn recv(
         &self,
-        next: &mut Option<Message>,
+        next: &mut Ahead,
     ) -> impl Future<Output = Result<Option<Message>, Error>> {
         Recv { next, op: self.op(Role::Reader, |engine, cx| engine.poll_recv(cx)) }
     }
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     pub(super) fn send(
         &self,
         message: Outgoing,
-        mut next: Option<&mut Option<Message>>,
+        mut next: Option<&mut Ahead>,
     ) -> impl Future<Output = Result<(), Error>> {
         let mut message = Some(message);
         self.op(Role::Writer, move |engine, cx| {

@@ -37,7 +37,7 @@ macro_rules! stream {
 
         impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for $handle<S> {
             fn is_terminated(&self) -> bool {
-                self.next.is_none() && self.shared.lock().stream_ended
+                !self.next.is_some() && self.shared.lock().stream_ended
             }
         }
     )*};

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
+use super::ahead::Ahead;
 use super::engine::Shared;
 use crate::error::Error;
 
@@ -23,7 +24,7 @@ pub struct MessageReader<'a, S> {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
     pub(super) async fn open(
         shared: &'a Shared<S>,
-        next: &mut Option<Message>,
+        next: &mut Ahead,
     ) -> Result<Option<Self>, Error> {
         if let Some(whole) = next.take() {
             let kind = whole.kind();

@@ -39,55 +39,59 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<(), E> {
 }
 
 /// Runs the handler of a connection, then closes the connection; drops both when the server is dropped.
-pub(super) async fn run<S, H, F>(ws: WebSocket<S>, handler: &H, stop: &Stop)
+#[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
+pub(super) fn run<S, H, F>(ws: WebSocket<S>, handler: &H, stop: &Stop) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(WebSocket<S>) -> F,
     F: Future<Output: Outcome>,
 {
-    let shared = ws.shared();
-    let _end = DropStream(&shared);
-    let succeeded = {
-        // A panic before the first await is one of the handler's too.
-        let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
-            stop.unless_aborted(close(&shared, false)).await;
-            return;
+    async move {
+        let shared = ws.shared();
+        let _end = DropStream(&shared);
+        let succeeded = {
+            // A panic before the first await is one of the handler's too.
+            let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
+                stop.unless_aborted(close(&shared, false)).await;
+                return;
+            };
+            let mut handler = pin!(handler);
+            let mut stage = Stage::Serving;
+            let mut next_stage = pin!(stop.after(stage));
+            let mut registered = false;
+            shared.lock().begin_keeping();
+            poll_fn(|cx| {
+                // The task's waker never changes, so it is registered once for each stage.
+                while !registered || stop.stage() > stage {
+                    registered = true;
+                    if next_stage.as_mut().poll(cx).is_pending() {
+                        break;
+                    }
+                    stage = stop.stage();
+                    if stage == Stage::Aborted {
+                        return Poll::Ready(None);
+                    }
+                    shared.lock().begin_close(stop.close());
+                    next_stage.set(stop.after(stage));
+                    registered = false;
+                }
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    handler.as_mut().poll(cx).map(|o| o.succeeded())
+                }));
+                match result {
+                    Ok(Poll::Pending) => {
+                        shared.lock().poll_keep(cx);
+                        Poll::Pending
+                    }
+                    Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
+                    Err(_) => Poll::Ready(Some(false)),
+                }
+            })
+            .await
         };
-        let mut handler = pin!(handler);
-        let mut stage = Stage::Serving;
-        let mut next_stage = pin!(stop.after(stage));
-        let mut registered = false;
-        shared.lock().begin_keeping();
-        poll_fn(|cx| {
-            // The task's waker never changes, so it is registered once for each stage.
-            while !registered || stop.stage() > stage {
-                registered = true;
-                if next_stage.as_mut().poll(cx).is_pending() {
-                    break;
-                }
-                stage = stop.stage();
-                if stage == Stage::Aborted {
-                    return Poll::Ready(None);
-                }
-                shared.lock().begin_close(stop.close());
-                next_stage.set(stop.after(stage));
-                registered = false;
-            }
-            let result =
-                catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx).map(|o| o.succeeded())));
-            match result {
-                Ok(Poll::Pending) => {
-                    shared.lock().poll_keep(cx);
-                    Poll::Pending
-                }
-                Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
-                Err(_) => Poll::Ready(Some(false)),
-            }
-        })
-        .await
-    };
-    if let Some(succeeded) = succeeded {
-        stop.unless_aborted(close(&shared, succeeded)).await;
+        if let Some(succeeded) = succeeded {
+            stop.unless_aborted(close(&shared, succeeded)).await;
+        }
     }
 }
 
