@@ -119,3 +119,37 @@ impl<S> Drop for DropStream<'_, S> {
         self.0.lock().drop_stream();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+    use ws_proto::{Config, Connection};
+
+    use super::*;
+    use crate::connection::Info;
+    use crate::connection::engine::Engine;
+    use crate::{Error, Transport};
+
+    async fn echo(mut ws: WebSocket<tokio::io::DuplexStream>) -> Result<(), Error> {
+        while let Some(message) = ws.recv().await? {
+            ws.send(message).await?;
+        }
+        Ok(())
+    }
+
+    /// What one idle connection of a server is made of, but for its socket and its timer. The runtime
+    /// rounds the size of a task up to a multiple of 128: a little more here, and each connection takes 128.
+    #[test]
+    fn a_connection_and_its_future_are_small() {
+        let conn = Connection::server(Arc::new(Config::default()), Duration::ZERO);
+        let (io, _peer) = tokio::io::duplex(1);
+        let ws = WebSocket::new(Shared::new(io, conn, Instant::now()), Info::default());
+        let stop = Stop::new();
+        let future = run(ws, &echo, &stop);
+        assert!(size_of_val(&future) <= 416, "{}", size_of_val(&future));
+        assert!(size_of::<Engine<Transport>>() <= 640, "{}", size_of::<Engine<Transport>>());
+    }
+}

@@ -56,7 +56,7 @@ pub(super) enum Stage {
 }
 
 impl Stop {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let aborted = CancellationToken::new();
         Self {
             stage: AtomicU8::new(Stage::Serving as u8),
