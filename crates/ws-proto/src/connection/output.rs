@@ -59,6 +59,7 @@ impl Output {
     }
 
     /// Queues a frame; its payload is masked if the header has a key.
+    #[inline]
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
         let (head, len) = header.to_array();
         let head_bytes = head.get(..len).unwrap_or_default();

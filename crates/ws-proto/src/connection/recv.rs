@@ -179,6 +179,7 @@ impl Receiver {
     }
 
     /// A message of less than 64 KiB, of which the second byte gives this length.
+    #[inline(never)]
     fn next_long(&mut self, kind: MessageKind, len: u8) -> Option<Message> {
         let unread = self.input.unread();
         let (len, rest) = match (len, unread) {
