@@ -196,9 +196,13 @@ impl History {
         self.bytes.drain(..self.bytes.len().saturating_sub(n));
     }
 
-    /// Keeps no more than the window, and no more memory than that.
+    /// Keeps little more than the window, and no more memory than that: an eighth more, so that not each
+    /// short message moves the whole.
     fn shrink(&mut self) {
-        self.trim(self.window);
-        self.bytes.shrink_to_fit();
+        let most = self.window + self.window / 8;
+        if self.bytes.len() + self.window / 16 > most {
+            self.trim(self.window);
+        }
+        self.bytes.shrink_to(most);
     }
 }
