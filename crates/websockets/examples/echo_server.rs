@@ -21,6 +21,7 @@ usage: echo_server [ADDR] [options]
   --no-compression             without permessage-deflate
   --deflate-level N            how hard to compress, 0 to 9 (default: 6)
   --deflate-window-bits N      the server's window, 9 to 15 (default: 12)
+  --deflate-memory-level N     the compressor's memory, 1 to 9 (default: 5)
   --no-context-takeover        compress each message on its own, in both directions
   --help                       print this
 ";
@@ -123,6 +124,10 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
             Long("deflate-window-bits") => {
                 let bits: u8 = parser.value()?.parse()?;
                 deflate = deflate.server_max_window_bits(bits).map_err(|e| e.to_string())?;
+            }
+            Long("deflate-memory-level") => {
+                let level = parser.value()?.parse()?;
+                deflate = deflate.memory_level(level).map_err(|e| e.to_string())?;
             }
             Long("no-context-takeover") => {
                 deflate = deflate.server_no_context_takeover(true).client_no_context_takeover(true);

@@ -10,8 +10,6 @@ pub struct Block {
     pub offsets: Vec<usize>,
     pub payloads: Vec<Vec<u8>>,
     pub opcode: u8,
-    /// The mean length of a payload.
-    pub mean: f64,
 }
 
 /// What the messages are made of.
@@ -31,8 +29,7 @@ impl Block {
     pub fn new(shape: &Shape<'_>) -> Self {
         let mut rng = Rng::new(42);
         let opcode = if matches!(shape.kind, "bin" | "frag") { 2 } else { 1 };
-        let mut block =
-            Self { wire: vec![], offsets: vec![0], payloads: vec![], opcode, mean: 0.0 };
+        let mut block = Self { wire: vec![], offsets: vec![0], payloads: vec![], opcode };
         for _ in 0..shape.count {
             let payload = match shape.kind {
                 "bin" | "frag" => corpus::binary(&mut rng, shape.size),
@@ -56,7 +53,6 @@ impl Block {
                 frame(&mut block.wire, FIN | opcode, &payload, key());
             }
             block.offsets.push(block.wire.len());
-            block.mean += payload.len() as f64 / shape.count as f64;
             block.payloads.push(payload);
         }
         block

@@ -21,6 +21,8 @@ pub struct Receiver {
     fin: bool,
     /// Payload bytes of the message so far.
     got: usize,
+    /// The same with the headers.
+    wire: usize,
     /// Whether the whole message is compared.
     full: bool,
     compressed: bool,
@@ -34,12 +36,13 @@ struct Inflate {
 }
 
 impl Receiver {
-    /// `seed` spreads the connections over the block, and over which messages are compared.
-    pub fn new(seed: usize, deflate: bool, block: &Block) -> Self {
+    /// `first` is the message of the block that comes first; `seed` spreads the connections over which
+    /// messages are compared.
+    pub fn new(first: usize, seed: usize, deflate: bool, block: &Block) -> Self {
         let inflate =
             || Inflate { inflater: flate2::Decompress::new(false), input: vec![], output: vec![] };
         Self {
-            next: seed % block.len(),
+            next: first % block.len(),
             count: seed as u64,
             partial_header: [0; 16],
             partial_len: 0,
@@ -47,6 +50,7 @@ impl Receiver {
             remain: 0,
             fin: false,
             got: 0,
+            wire: 0,
             full: true,
             compressed: false,
             inflate: deflate.then(inflate),
@@ -64,11 +68,13 @@ impl Receiver {
     pub fn dropped(&mut self, n: usize) {
         self.remain -= n;
         self.got += n;
+        self.wire += n;
     }
 
-    /// Takes received bytes; `done` is called for each whole message.
+    /// Takes received bytes; `done` is called for each whole message, with its length in plain bytes and
+    /// on the wire.
     #[inline]
-    pub fn take(&mut self, block: &Block, mut data: &[u8], mut done: impl FnMut()) {
+    pub fn take(&mut self, block: &Block, mut data: &[u8], mut done: impl FnMut(usize, usize)) {
         loop {
             if !self.in_frame {
                 let Some((first, len)) = self.take_header(&mut data) else { return };
@@ -82,14 +88,15 @@ impl Receiver {
                 None => self.compare(&block.payloads[self.next], piece),
             }
             self.got += n;
+            self.wire += n;
             self.remain -= n;
             if self.remain > 0 {
                 return;
             }
             self.in_frame = false;
             if self.fin {
-                self.end_message(block);
-                done();
+                let plain = self.end_message(block);
+                done(plain, std::mem::take(&mut self.wire));
             }
             if data.is_empty() {
                 return;
@@ -103,6 +110,7 @@ impl Receiver {
         if self.partial_len == 0 && data.len() >= 10 {
             let (first, len, size) = header(data);
             *data = &data[size..];
+            self.wire += size;
             return Some((first, len));
         }
         loop {
@@ -116,7 +124,8 @@ impl Receiver {
             self.partial_len += 1;
         }
         self.partial_len = 0;
-        let (first, len, _) = header(&self.partial_header);
+        let (first, len, size) = header(&self.partial_header);
+        self.wire += size;
         Some((first, len))
     }
 
@@ -154,7 +163,7 @@ impl Receiver {
     }
 
     #[inline]
-    fn end_message(&mut self, block: &Block) {
+    fn end_message(&mut self, block: &Block) -> usize {
         let payload = &block.payloads[self.next];
         match &mut self.inflate {
             Some(inflate) => inflate.check(self.compressed, payload),
@@ -167,6 +176,7 @@ impl Receiver {
             self.next = 0;
         }
         self.count += 1;
+        payload.len()
     }
 }
 

@@ -3,6 +3,8 @@
 //! [RFC 7692 §6.2]: https://www.rfc-editor.org/rfc/rfc7692#section-6.2
 //! [§7.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.2
 
+use std::collections::VecDeque;
+
 use ws_errors::{ProtocolError, ProtocolErrorKind};
 use zlib_rs::{InflateFlush, Status};
 
@@ -46,7 +48,7 @@ impl Decoder {
     pub(super) fn new(window_bits: u8, takeover: bool) -> Self {
         Self {
             takeover,
-            history: History { bytes: Vec::new(), window: 1 << window_bits },
+            history: History { bytes: VecDeque::new(), window: 1 << window_bits },
             decompressor: None,
             fin: false,
             within: false,
@@ -80,10 +82,12 @@ impl Decoder {
         room: usize,
     ) -> Result<bool, ProtocolError> {
         let mut room = room;
-        loop {
+        // Up to here the history has what is in `out`.
+        let mut kept = out.len();
+        let done = loop {
             let from_trailer = input.is_empty() && end && self.fin;
             if from_trailer && !self.open {
-                break;
+                break true;
             }
             let source = match from_trailer {
                 true => TRAILER.get(self.trailer..).unwrap_or_default(),
@@ -91,11 +95,11 @@ impl Decoder {
             };
             let step = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP).min(room);
             if step == 0 {
-                return Ok(false);
+                break false;
             }
             let decompressor = match &mut self.decompressor {
                 Some(decompressor) => decompressor,
-                none => none.insert(start(self.history.last())?),
+                none => none.insert(self.history.start()?),
             };
             let have = out.len();
             out.resize(have + step, 0);
@@ -109,7 +113,6 @@ impl Decoder {
             );
             out.truncate(have + written);
             room -= written;
-            self.history.append(out.get(have..).unwrap_or_default());
             match from_trailer {
                 true => self.trailer += taken,
                 false => {
@@ -122,7 +125,7 @@ impl Decoder {
                     let all_taken =
                         input.is_empty() && (!end || !self.fin || self.trailer == TRAILER.len());
                     if all_taken && written < step {
-                        break;
+                        break true;
                     }
                     if taken == 0 && written == 0 {
                         return Err(ProtocolErrorKind::DecompressionFailed.into());
@@ -136,18 +139,23 @@ impl Decoder {
                     }
                     self.decompressor = None;
                     self.open = false;
+                    self.history.append(out.get(kept..).unwrap_or_default());
+                    kept = out.len();
                     if input.is_empty() {
-                        break;
+                        break true;
                     }
                 }
                 Err(_) => return Err(ProtocolErrorKind::DecompressionFailed.into()),
             }
-        }
-        if end && self.fin {
+        };
+        if done && end && self.fin {
             self.within = false;
             self.decompressor = None;
         }
-        Ok(true)
+        if self.within || self.takeover {
+            self.history.append(out.get(kept..).unwrap_or_default());
+        }
+        Ok(done)
     }
 
     /// Gives the decompressor back between messages, and memory that isn't needed.
@@ -156,53 +164,42 @@ impl Decoder {
             return;
         }
         self.decompressor = None;
-        if self.takeover { self.history.shrink() } else { self.history.bytes = Vec::new() }
+        if !self.takeover {
+            self.history.bytes = VecDeque::new();
+        }
     }
-}
-
-/// A decompressor that goes on where this history ends.
-fn start(history: &[u8]) -> Result<Decompressor, ProtocolError> {
-    let mut decompressor = Decompressor::take();
-    if !history.is_empty() && decompressor.set_dictionary(history).is_err() {
-        return Err(ProtocolErrorKind::DecompressionFailed.into());
-    }
-    Ok(decompressor)
 }
 
 /// What came out of the decoder last: as much of it as the peer may refer to.
 #[derive(Debug)]
 struct History {
-    /// At most twice the window; the last bytes count.
-    bytes: Vec<u8>,
+    /// At most the window, and hardly more memory than that many bytes: a connection that waits keeps it.
+    bytes: VecDeque<u8>,
     window: usize,
 }
 
 impl History {
     fn append(&mut self, new: &[u8]) {
         let new = new.get(new.len().saturating_sub(self.window)..).unwrap_or_default();
-        if self.bytes.len() + new.len() > 2 * self.window {
-            self.trim(self.window - new.len());
+        let over = (self.bytes.len() + new.len()).saturating_sub(self.window);
+        self.bytes.drain(..over);
+        let have = self.bytes.len();
+        if self.bytes.capacity() - have < new.len() {
+            // Short messages must not move it each time.
+            self.bytes.reserve_exact(new.len().max(have / 8).min(self.window - have));
         }
-        self.bytes.extend_from_slice(new);
+        self.bytes.extend(new);
     }
 
-    /// What the peer may refer to.
-    fn last(&self) -> &[u8] {
-        self.bytes.get(self.bytes.len().saturating_sub(self.window)..).unwrap_or_default()
-    }
-
-    /// Keeps the last `n` bytes.
-    fn trim(&mut self, n: usize) {
-        self.bytes.drain(..self.bytes.len().saturating_sub(n));
-    }
-
-    /// Keeps little more than the window, and no more memory than that: an eighth more, so that not each
-    /// short message moves the whole.
-    fn shrink(&mut self) {
-        let most = self.window + self.window / 8;
-        if self.bytes.len() + self.window / 16 > most {
-            self.trim(self.window);
+    /// A decompressor that goes on where this history ends.
+    fn start(&self) -> Result<Decompressor, ProtocolError> {
+        let mut decompressor = Decompressor::take();
+        let (first, second) = self.bytes.as_slices();
+        for part in [first, second] {
+            if !part.is_empty() && decompressor.set_dictionary(part).is_err() {
+                return Err(ProtocolErrorKind::DecompressionFailed.into());
+            }
         }
-        self.bytes.shrink_to(most);
+        Ok(decompressor)
     }
 }

@@ -17,6 +17,9 @@ use crate::extension::DataFrame;
 /// flush twice.
 const MIN_ROOM: usize = 64;
 
+/// The most room that it is given at once, in bytes, so that no memory is touched that isn't needed.
+const MAX_ROOM: usize = 64 << 10;
+
 /// The compressing half of one connection.
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -117,7 +120,7 @@ fn flush(deflate: &mut Deflate, payload: &[u8], out: &mut Vec<u8>) {
     let mut left = payload;
     loop {
         let have = out.len();
-        out.resize(have + left.len() / 2 + MIN_ROOM, 0);
+        out.resize(have + (left.len() / 2 + MIN_ROOM).min(MAX_ROOM), 0);
         let (taken, written) = (deflate.total_in(), deflate.total_out());
         let room = out.get_mut(have..).unwrap_or_default();
         let space = room.len();
