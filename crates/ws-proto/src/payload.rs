@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, RangeBounds};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Up to this many bytes a payload lives inside the [`Payload`] itself.
 ///
@@ -63,6 +63,16 @@ impl Payload {
     pub(crate) fn inline(data: [u8; INLINE], len: u8) -> Self {
         debug_assert!(usize::from(len) <= INLINE);
         Self(Repr::Inline { len, data })
+    }
+
+    /// Takes all bytes out of `memory`, and leaves the capacity behind them.
+    pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
+        if memory.len() <= INLINE {
+            let payload = Self::copy_from_slice(memory);
+            memory.clear();
+            return payload;
+        }
+        Self(Repr::Shared(memory.split().freeze()))
     }
 
     /// Appends the bytes to `out`.
