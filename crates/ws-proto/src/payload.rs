@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, RangeBounds};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Up to this many bytes a payload lives inside the [`Payload`] itself.
 ///
@@ -68,6 +68,16 @@ impl Payload {
         // In a register: a byte written into a word in memory would have to be waited for.
         let last = u64::from_le_bytes(third) & u64::MAX >> 8 | u64::from(len) << 56;
         Self(Repr::Inline([first, second, last.to_le_bytes()]))
+    }
+
+    /// Takes all bytes out of `memory`, and leaves the capacity behind them.
+    pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
+        if memory.len() <= INLINE {
+            let payload = Self::copy_from_slice(memory);
+            memory.clear();
+            return payload;
+        }
+        Self(Repr::Shared(memory.split().freeze()))
     }
 
     /// Appends the bytes to `out`.

@@ -154,6 +154,15 @@ impl Input {
         slab.split().freeze().into()
     }
 
+    /// The bytes to parse next, and empty memory for a payload of `n` bytes that is made of them.
+    pub(super) fn unread_and_room(&mut self, n: usize) -> (&[u8], &mut BytesMut) {
+        let ReadMemory { buf, slab } = &mut self.memory;
+        if slab.capacity() < n && !slab.try_reclaim(n) {
+            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
+        }
+        (buf.get(self.start..self.end).unwrap_or_default(), slab)
+    }
+
     /// Forgets everything unread.
     pub(super) fn clear(&mut self) {
         self.start = 0;

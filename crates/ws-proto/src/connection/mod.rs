@@ -9,6 +9,7 @@
 
 mod closing;
 mod input;
+mod joined;
 mod keepalive;
 mod keys;
 mod output;

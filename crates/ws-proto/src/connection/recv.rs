@@ -15,6 +15,7 @@ use ws_types::{Opcode, Side};
 
 use super::ReadSpace;
 use super::input::{Input, ReadMemory};
+use super::joined;
 use super::partial::{DIRECT, Frame, Partial, check_encoded_len, check_len, check_text};
 use crate::extension::{DataFrame, Extensions, Rsv};
 use crate::frame::{FrameHeader, Mask};
@@ -289,6 +290,13 @@ impl Receiver {
                 self.frame = Some(frame);
                 continue;
             };
+            if !header.fin
+                && !stream
+                && extensions.is_empty()
+                && let Some(message) = joined::take(&mut self.input, kind, self.peer, limits)
+            {
+                return Ok(Some(Item::Data { message, last: true }));
+            }
             check_len(header.payload_len, 0, limits)?;
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
