@@ -88,7 +88,15 @@ pub(crate) fn wasm(log: &mut Log) -> Result {
 
 /// Makes the packages and builds each from its package; what one needs of another comes from
 /// there, too, so nothing has to be published first.
+///
+/// In a directory of its own each time: cargo keeps what it has unpacked, by directory and version, and
+/// would build against what was packed there before.
 pub(crate) fn package(log: &mut Log) -> Result {
-    log.run(&mut cargo(&["package", "--workspace", "--exclude", "xtask", "--allow-dirty"]))?;
+    let target = run::root().join(format!("target/package-{}", std::process::id()));
+    let mut package = cargo(&["package", "--workspace", "--exclude", "xtask", "--allow-dirty"]);
+    let packaged = log.run(package.arg("--target-dir").arg(&target));
+    // It is in nobody's way if it stays.
+    _ = std::fs::remove_dir_all(&target);
+    packaged?;
     Ok(Outcome::Done)
 }
