@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -92,7 +93,8 @@ pub(crate) fn wasm(log: &mut Log) -> Result {
 /// In a directory of its own each time: cargo keeps what it has unpacked, by directory and version, and
 /// would build against what was packed there before.
 pub(crate) fn package(log: &mut Log) -> Result {
-    let target = run::root().join(format!("target/package-{}", std::process::id()));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
+    let target = run::root().join(format!("target/package-{}", now.as_nanos()));
     let mut package = cargo(&["package", "--workspace", "--exclude", "xtask", "--allow-dirty"]);
     let packaged = log.run(package.arg("--target-dir").arg(&target));
     // It is in nobody's way if it stays.

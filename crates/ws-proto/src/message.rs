@@ -271,6 +271,7 @@ impl Message {
         self.len() == 0
     }
 
+    /// The bytes of the message, of either kind.
     #[inline]
     pub(crate) fn payload(&self) -> &Payload {
         match self {

@@ -12,8 +12,8 @@ use crate::payload::INLINE;
 /// The least room to read into, in bytes.
 const MIN_SPACE: usize = 4096;
 
-/// What is received begins at a multiple of this address, a cache line: a kernel copies up to three times
-/// faster to there than to half-way between, where memory of this size comes to lie otherwise.
+/// Bytes are received to addresses that are multiples of this, where a cache line begins: a kernel copies up
+/// to three times faster to there than to between, where memory comes to lie by itself.
 const ALIGN: usize = 64;
 
 /// Payloads of up to this many bytes share memory with their neighbours...
@@ -52,12 +52,25 @@ impl ReadMemory {
     /// How many bytes it takes at once.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.buf.len().saturating_sub(ALIGN)
+        self.buf.len() - if self.is_rest() { 0 } else { ALIGN }
+    }
+
+    /// Whether this is no memory to read into, but what was left unread when that was taken back.
+    fn is_rest(&self) -> bool {
+        self.buf.len() < MIN_SPACE + ALIGN
     }
 
     /// Where the buffer begins to be used.
     fn front(&self) -> usize {
-        self.buf.as_ptr().align_offset(ALIGN).min(ALIGN)
+        if self.is_rest() { 0 } else { self.buf.as_ptr().align_offset(ALIGN).min(ALIGN) }
+    }
+
+    /// Empty memory for a payload of `n` bytes.
+    #[inline]
+    fn make_room(slab: &mut BytesMut, n: usize) {
+        if slab.capacity() < n && !slab.try_reclaim(n) {
+            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
+        }
     }
 }
 
@@ -134,9 +147,7 @@ impl Input {
         }
         // What is behind the payload may be copied with it.
         let room = n.next_multiple_of(BLOCK);
-        if slab.capacity() < room && !slab.try_reclaim(room) {
-            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { room });
-        }
+        ReadMemory::make_room(slab, room);
         let blocks = buf.get(start..start + room).map(|blocks| blocks.as_chunks::<BLOCK>().0);
         match (mask, blocks) {
             (Some(mask), Some(blocks)) => {
@@ -157,9 +168,7 @@ impl Input {
     /// The bytes to parse next, and empty memory for a payload of `n` bytes that is made of them.
     pub(super) fn unread_and_room(&mut self, n: usize) -> (&[u8], &mut BytesMut) {
         let ReadMemory { buf, slab } = &mut self.memory;
-        if slab.capacity() < n && !slab.try_reclaim(n) {
-            *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
-        }
+        ReadMemory::make_room(slab, n);
         (buf.get(self.start..self.end).unwrap_or_default(), slab)
     }
 
@@ -238,7 +247,7 @@ mod tests {
         input.append(b"abcde");
         assert_eq!(input.take(2), b"ab");
         let memory = input.reclaim();
-        assert_eq!(memory.buf.len(), 5);
+        assert_eq!(memory.capacity(), 5);
         assert_eq!(input.unread(), b"cde");
         let space = input.space(|| ReadMemory::with_capacity(9000));
         assert!(space.len() > 9000 - ALIGN);

@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` if there is nothing
-    /// to wait for within 584 years. It changes rarely: a timer needs to be re-armed only when this moves forward, and
+    /// to wait for. It changes rarely: a timer needs to be re-armed only when this moves forward, and
     /// may fire early.
     #[must_use]
     #[inline]

@@ -369,7 +369,8 @@ impl Connection {
         self.output.len()
     }
 
-    /// Whether there is nothing to be written, nor memory to be reclaimed.
+    /// Whether nothing is to be written, and no memory for frames is held: what
+    /// [`output_len`](Self::output_len) and [`holds_output`](Self::holds_output) say, in one question.
     #[must_use]
     #[inline]
     pub fn output_is_idle(&self) -> bool {

@@ -3,20 +3,25 @@
 use std::mem;
 use std::time::Duration;
 
-/// A deadline, since the driver's origin, or none; in half the room of an `Option<Duration>`.
+/// A deadline, since the driver's origin, or none; in half the room of an `Option<Duration>`. In
+/// nanoseconds, which last for 584 years: what is later is at the end of time.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Deadline(u64);
 
 impl Deadline {
     pub(super) const NONE: Self = Self(u64::MAX);
+    const END_OF_TIME: Self = Self(u64::MAX - 1);
 
-    /// Nanoseconds last for 584 years; what is later never comes.
     pub(super) fn at(time: Duration) -> Self {
-        u64::try_from(time.as_nanos()).map_or(Self::NONE, Self)
+        u64::try_from(time.as_nanos()).map_or(Self::END_OF_TIME, Self).min(Self::END_OF_TIME)
     }
 
     pub(super) fn get(self) -> Option<Duration> {
-        (self != Self::NONE).then(|| Duration::from_nanos(self.0))
+        match self {
+            Self::NONE => None,
+            Self::END_OF_TIME => Some(Duration::MAX),
+            Self(nanos) => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Clears it; whether there was one.

@@ -13,17 +13,23 @@ impl Mask {
         Self(u32::from_le_bytes(key))
     }
 
+    /// The key twice.
+    #[inline]
+    fn wide(self) -> [u8; 8] {
+        (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes()
+    }
+
     /// A short payload, masked or unmasked.
     #[inline]
     pub(crate) fn applied(self, words: Words) -> Words {
-        let wide = (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes();
+        let wide = self.wide();
         words.map(|word| xor(word, wide))
     }
 
     /// A block of a payload that begins where a key does, masked or unmasked.
     #[inline]
     pub(crate) fn masked(self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        let wide = (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes();
+        let wide = self.wide();
         let mut block = *block;
         block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
         block
@@ -32,7 +38,7 @@ impl Mask {
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
     #[inline]
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
-        let wide = (u64::from(self.0) << 32 | u64::from(self.0)).to_le_bytes();
+        let wide = self.wide();
         // Eight words at a time: the compiler makes vector code of the inner loop.
         let mut blocks = data.chunks_exact_mut(64);
         for block in &mut blocks {

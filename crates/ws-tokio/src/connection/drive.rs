@@ -160,8 +160,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         let Some(deadline) = self.conn.poll_timeout() else { return Poll::Pending };
         let Some(deadline) = self.origin.checked_add(deadline) else { return Poll::Pending };
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // The timer is set anew only when it would fire too late, or has fired; and looked at only then, or
-        // when another task is to be woken.
+        // The timer is set anew only when it would fire too late, or has fired; it is looked at only then,
+        // or when another task is to be woken.
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         } else if self.timer_waker.as_ref().is_some_and(|it| it.will_wake(cx.waker()))

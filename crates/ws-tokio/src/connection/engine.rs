@@ -307,8 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let others = self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked;
-        if !others {
+        if self.is_alone() {
             return Poll::Pending;
         }
         // The companion waits for the stream only if that takes nothing; else it sleeps.
@@ -359,12 +358,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Whether nobody waits for anything.
+    #[inline]
+    fn is_alone(&self) -> bool {
+        !(self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked)
+    }
+
     /// The next message, if it has arrived and nobody else is concerned.
     #[inline]
     fn find_next(&mut self) -> Option<Message> {
-        let alone =
-            !(self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked);
-        if !alone || self.kept.bytes() > 0 || self.deaf {
+        if !self.is_alone() || self.kept.bytes() > 0 || self.deaf {
             return None;
         }
         self.conn.poll_message()

@@ -141,7 +141,7 @@ mod tests {
     }
 
     /// What one idle connection of a server is made of, but for its socket and its timer. The runtime
-    /// rounds the size of a task up to a multiple of 128: a little more here, and each connection takes 128.
+    /// rounds the size of a task up to a multiple of 128, so a few bytes more may cost so many.
     #[test]
     fn a_connection_and_its_future_are_small() {
         let conn = Connection::server(Arc::new(Config::default()), Duration::ZERO);
