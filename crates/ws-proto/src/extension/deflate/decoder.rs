@@ -12,9 +12,9 @@ use super::TRAILER;
 use super::pool::Decompressor;
 use crate::extension::DataFrame;
 
-/// The most that is inflated at once, in bytes, so that it is checked and copied while it is in the
-/// cache.
-const MAX_STEP: usize = 32 << 10;
+/// The most that is inflated at once, in bytes. The decompressor ends each step with a copy of up to 32
+/// KiB into its window; much more than this isn't in the cache any more when it is checked.
+const MAX_STEP: usize = 128 << 10;
 
 /// The least that is inflated at once.
 const MIN_STEP: usize = 512;
@@ -93,7 +93,12 @@ impl Decoder {
                 true => TRAILER.get(self.trailer..).unwrap_or_default(),
                 false => *input,
             };
-            let step = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP).min(room);
+            let likely = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP);
+            // Rather a step more than more memory.
+            let step = match out.capacity() - out.len() {
+                0..MIN_STEP => likely.min(room),
+                spare => likely.min(room).min(spare),
+            };
             if step == 0 {
                 break false;
             }
