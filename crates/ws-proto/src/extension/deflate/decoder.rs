@@ -208,3 +208,24 @@ impl History {
         Ok(decompressor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_is_the_last_bytes_in_no_more_memory_than_the_window() {
+        for window in [256, 4096] {
+            let mut history = History { bytes: VecDeque::new(), window };
+            let mut all = Vec::new();
+            for n in (0..200).chain([255, 256, 257, 4095, 4096, 4097, 10_000, 1, 0, 300]) {
+                let new: Vec<u8> = (0..n).map(|i| (i * 7 + n) as u8).collect();
+                history.append(&new);
+                all.extend(new);
+                let (first, second) = history.bytes.as_slices();
+                assert_eq!([first, second].concat(), all[all.len().saturating_sub(window)..]);
+                assert!(history.bytes.capacity() <= window.min(all.len() * 9 / 8));
+            }
+        }
+    }
+}
