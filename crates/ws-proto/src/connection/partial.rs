@@ -23,6 +23,10 @@ pub(super) const DIRECT: u64 = 16 << 10;
 /// At most this much, in bytes, is read at once, so that it is unmasked and checked in the cache.
 const DIRECT_STEP: usize = 128 << 10;
 
+/// A message of at least this much, in bytes, of which the extensions have more to give, is worth an
+/// estimate of its length.
+const EXPECTED: usize = 64 << 10;
+
 /// A data frame whose payload has not arrived whole.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -47,6 +51,8 @@ pub(super) struct Partial {
     /// How many bytes of the message have been announced by frame headers; of a message that
     /// extensions decode, how many have come out of them.
     pub(super) announced: u64,
+    /// How many bytes the extensions have taken in.
+    encoded: u64,
     /// What `announced` was when the current frame began.
     pub(super) before: u64,
     pub(super) fragments: usize,
@@ -71,6 +77,7 @@ impl Partial {
             data: Vec::new(),
             done: 0,
             announced,
+            encoded: 0,
             before: 0,
             fragments: 1,
             utf8: Utf8Validator::default(),
@@ -93,11 +100,12 @@ impl Partial {
     }
 
     /// Lets the extensions decode from `input`, at most `room` bytes; stops at the limit on messages.
+    /// The frame lacks `remaining` bytes, `input` among them.
     pub(super) fn decode(
         &mut self,
         extensions: &mut Extensions,
         input: &mut &[u8],
-        end: bool,
+        remaining: u64,
         room: usize,
         limits: &Config,
     ) -> Result<bool, Violation> {
@@ -107,7 +115,12 @@ impl Partial {
             max.saturating_add(1)
                 .saturating_sub(usize::try_from(self.announced).unwrap_or(usize::MAX))
         });
+        let end = before as u64 == remaining;
+        if room == usize::MAX {
+            self.expect(remaining, budget);
+        }
         let decoded = extensions.decode(input, end, &mut self.data, room.min(budget));
+        self.encoded += (before - input.len()) as u64;
         let new = self.data.get(have..).unwrap_or_default();
         self.announced += new.len() as u64;
         // In the order of the bytes, so that the first violation counts, however they came.
@@ -127,6 +140,20 @@ impl Partial {
         // What can't be cut shows it by making no use of what is left.
         check_budget(!done && new.is_empty() && input.len() == before && budget <= room)?;
         Ok(done)
+    }
+
+    /// Makes room for what will come out of the rest of a frame, judging by what came out so far: a
+    /// long message that doubles its memory until it fits would move, and be cut at the end. Growth
+    /// follows what was received: at most twice that.
+    fn expect(&mut self, remaining: u64, budget: usize) {
+        let have = self.data.len();
+        if have < EXPECTED || self.encoded == 0 {
+            return;
+        }
+        let rest = u128::from(remaining) * u128::from(self.announced) / u128::from(self.encoded);
+        // What is left over stays below an eighth, which is not cut.
+        let rest = usize::try_from(rest + rest / 32).unwrap_or(usize::MAX).min(budget).min(have);
+        self.data.reserve_exact(rest.saturating_add(have / 32));
     }
 
     /// Memory for the rest of a frame's payload, or a part of it.

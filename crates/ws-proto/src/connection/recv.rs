@@ -376,7 +376,6 @@ impl Receiver {
         if let (Some(mask), Some(masked)) = (&mut frame.mask, arrived.get_mut(frame.unmasked..)) {
             mask.apply(masked);
         }
-        let end = arrived.len() as u64 == frame.remaining;
         let mut left = &*arrived;
         // Whoever asks for whole messages doesn't want the rest of this one.
         partial.skipped |= partial.streamed && !stream;
@@ -385,7 +384,9 @@ impl Receiver {
                 true => DECODED_CHUNK.saturating_sub(partial.data.len()),
                 false => usize::MAX,
             };
-            let done = partial.decode(extensions, &mut left, end, room, limits)?;
+            let taken = (arrived.len() - left.len()) as u64;
+            let remaining = frame.remaining - taken;
+            let done = partial.decode(extensions, &mut left, remaining, room, limits)?;
             if partial.skipped {
                 partial.data.clear();
             }

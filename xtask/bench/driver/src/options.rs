@@ -13,7 +13,7 @@ usage: cargo xtask bench [options]
   --quick             under 5 minutes: fewer scenarios, rounds and connections; for development
   --parts A,B         of echo, threads, allocations, handshake, idle, deflate, codec, growth,
                       prepared (default: all)
-  --scenarios A,B     of the part echo, by the names that it prints
+  --scenarios A,B     of the parts echo and deflate, by the names that they print
   --peers A,B         only these peers (the limits and our own server always take part)
   --rounds N          default: 5; with --quick 3
   --secs S            measured time for each server and round (default: 0.4; with --quick 0.2)

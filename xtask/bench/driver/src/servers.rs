@@ -120,6 +120,21 @@ pub fn kept() -> Server {
     Server::new("websockets, request kept", Kind::Defaults, "echo-ours-kept", &[])
 }
 
+/// Ours with other settings of compression than the defaults.
+pub fn deflating() -> Vec<Server> {
+    let ours = |name: &str, args| {
+        Server::new(&format!("websockets, {name}"), Kind::Ours, "echo-ours", args)
+    };
+    vec![
+        ours("13 bits", &["--deflate-window-bits", "13", "--deflate-memory-level", "8"]),
+        ours(
+            "level 7, 14 bits",
+            &["--deflate-level", "7", "--deflate-window-bits", "14", "--deflate-memory-level", "9"],
+        ),
+        ours("15 bits", &["--deflate-window-bits", "15", "--deflate-memory-level", "9"]),
+    ]
+}
+
 /// The programs that send one message to all.
 pub fn fanouts() -> Vec<Server> {
     vec![

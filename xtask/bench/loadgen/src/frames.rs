@@ -90,9 +90,11 @@ fn frame(out: &mut Vec<u8>, first: u8, payload: &[u8], key: Option<[u8; 4]>) {
     }
 }
 
-/// A message compressed on its own, as a client without context takeover sends it.
+/// A message compressed on its own, as a client without context takeover sends it, with a window of 12
+/// bits, which every server lets it have.
 fn deflated(payload: &[u8]) -> Vec<u8> {
-    let mut deflater = flate2::Compress::new(flate2::Compression::new(6), false);
+    let mut deflater =
+        flate2::Compress::new_with_window_bits(flate2::Compression::new(6), false, 12);
     let mut out = Vec::with_capacity(payload.len() + 64);
     deflater.compress_vec(payload, &mut out, flate2::FlushCompress::Sync).expect("deflate");
     assert_eq!(deflater.total_in() as usize, payload.len());

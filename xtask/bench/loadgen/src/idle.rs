@@ -12,7 +12,7 @@ use crate::socket::Opening;
 /// Connections from one source address.
 const PER_ADDRESS: usize = 20_000;
 
-/// Options: `conns`, `size`, `browser`, `deflate`.
+/// Options: `conns`, `size`, `browser`, `deflate`, `no-takeover`, `wait` (seconds after the last message).
 pub fn run(options: &Options) {
     let opening = Opening::new(options);
     let conns = options.number("conns", 10_000.0) as usize;
@@ -35,7 +35,7 @@ pub fn run(options: &Options) {
         })
         .collect();
     let cpu = (server.usage().cpu_ns - used.cpu_ns) as f64 / conns as f64;
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_secs_f64(options.number("wait", 0.5)));
     let after = fields.map(|field| server.memory(field));
     let [anonymous, resident] = [0, 1].map(|i| (after[i] as f64 - before[i] as f64) / conns as f64);
     println!(

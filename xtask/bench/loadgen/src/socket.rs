@@ -21,16 +21,23 @@ pub struct Opening {
     browser: bool,
     /// Whether compression is offered, and has to be accepted.
     deflate: bool,
+    /// Whether it is offered without context takeover.
+    no_takeover: bool,
 }
 
 impl Opening {
     pub fn new(options: &Options) -> Self {
         let deflate = options.flag("deflate");
-        Self { addr: options.addr(), browser: options.flag("browser"), deflate }
+        let no_takeover = options.flag("no-takeover");
+        Self { addr: options.addr(), browser: options.flag("browser"), deflate, no_takeover }
     }
 
     pub fn request(&self) -> String {
         let addr = self.addr;
+        let takeover = match self.no_takeover {
+            true => "; server_no_context_takeover; client_no_context_takeover",
+            false => "",
+        };
         if self.browser {
             return format!(
                 "GET / HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nPragma: no-cache\r\n\
@@ -39,12 +46,12 @@ impl Opening {
                 Upgrade: websocket\r\nOrigin: http://{addr}\r\nSec-WebSocket-Version: 13\r\n\
                 Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n\
                 Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Extensions: permessage-deflate; \
-                client_max_window_bits\r\n\r\n"
+                client_max_window_bits{takeover}\r\n\r\n"
             );
         }
         let offer = match self.deflate {
-            true => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
-            false => "",
+            true => format!("Sec-WebSocket-Extensions: permessage-deflate{takeover}\r\n"),
+            false => String::new(),
         };
         format!(
             "GET / HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -63,7 +70,7 @@ impl Opening {
         }
         let accepted = head.to_ascii_lowercase().contains("permessage-deflate");
         // A browser offers it always, and takes either answer.
-        if accepted != self.deflate && !self.browser {
+        if accepted != self.deflate && (self.deflate || !self.browser) {
             fail(&format!("compression wasn't accepted as asked for: {head}"));
         }
     }

@@ -12,9 +12,9 @@ use super::TRAILER;
 use super::pool::Decompressor;
 use crate::extension::DataFrame;
 
-/// The most that is inflated at once, in bytes, so that it is checked and copied while it is in the
-/// cache.
-const MAX_STEP: usize = 32 << 10;
+/// The most that is inflated at once, in bytes. The decompressor ends each step with a copy of up to 32
+/// KiB into its window; much more than this isn't in the cache any more when it is checked.
+const MAX_STEP: usize = 128 << 10;
 
 /// The least that is inflated at once.
 const MIN_STEP: usize = 512;
@@ -93,7 +93,12 @@ impl Decoder {
                 true => TRAILER.get(self.trailer..).unwrap_or_default(),
                 false => *input,
             };
-            let step = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP).min(room);
+            let likely = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP);
+            // Rather a step more than more memory.
+            let step = match out.capacity() - out.len() {
+                0..MIN_STEP => likely.min(room),
+                spare => likely.min(room).min(spare),
+            };
             if step == 0 {
                 break false;
             }
@@ -201,5 +206,26 @@ impl History {
             }
         }
         Ok(decompressor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_is_the_last_bytes_in_no_more_memory_than_the_window() {
+        for window in [256, 4096] {
+            let mut history = History { bytes: VecDeque::new(), window };
+            let mut all = Vec::new();
+            for n in (0..200).chain([255, 256, 257, 4095, 4096, 4097, 10_000, 1, 0, 300]) {
+                let new: Vec<u8> = (0..n).map(|i| (i * 7 + n) as u8).collect();
+                history.append(&new);
+                all.extend(new);
+                let (first, second) = history.bytes.as_slices();
+                assert_eq!([first, second].concat(), all[all.len().saturating_sub(window)..]);
+                assert!(history.bytes.capacity() <= window.min(all.len() * 9 / 8));
+            }
+        }
     }
 }

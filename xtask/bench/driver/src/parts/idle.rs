@@ -18,10 +18,23 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
         columns.extend([
             ("5 header lines, 100 B", "--size 100", Launch::PLAIN),
             ("5 header lines, 64 KiB", "--size 65536", Launch::PLAIN),
-            ("compression, 100 B", "--size 100 --deflate", Launch::DEFLATE),
-            ("compression, 64 KiB", "--size 65536 --deflate", Launch::DEFLATE),
         ]);
     }
+    // A browser's offer lets the server limit the client's window; a second later compressors are idle.
+    columns.extend([
+        ("compression, 100 B", "--size 100 --browser --deflate --wait 3", Launch::DEFLATE),
+        ("compression, 64 KiB", "--size 65536 --browser --deflate --wait 3", Launch::DEFLATE),
+        (
+            "no takeover, 100 B",
+            "--size 100 --browser --deflate --wait 3 --no-takeover",
+            Launch::DEFLATE,
+        ),
+        (
+            "no takeover, 64 KiB",
+            "--size 65536 --browser --deflate --wait 3 --no-takeover",
+            Launch::DEFLATE,
+        ),
+    ]);
     let heads = columns.iter().map(|(head, ..)| *head);
     let mut table = Table::new(std::iter::once("server").chain(heads));
     let wanted = |kind| !matches!(kind, Kind::Bytes | Kind::PeerPlain);
@@ -33,6 +46,8 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
         let able =
             |server: &Server| server.deflate && server.kind != Kind::Defaults || !launch.deflate;
         let some: Vec<_> = servers.iter().copied().filter(|server| able(server)).collect();
+        // Peers keep half a megabyte for each.
+        let conns = if launch.deflate { conns.min(1000) } else { conns };
         let args = format!("{args} --conns {conns}");
         // Memory doesn't vary: once is enough.
         let samples = bench.interleave_rounds(1, &some, launch, "idle", &args);
@@ -46,7 +61,10 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
         table.row(std::iter::once(server.name.clone()).chain(cells));
         bars.push(Bar { label: server.name.clone(), value: row[1], ours: server.name == OURS });
     }
-    page.section("idle", format!("{conns} connections.\n\n{}", table.finish()));
+    page.section(
+        "idle",
+        format!("{conns} connections, with compression {}.\n\n{}", conns.min(1000), table.finish()),
+    );
     let group = ("opened by a browser, after one message of 64 KiB".to_owned(), bars);
     page.plot("idle", plot::bars("Bytes that an idle connection keeps", 256.0, &[group]));
     Ok(())
