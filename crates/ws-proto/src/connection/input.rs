@@ -35,8 +35,9 @@ pub struct ReadMemory {
 }
 
 impl ReadMemory {
-    /// Memory that takes up to `capacity` bytes at once; at least 4096. 64 KiB are a good size: more
-    /// doesn't save system calls, and falls out of the cache.
+    /// Memory that takes up to `capacity` bytes at once; at least 4096. Somewhat more than 64 KiB is a good
+    /// size, since a message of 64 KiB then comes with its header at once: more doesn't save system calls,
+    /// and falls out of the cache.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self { buf: vec![0; capacity.max(MIN_SPACE) + ALIGN], slab: BytesMut::new() }

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use ws_types::Opcode;
 
 use crate::Payload;
-use crate::frame::{FrameHeader, MAX_HEADER_LEN, extend_masked};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN, PIECE, extend_masked};
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
@@ -71,7 +71,7 @@ impl Output {
             None if payload.len() < BY_REFERENCE => {
                 self.tail.reserve(len + payload.len());
                 self.tail.extend_from_slice(head_bytes);
-                self.tail.extend_from_slice(&payload);
+                payload.chunks(PIECE).for_each(|piece| self.tail.extend_from_slice(piece));
             }
             None => {
                 if self.tail.len() > self.tail_start {
@@ -90,7 +90,8 @@ impl Output {
     /// Queues an unmasked frame that is encoded already, header and all.
     pub(super) fn push_encoded(&mut self, frame: &Bytes) {
         if frame.len() < BY_REFERENCE {
-            self.tail.extend_from_slice(frame);
+            self.tail.reserve(frame.len());
+            frame.chunks(PIECE).for_each(|piece| self.tail.extend_from_slice(piece));
             return;
         }
         if self.tail.len() > self.tail_start {

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use ws_proto::ReadMemory;
 
-/// How much is read at once, in bytes.
-const INPUT: usize = 64 << 10;
+/// How much is read at once, in bytes: 64 KiB, and some more, so that a message of this size comes with its
+/// header in one read, not in one and another one for the last 14 bytes.
+const INPUT: usize = 68 << 10;
 
 /// Buffers for small frames that are to be written start with this capacity, in bytes; those that
 /// grew beyond four times of it are not kept.

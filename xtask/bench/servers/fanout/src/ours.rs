@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use echo_common::Args;
 use tokio::sync::Mutex;
-use websockets::{Error, Sender, WebSocket, serve};
+use websockets::{Error, PreparedMessage, Sender, WebSocket, serve};
 
 type Everybody = Arc<Mutex<Vec<Sender>>>;
 
@@ -12,9 +12,10 @@ async fn relay(ws: WebSocket, everybody: Everybody) -> Result<(), Error> {
     let (sender, mut receiver) = ws.split();
     everybody.lock().await.push(sender);
     while let Some(message) = receiver.recv().await? {
+        let prepared = PreparedMessage::new(message);
         for sender in everybody.lock().await.iter_mut() {
             // One that is gone is no affair of the others.
-            let _ = sender.send(message.clone()).await;
+            let _ = sender.send(&prepared).await;
         }
     }
     Ok(())
