@@ -15,7 +15,7 @@ pub mod server;
 mod uri;
 
 pub use config::Config;
-pub use connection::{Connection, Event, PingId, ReadMemory, ReadSpace};
+pub use connection::{Connection, Event, PingId, ReadMemory, ReadSpace, WriteMemory};
 pub use frame::{FrameHeader, MAX_HEADER_LEN, apply_mask};
 pub use message::{Message, MessageKind, Utf8Bytes};
 pub use outgoing::{Compress, Outgoing, PreparedMessage};

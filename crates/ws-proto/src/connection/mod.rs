@@ -36,6 +36,7 @@ use timers::{Deadline, Timers};
 
 pub use input::ReadMemory;
 pub use keepalive::PingId;
+pub use output::WriteMemory;
 
 /// One WebSocket connection, as a state machine: bytes and times in, bytes and events out.
 ///
@@ -374,10 +375,10 @@ impl Connection {
     #[must_use]
     #[inline]
     pub fn output_is_idle(&self) -> bool {
-        self.output.len() == 0 && !self.output.has_memory()
+        !self.output.has_memory()
     }
 
-    /// Whether memory for small frames is held; if not, this is the time to lend some.
+    /// Whether memory for frames is held; if not, this is the time to lend some.
     #[must_use]
     #[inline]
     pub fn holds_output(&self) -> bool {
@@ -385,13 +386,13 @@ impl Connection {
     }
 
     /// Lends memory for the frames that are to be written, if none is held.
-    pub fn lend_output(&mut self, memory: Vec<u8>) {
+    pub fn lend_output(&mut self, memory: WriteMemory) {
         self.output.lend(memory);
     }
 
     /// Takes the lent memory back when everything was written; `None` before, or if none is held.
     #[must_use]
-    pub fn reclaim_output(&mut self) -> Option<Vec<u8>> {
+    pub fn reclaim_output(&mut self) -> Option<WriteMemory> {
         self.output.reclaim()
     }
 }

@@ -13,9 +13,115 @@ use crate::frame::{FrameHeader, MAX_HEADER_LEN, PIECE, extend_masked};
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
 
-/// A queue of bytes, written from the front: `parts`, then `tail`.
+/// With room for more parts than this, that room isn't lent to the next connection.
+const MOST_PARTS: usize = 64;
+
+/// Memory for frames that are to be written, which a driver lends to one connection after the other: see
+/// [`Connection::lend_output`](crate::Connection::lend_output).
+#[derive(Debug, Default)]
+pub struct WriteMemory {
+    queue: Option<Box<Queue>>,
+}
+
+impl WriteMemory {
+    /// Memory for small frames of so many bytes in all; it grows if more are queued. 16 KiB are a good size.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        let tail = Vec::with_capacity(capacity);
+        Self { queue: Some(Box::new(Queue { tail, ..Queue::default() })) }
+    }
+
+    /// How many bytes of small frames it takes without growing.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.tail.capacity())
+    }
+}
+
+/// The frames that are to be written, and the memory in which they are. In a box, since a connection that
+/// waits has neither.
 #[derive(Debug, Default)]
 pub(super) struct Output {
+    queue: Option<Box<Queue>>,
+}
+
+impl Output {
+    #[inline]
+    fn queue(&mut self) -> &mut Queue {
+        self.queue.get_or_insert_default()
+    }
+
+    /// Queues a short message in one frame, unmasked; `len` is the length of its payload, at most 125.
+    #[inline]
+    pub(super) fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
+        self.queue().push_short(opcode, len, payload);
+    }
+
+    /// Queues a frame; its payload is masked if the header has a key.
+    #[inline]
+    pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
+        self.queue().push(header, payload);
+    }
+
+    /// Queues an unmasked frame that is encoded already, header and all.
+    pub(super) fn push_encoded(&mut self, frame: &Bytes) {
+        self.queue().push_encoded(frame);
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.len())
+    }
+
+    /// Drops everything, with the memory.
+    pub(super) fn discard(&mut self) {
+        self.queue = None;
+    }
+
+    /// Whether memory is held.
+    #[inline]
+    pub(super) fn has_memory(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Gives memory, to be used if none is held.
+    pub(super) fn lend(&mut self, memory: WriteMemory) {
+        if !self.has_memory() {
+            self.queue = memory.queue;
+        }
+    }
+
+    /// Takes the memory back once everything was written.
+    pub(super) fn reclaim(&mut self) -> Option<WriteMemory> {
+        let mut queue = self.queue.take_if(|queue| queue.len() == 0)?;
+        queue.clear();
+        Some(WriteMemory { queue: Some(queue) })
+    }
+}
+
+impl Buf for Output {
+    fn remaining(&self) -> usize {
+        self.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.queue.as_ref().map_or(&[], |queue| queue.chunk())
+    }
+
+    fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.chunks_vectored(dst))
+    }
+
+    fn advance(&mut self, n: usize) {
+        if let Some(queue) = &mut self.queue {
+            queue.advance(n);
+        }
+    }
+}
+
+/// A queue of bytes, written from the front: `parts`, then `tail`.
+#[derive(Debug, Default)]
+struct Queue {
     parts: VecDeque<Part>,
     tail: Vec<u8>,
     /// How much of `tail` was written; not 0 only while `parts` is empty.
@@ -49,10 +155,10 @@ impl Part {
     }
 }
 
-impl Output {
+impl Queue {
     /// Queues a short message in one frame, unmasked; `len` is the length of its payload, at most 125.
     #[inline]
-    pub(super) fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
+    fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
         self.tail.reserve(2 + 125);
         self.tail.extend_from_slice(&[0x80 | opcode.as_u8(), len]);
         payload.append_to(&mut self.tail);
@@ -60,7 +166,7 @@ impl Output {
 
     /// Queues a frame; its payload is masked if the header has a key.
     #[inline]
-    pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
+    fn push(&mut self, header: FrameHeader, payload: Payload) {
         let (head, len) = header.to_array();
         let head_bytes = head.get(..len).unwrap_or_default();
         match header.mask {
@@ -88,7 +194,7 @@ impl Output {
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.
-    pub(super) fn push_encoded(&mut self, frame: &Bytes) {
+    fn push_encoded(&mut self, frame: &Bytes) {
         if frame.len() < BY_REFERENCE {
             self.tail.reserve(frame.len());
             frame.chunks(PIECE).for_each(|piece| self.tail.extend_from_slice(piece));
@@ -109,41 +215,21 @@ impl Output {
     }
 
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.parts_len + self.tail.len() - self.tail_start
     }
 
-    /// Drops everything, with the memory.
-    pub(super) fn discard(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Whether memory for small frames is held.
-    #[inline]
-    pub(super) fn has_memory(&self) -> bool {
-        self.tail.capacity() > 0
-    }
-
-    /// Gives memory for small frames, to be used if none is held.
-    pub(super) fn lend(&mut self, mut memory: Vec<u8>) {
-        if !self.has_memory() {
-            memory.clear();
-            self.tail = memory;
-        }
-    }
-
-    /// Takes the memory back once everything was written.
-    pub(super) fn reclaim(&mut self) -> Option<Vec<u8>> {
-        if self.len() > 0 {
-            return None;
-        }
-        self.parts = VecDeque::new();
+    /// Forgets what was written; keeps the memory.
+    fn clear(&mut self) {
+        self.tail.clear();
         self.tail_start = 0;
-        Some(mem::take(&mut self.tail)).filter(|memory| memory.capacity() > 0)
+        if self.parts.capacity() > MOST_PARTS {
+            self.parts = VecDeque::new();
+        }
     }
 }
 
-impl Buf for Output {
+impl Buf for Queue {
     fn remaining(&self) -> usize {
         self.len()
     }

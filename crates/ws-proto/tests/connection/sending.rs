@@ -9,7 +9,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 use ws_errors::{InvalidState, ProtocolError, ProtocolErrorKind, WebSocketException};
-use ws_proto::{Connection, Message, Payload};
+use ws_proto::{Connection, Message, Payload, WriteMemory};
 use ws_types::{Close, Side, State};
 
 use crate::feed::{NOW, config, connect, sent, take_output};
@@ -209,11 +209,11 @@ fn lent_output_memory_is_used_and_given_back_when_everything_was_written() {
     for side in SIDES {
         let mut conn = open(side);
         assert!(!conn.holds_output());
-        assert_eq!(conn.reclaim_output(), None);
-        conn.lend_output(Vec::with_capacity(5000));
+        assert!(conn.reclaim_output().is_none());
+        conn.lend_output(WriteMemory::with_capacity(5000));
         assert!(conn.holds_output());
         conn.send(Message::from("x".repeat(1000))).unwrap();
-        assert_eq!(conn.reclaim_output(), None, "not before it was written");
+        assert!(conn.reclaim_output().is_none(), "not before it was written");
         assert!(sent(&mut conn) == [text("x".repeat(1000))]);
         let memory = conn.reclaim_output().unwrap();
         assert!((5000..6000).contains(&memory.capacity()) && !conn.holds_output());

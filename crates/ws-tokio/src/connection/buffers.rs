@@ -2,14 +2,14 @@
 
 use std::cell::RefCell;
 
-use ws_proto::ReadMemory;
+use ws_proto::{ReadMemory, WriteMemory};
 
 /// How much is read at once, in bytes: 64 KiB, and some more, so that a message of this size comes with its
 /// header in one read, not in one and another one for the last 14 bytes.
 const INPUT: usize = 68 << 10;
 
 /// Buffers for small frames that are to be written start with this capacity, in bytes; those that
-/// grew beyond four times of it are not kept.
+/// grew beyond eight times of it are not kept: a message of 64 KiB that was masked into it fits.
 const OUTPUT: usize = 16 << 10;
 
 /// How many buffers of each kind a thread keeps: more than one, since a connection keeps its buffers
@@ -19,7 +19,7 @@ const KEPT: usize = 8;
 #[derive(Default)]
 struct Buffers {
     input: Vec<ReadMemory>,
-    output: Vec<Vec<u8>>,
+    output: Vec<WriteMemory>,
 }
 
 thread_local! {
@@ -39,12 +39,14 @@ pub(crate) fn give_input(memory: ReadMemory) {
 }
 
 /// Memory to put frames into; empty.
-pub(crate) fn take_output() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(|b| b.output.pop()).unwrap_or_else(|| Vec::with_capacity(OUTPUT))
+pub(crate) fn take_output() -> WriteMemory {
+    BUFFERS
+        .with_borrow_mut(|b| b.output.pop())
+        .unwrap_or_else(|| WriteMemory::with_capacity(OUTPUT))
 }
 
-pub(crate) fn give_output(memory: Vec<u8>) {
-    if (OUTPUT..=4 * OUTPUT).contains(&memory.capacity()) {
+pub(crate) fn give_output(memory: WriteMemory) {
+    if (OUTPUT..=8 * OUTPUT).contains(&memory.capacity()) {
         // Not when a connection is dropped while its thread ends.
         _ = BUFFERS.try_with(|b| keep(&mut b.borrow_mut().output, memory));
     }

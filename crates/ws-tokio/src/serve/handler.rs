@@ -150,6 +150,6 @@ mod tests {
         let stop = Stop::new();
         let future = run(ws, &echo, &stop);
         assert!(size_of_val(&future) <= 416, "{}", size_of_val(&future));
-        assert!(size_of::<Engine<Transport>>() <= 640, "{}", size_of::<Engine<Transport>>());
+        assert!(size_of::<Engine<Transport>>() <= 576, "{}", size_of::<Engine<Transport>>());
     }
 }

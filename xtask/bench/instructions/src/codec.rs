@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use ws_proto::{Config, Connection, Event, Message, Payload, ReadMemory, ReadSpace, Utf8Bytes};
+use ws_proto::{
+    Config, Connection, Event, Message, Payload, ReadMemory, ReadSpace, Utf8Bytes, WriteMemory,
+};
 
 use crate::wire::{Block, READ, Wire};
 
@@ -60,7 +62,7 @@ fn encode(mut connection: Connection, block: &Block, count: usize) -> u64 {
         }
         false => Message::binary(Payload::from(block.payload.clone())),
     };
-    let (mut memory, mut written) = (Some(vec![]), 0);
+    let (mut memory, mut written) = (Some(WriteMemory::default()), 0);
     for i in 1..=count {
         if !connection.holds_output() {
             connection.lend_output(memory.take().unwrap_or_default());
