@@ -129,9 +129,10 @@ pub fn deflating() -> Vec<Server> {
         ours("13 bits", &["--deflate-window-bits", "13", "--deflate-memory-level", "8"]),
         ours(
             "level 7, 14 bits",
-            &["--deflate-level", "7", "--deflate-window-bits", "14", "--deflate-memory-level", "9"],
+            &["--deflate-level", "7", "--deflate-window-bits", "14", "--deflate-memory-level", "8"],
         ),
-        ours("15 bits", &["--deflate-window-bits", "15", "--deflate-memory-level", "9"]),
+        ours("level 9, 15 bits", &["--deflate-level", "9", "--deflate-window-bits", "15"]),
+        ours("level 1", &["--deflate-level", "1"]),
     ]
 }
 
