@@ -11,8 +11,8 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
     let most = bench.descriptors.saturating_sub(256);
     let conns = most.min(if bench.options.quick { 2000 } else { 10_000 });
     let mut columns = vec![
-        ("12 header lines, 100 B", "--size 100 --browser", Launch::PLAIN),
-        ("12 header lines, 64 KiB", "--size 65536 --browser", Launch::PLAIN),
+        ("12 header lines, 100 B", "--size 100 --browser --wait 3", Launch::PLAIN),
+        ("12 header lines, 64 KiB", "--size 65536 --browser --wait 3", Launch::PLAIN),
     ];
     if !bench.options.quick {
         columns.extend([
