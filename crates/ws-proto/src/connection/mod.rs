@@ -370,22 +370,16 @@ impl Connection {
         self.output.len()
     }
 
-    /// Whether nothing is to be written, and no memory for frames is held: what
-    /// [`output_len`](Self::output_len) and [`holds_output`](Self::holds_output) say, in one question.
-    #[must_use]
-    #[inline]
-    pub fn output_is_idle(&self) -> bool {
-        !self.output.has_memory()
-    }
-
-    /// Whether memory for frames is held; if not, this is the time to lend some.
+    /// Whether memory for frames is held; if not, nothing is to be written, and this is the time to lend
+    /// some.
     #[must_use]
     #[inline]
     pub fn holds_output(&self) -> bool {
         self.output.has_memory()
     }
 
-    /// Lends memory for the frames that are to be written, if none is held.
+    /// Lends memory for the frames that are to be written; if some is held, this is dropped. A connection
+    /// that is lent none allocates its own when it has something to write.
     pub fn lend_output(&mut self, memory: WriteMemory) {
         self.output.lend(memory);
     }

@@ -17,14 +17,15 @@ const BY_REFERENCE: usize = 8 << 10;
 const MOST_PARTS: usize = 64;
 
 /// Memory for frames that are to be written, which a driver lends to one connection after the other: see
-/// [`Connection::lend_output`](crate::Connection::lend_output).
+/// [`Connection::lend_output`](crate::Connection::lend_output). The default allocates when it is used.
 #[derive(Debug, Default)]
 pub struct WriteMemory {
     queue: Option<Box<Queue>>,
 }
 
 impl WriteMemory {
-    /// Memory for small frames of so many bytes in all; it grows if more are queued. 16 KiB are a good size.
+    /// Memory for small frames of `capacity` bytes in all; it grows if more are queued. 16 KiB are a good
+    /// size: a batch of replies fits, and it stays in the cache.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let tail = Vec::with_capacity(capacity);

@@ -117,7 +117,7 @@ impl Partial {
         });
         let end = before as u64 == remaining;
         if room == usize::MAX {
-            self.expect(remaining, budget);
+            self.expect(before as u64, remaining, budget);
         }
         let decoded = extensions.decode(input, end, &mut self.data, room.min(budget));
         self.encoded += (before - input.len()) as u64;
@@ -144,16 +144,24 @@ impl Partial {
 
     /// Makes room for what will come out of the rest of a frame, judging by what came out so far: a
     /// long message that doubles its memory until it fits would move, and be cut at the end. Growth
-    /// follows what was received: at most twice that.
-    fn expect(&mut self, remaining: u64, budget: usize) {
+    /// follows what was received, to at most twice that, and comes only when the memory is short of what
+    /// will come out of `input` bytes, or many small ones would each move the message.
+    fn expect(&mut self, input: u64, remaining: u64, budget: usize) {
         let have = self.data.len();
         if have < EXPECTED || self.encoded == 0 {
             return;
         }
-        let rest = u128::from(remaining) * u128::from(self.announced) / u128::from(self.encoded);
+        let out_of = |bytes: u64| {
+            let out = u128::from(bytes) * u128::from(self.announced) / u128::from(self.encoded);
+            usize::try_from(out).unwrap_or(usize::MAX)
+        };
+        if self.data.capacity() - have >= out_of(input) {
+            return;
+        }
         // What is left over stays below an eighth, which is not cut.
-        let rest = usize::try_from(rest + rest / 32).unwrap_or(usize::MAX).min(budget).min(have);
-        self.data.reserve_exact(rest.saturating_add(have / 32));
+        let rest = out_of(remaining);
+        let room = rest.saturating_add(rest / 32).saturating_add(have / 32);
+        self.data.reserve_exact(room.min(budget).min(have));
     }
 
     /// Memory for the rest of a frame's payload, or a part of it.
@@ -275,4 +283,31 @@ fn bad_text(data: &[u8]) -> InvalidUtf8 {
     let mut validator = Utf8Validator::default();
     let verdict = validator.feed(data).and_then(|()| validator.finish());
     verdict.err().unwrap_or_else(|| InvalidUtf8::new("invalid start byte", 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_decoded_message_moves_a_few_times_and_ends_with_little_to_spare() {
+        // Pieces of a frame, each of which decodes to sixteen times its size: 4 MiB and a bit in all.
+        for piece in [1, 64, 4096] {
+            let (count, out) = ((4 << 20) / (16 * piece) + 3, 16 * piece);
+            let mut partial = Partial::new(MessageKind::Binary, 0);
+            let mut moves = 0;
+            for i in 0..count {
+                let before = partial.data.capacity();
+                partial.expect(piece as u64, ((count - i) * piece) as u64, usize::MAX);
+                partial.data.resize(partial.data.len() + out, 0);
+                partial.encoded += piece as u64;
+                partial.announced += out as u64;
+                assert!(partial.data.capacity() <= (2 * partial.data.len()).max(2 * EXPECTED));
+                moves += usize::from(partial.data.capacity() != before);
+            }
+            assert!(moves <= 32, "{moves} moves in {count} pieces");
+            let (len, capacity) = (partial.data.len(), partial.data.capacity());
+            assert!(capacity <= len + len / 8, "{capacity} bytes for {len}");
+        }
+    }
 }

@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shutting_down = self.conn.wants_shutdown() && !self.shutdown;
-        if self.conn.output_is_idle() && !(self.unflushed | self.blocked | shutting_down) {
+        if !self.conn.holds_output() && !(self.unflushed | self.blocked | shutting_down) {
             return Poll::Ready(());
         }
         self.poll_write(cx)
