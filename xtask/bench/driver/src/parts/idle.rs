@@ -11,8 +11,8 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
     let most = bench.descriptors.saturating_sub(256);
     let conns = most.min(if bench.options.quick { 2000 } else { 10_000 });
     let mut columns = vec![
-        ("12 header lines, 100 B", "--size 100 --browser --wait 3", Launch::PLAIN),
-        ("12 header lines, 64 KiB", "--size 65536 --browser --wait 3", Launch::PLAIN),
+        ("12 header lines, 100 B", "--size 100 --browser", Launch::PLAIN),
+        ("12 header lines, 64 KiB", "--size 65536 --browser", Launch::PLAIN),
     ];
     if !bench.options.quick {
         columns.extend([
@@ -22,18 +22,10 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
     }
     // A browser's offer lets the server limit the client's window; a second later compressors are idle.
     columns.extend([
-        ("compression, 100 B", "--size 100 --browser --deflate --wait 3", Launch::DEFLATE),
-        ("compression, 64 KiB", "--size 65536 --browser --deflate --wait 3", Launch::DEFLATE),
-        (
-            "no takeover, 100 B",
-            "--size 100 --browser --deflate --wait 3 --no-takeover",
-            Launch::DEFLATE,
-        ),
-        (
-            "no takeover, 64 KiB",
-            "--size 65536 --browser --deflate --wait 3 --no-takeover",
-            Launch::DEFLATE,
-        ),
+        ("compression, 100 B", "--size 100 --browser --deflate", Launch::DEFLATE),
+        ("compression, 64 KiB", "--size 65536 --browser --deflate", Launch::DEFLATE),
+        ("no takeover, 100 B", "--size 100 --browser --deflate --no-takeover", Launch::DEFLATE),
+        ("no takeover, 64 KiB", "--size 65536 --browser --deflate --no-takeover", Launch::DEFLATE),
     ]);
     let heads = columns.iter().map(|(head, ..)| *head);
     let mut table = Table::new(std::iter::once("server").chain(heads));
