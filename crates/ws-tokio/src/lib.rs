@@ -18,7 +18,9 @@ pub use transport::Transport;
 
 pub use ws_proto::extension;
 #[cfg(feature = "deflate")]
-pub use ws_proto::extension::{ClientDeflate, ClientWindow, InvalidSetting, ServerDeflate};
+pub use ws_proto::extension::{
+    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
+};
 pub use ws_proto::grammar::ExtensionHeader;
 pub use ws_proto::http::{HandshakeLimits, Request, Response};
 pub use ws_proto::server::OriginRule;

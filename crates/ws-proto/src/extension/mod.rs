@@ -133,7 +133,9 @@ use crate::{Compress, MessageKind};
 pub use chain::Extensions;
 pub(crate) use chain::PreparedKey;
 #[cfg(feature = "deflate")]
-pub use deflate::{ClientDeflate, ClientWindow, InvalidSetting, ServerDeflate};
+pub use deflate::{
+    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
+};
 pub(crate) use negotiate::{accept_offers, accept_response, offers};
 
 /// Offers an extension in the client's half of the opening handshake, and takes the server's answer.

@@ -27,4 +27,5 @@ mod prepared;
 mod received;
 mod streaming;
 mod talk;
+mod tuning;
 mod violations;

@@ -120,6 +120,16 @@ pub fn kept() -> Server {
     Server::new("websockets, request kept", Kind::Defaults, "echo-ours-kept", &[])
 }
 
+/// Level 9 with 15 bits for short messages, level 7 with 14 bits for those of 1 KiB and more.
+const BY_LENGTH: &[&str] = &[
+    "--deflate-level",
+    "9",
+    "--deflate-window-bits",
+    "15",
+    "--deflate-long",
+    "1024,7,14,9,filtered",
+];
+
 /// Ours with other settings of compression than the defaults.
 pub fn deflating() -> Vec<Server> {
     let ours = |name: &str, args| {
@@ -127,11 +137,7 @@ pub fn deflating() -> Vec<Server> {
     };
     vec![
         ours("13 bits", &["--deflate-window-bits", "13", "--deflate-memory-level", "8"]),
-        ours(
-            "level 7, 14 bits",
-            &["--deflate-level", "7", "--deflate-window-bits", "14", "--deflate-memory-level", "8"],
-        ),
-        ours("level 9, 15 bits", &["--deflate-level", "9", "--deflate-window-bits", "15"]),
+        ours("by length", BY_LENGTH),
         ours("level 1", &["--deflate-level", "1"]),
     ]
 }

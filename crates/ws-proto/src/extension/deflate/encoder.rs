@@ -3,13 +3,15 @@
 //! [RFC 7692 §6.1]: https://www.rfc-editor.org/rfc/rfc7692#section-6.1
 //! [§7.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status, Strategy};
 
 use super::TRAILER;
 use super::pool::Compressor;
-use super::settings::EncoderSettings;
+use super::settings::{DeflateStrategy, EncoderSettings, Tuning};
 use crate::Compress;
 use crate::extension::DataFrame;
 
@@ -23,9 +25,15 @@ const MAX_ROOM: usize = 64 << 10;
 /// The compressing half of one connection.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    settings: EncoderSettings,
+    settings: Arc<EncoderSettings>,
     window_bits: u8,
     takeover: bool,
+    /// What decides how a message is compressed.
+    pub(super) key: u64,
+    /// Whether the compressor is one for long messages.
+    long: bool,
+    /// How many bytes of messages of the other length were sent with it at a stretch.
+    unsuited: usize,
     /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
     compressor: Compressor,
     /// Whether a message is being sent in pieces, compressed.
@@ -33,8 +41,19 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(settings: EncoderSettings, window_bits: u8, takeover: bool) -> Self {
-        Self { settings, window_bits, takeover, compressor: Compressor::default(), encoding: false }
+    pub(super) fn new(settings: Arc<EncoderSettings>, window_bits: u8, takeover: bool) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&settings, window_bits, takeover).hash(&mut hasher);
+        Self {
+            settings,
+            window_bits,
+            takeover,
+            key: hasher.finish(),
+            long: false,
+            unsuited: 0,
+            compressor: Compressor::default(),
+            encoding: false,
+        }
     }
 
     /// Compresses the payload of a frame, or decides not to.
@@ -52,6 +71,9 @@ impl Encoder {
         }
         if !self.encoding {
             return false;
+        }
+        if frame.first {
+            self.choose(payload.len());
         }
         self.compress(payload, out);
         if frame.fin {
@@ -78,11 +100,41 @@ impl Encoder {
         true
     }
 
+    /// Decides which settings a message gets that begins with this many bytes.
+    fn choose(&mut self, len: usize) {
+        let Some(settings) = &self.settings.long else { return };
+        let long = len >= settings.from;
+        if long == self.long {
+            self.unsuited = 0;
+            return;
+        }
+        self.unsuited = self.unsuited.saturating_add(len);
+        // What it remembers of suited messages is worth more, for as long as there is any of it.
+        if self.compressor.is_held() && self.unsuited < 1 << self.tuning().window_bits {
+            return;
+        }
+        self.compressor.release();
+        self.long = long;
+        self.unsuited = 0;
+    }
+
+    fn tuning(&self) -> Tuning {
+        let tuning = match &self.settings.long {
+            Some(long) if self.long => long.tuning,
+            _ => self.settings.tuning,
+        };
+        Tuning { window_bits: tuning.window_bits.min(self.window_bits), ..tuning }
+    }
+
     fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        let EncoderSettings { level, memory_level, .. } = self.settings;
+        let Tuning { level, memory_level, window_bits, strategy } = self.tuning();
         let config = DeflateConfig {
-            window_bits: -i32::from(self.window_bits),
+            window_bits: -i32::from(window_bits),
             mem_level: i32::from(memory_level),
+            strategy: match strategy {
+                DeflateStrategy::Default => Strategy::Default,
+                DeflateStrategy::Filtered => Strategy::Filtered,
+            },
             ..DeflateConfig::new(i32::from(level))
         };
         self.compressor.with(config, |deflate| flush(deflate, payload, out));
@@ -104,14 +156,6 @@ impl Encoder {
     /// each frame ends where a byte and a block end.
     pub(super) fn forget(&mut self) {
         self.compressor.release();
-    }
-
-    /// What decides how a message is compressed.
-    pub(super) fn key(&self) -> u64 {
-        let EncoderSettings { level, memory_level, min_size, .. } = self.settings;
-        let small =
-            u64::from(level) | u64::from(memory_level) << 4 | u64::from(self.window_bits) << 8;
-        small | (min_size as u64) << 12 | u64::from(self.takeover) << 63
     }
 }
 

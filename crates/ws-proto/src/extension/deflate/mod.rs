@@ -29,7 +29,9 @@ use super::{DataFrame, Extension, Rsv};
 use decoder::Decoder;
 use encoder::Encoder;
 
-pub use settings::{ClientDeflate, ClientWindow, InvalidSetting, ServerDeflate};
+pub use settings::{
+    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
+};
 
 /// The name of the extension.
 const NAME: &str = "permessage-deflate";
@@ -100,6 +102,6 @@ impl Extension for PerMessageDeflate {
     }
 
     fn prepared_key(&self) -> Option<u64> {
-        Some(self.encoder.key())
+        Some(self.encoder.key)
     }
 }

@@ -4,6 +4,8 @@
 //! [RFC 7692 §5]: https://www.rfc-editor.org/rfc/rfc7692#section-5
 //! [§7.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1
 
+use std::sync::Arc;
+
 use ws_errors::NegotiationError;
 use ws_types::ExtensionParameter;
 
@@ -38,7 +40,7 @@ impl ClientExtensionFactory for ClientDeflate {
         let agreed = self.agree(Parameters::parse(response, false)?)?;
         Ok(Box::new(PerMessageDeflate {
             encoder: Encoder::new(
-                self.encoder,
+                Arc::clone(&self.encoder),
                 agreed.client_window(),
                 !agreed.client_no_context_takeover,
             ),
@@ -101,7 +103,7 @@ impl ServerExtensionFactory for ServerDeflate {
         let answer = self.answer(Parameters::parse(offer, true)?)?;
         let extension = PerMessageDeflate {
             encoder: Encoder::new(
-                self.encoder,
+                Arc::clone(&self.encoder),
                 answer.server_window(),
                 !answer.server_no_context_takeover,
             ),

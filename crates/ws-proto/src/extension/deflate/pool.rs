@@ -8,12 +8,15 @@
 //!   messages before: it is *lent*. When there are more than [`MOST`], the pool takes one back that was
 //!   not used lately, and its connection goes on with one that remembers nothing. So the memory of all
 //!   compressors is bounded, however many connections send.
+//! - Windows of 32 KiB are lent [`WIDE`] times for each core, and then only half of that: what doesn't fit
+//!   the cache takes more time than it saves bytes.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
@@ -22,6 +25,18 @@ const KEPT: usize = 16;
 
 /// At most this many compressors are lent: at our defaults, that is 42 MB.
 const MOST: usize = 256;
+
+/// At most this many compressors with a window of 32 KiB are lent, for each core. Of 64 connections
+/// that take turns on one core, all with such a window cost 38 % more time than 16 of them, and save 3 % of the
+/// bytes (messages of 200 bytes, level 9).
+const WIDE: usize = 16;
+
+/// What makes a window of 32 KiB.
+const WIDE_BITS: i32 = -15;
+
+/// How many compressors with a window of 32 KiB are lent at most.
+static MOST_WIDE: LazyLock<usize> =
+    LazyLock::new(|| WIDE * available_parallelism().map_or(1, usize::from));
 
 #[expect(clippy::vec_box, reason = "a connection holds a pointer, and none while it waits")]
 static DECOMPRESSORS: Mutex<Vec<Box<Inflate>>> = Mutex::new(Vec::new());
@@ -64,7 +79,8 @@ impl Compressor {
             return compress(deflate);
         }
         self.release();
-        let mut deflate = take(config).unwrap_or_else(|| Deflate::new_with_config(config).into());
+        let (config, free) = take(config);
+        let mut deflate = free.unwrap_or_else(|| Deflate::new_with_config(config).into());
         let result = compress(&mut deflate);
         let deflate = Mutex::new(Some(deflate));
         let slot = Arc::new(Slot { config, deflate, used: AtomicBool::new(true) });
@@ -92,21 +108,32 @@ impl Compressor {
     }
 }
 
-/// Takes a free compressor with these settings out of the pool; or, if too many are lent, one of those.
-fn take(config: DeflateConfig) -> Option<Box<Deflate>> {
+/// Takes a free compressor out of the pool; or, if too many are lent, one of those. With it, the settings to
+/// use, since there may be too many wide windows.
+fn take(mut config: DeflateConfig) -> (DeflateConfig, Option<Box<Deflate>>) {
     let mut pool = lock(&COMPRESSORS);
+    if config.window_bits == WIDE_BITS {
+        let is_lent =
+            |slot: &&Arc<Slot>| slot.config.window_bits == WIDE_BITS && !Slot::is_free(slot);
+        if pool.iter().filter(is_lent).count() >= *MOST_WIDE {
+            config.window_bits += 1;
+        }
+    }
     let free = pool.iter().rposition(|slot| Slot::is_free(slot) && slot.config == config);
     let slot = match free {
         Some(at) => pool.remove(at),
         None => take_back(&mut pool),
-    }?;
+    };
     drop(pool);
-    let mut deflate = lock(&slot.deflate).take()?;
-    // One with other settings is of no use, but its memory is free again.
-    (slot.config == config).then(|| {
-        deflate.reset();
-        deflate
-    })
+    let deflate = slot.and_then(|slot| {
+        let mut deflate = lock(&slot.deflate).take()?;
+        // One with other settings is of no use, but its memory is free again.
+        (slot.config == config).then(|| {
+            deflate.reset();
+            deflate
+        })
+    });
+    (config, deflate)
 }
 
 /// When there are too many, gives one that was not used lately.
@@ -187,4 +214,31 @@ impl fmt::Debug for Decompressor {
 /// What is under these locks stays whole whatever panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_windows_are_lent_to_few() {
+        let wide = DeflateConfig { window_bits: WIDE_BITS, ..DeflateConfig::new(1) };
+        let used = |compressor: &mut Compressor| {
+            compressor.with(wide, |_| ());
+            compressor.0.as_ref().unwrap().config.window_bits
+        };
+        let mut all: Vec<_> = std::iter::repeat_with(Compressor::default).take(MOST).collect();
+        let mut bits: Vec<_> = all.iter_mut().map(used).collect();
+        let most = (*MOST_WIDE).min(MOST);
+        let expected: Vec<_> = (0..MOST).map(|n| WIDE_BITS + i32::from(n >= most)).collect();
+        assert_eq!(bits, expected);
+        // They stay as they are, and what is given back can be had by others.
+        all[0].release();
+        bits.rotate_left(1);
+        all.rotate_left(1);
+        assert_eq!(all.iter_mut().map(used).collect::<Vec<_>>(), {
+            *bits.last_mut().unwrap() = WIDE_BITS;
+            bits
+        });
+    }
 }

@@ -1,5 +1,6 @@
 //! What can be set for permessage-deflate, on a client and on a server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A setting of permessage-deflate is out of its range.
@@ -27,21 +28,52 @@ fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, Invalid
 }
 
 /// What concerns the encoder of this side alone, and isn't negotiated.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct EncoderSettings {
-    pub(super) level: u8,
-    pub(super) memory_level: u8,
+    pub(super) tuning: Tuning,
+    pub(super) long: Option<LongMessages>,
     pub(super) min_size: usize,
     pub(super) idle: Duration,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
-        Self { level: 6, memory_level: 5, min_size: 64, idle: Duration::from_secs(1) }
+        Self { tuning: Tuning::default(), long: None, min_size: 64, idle: Duration::from_secs(1) }
     }
 }
 
-macro_rules! common_settings {
+/// How a message is compressed.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Tuning {
+    pub(super) level: u8,
+    pub(super) memory_level: u8,
+    /// At most; what was agreed on may be less.
+    pub(super) window_bits: u8,
+    pub(super) strategy: DeflateStrategy,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { level: 6, memory_level: 5, window_bits: 15, strategy: DeflateStrategy::Default }
+    }
+}
+
+/// What to look for while compressing (zlib's strategy).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum DeflateStrategy {
+    /// Every repetition: for most data.
+    #[default]
+    #[doc(alias = "Z_DEFAULT_STRATEGY")]
+    Default,
+    /// Only repetitions of six bytes and more: for records of numbers, where shorter ones are mere chance. Makes
+    /// long messages of such data up to 5 % smaller, and prose, source text and short messages as much
+    /// larger. Below level 7 it has no effect.
+    #[doc(alias = "Z_FILTERED")]
+    Filtered,
+}
+
+macro_rules! tuning_settings {
     () => {
         /// How hard to try, from 0 (not at all: payloads are only wrapped) over 1 (fast) to 9 (small).
         /// Default: 6, where zlib puts it; above that, little is gained for much time.
@@ -49,7 +81,7 @@ macro_rules! common_settings {
         /// # Errors
         /// [`InvalidSetting`] above 9.
         pub fn level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.encoder.level = within("level", level, 0, 9)?;
+            self.tuning_mut().level = within("level", level, 0, 9)?;
             Ok(self)
         }
 
@@ -60,8 +92,77 @@ macro_rules! common_settings {
         /// [`InvalidSetting`] unless it is between 1 and 9.
         #[doc(alias = "memLevel")]
         pub fn memory_level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.encoder.memory_level = within("memory_level", level, 1, 9)?;
+            self.tuning_mut().memory_level = within("memory_level", level, 1, 9)?;
             Ok(self)
+        }
+
+        /// What to look for. Default: every repetition.
+        #[must_use]
+        pub fn strategy(mut self, strategy: DeflateStrategy) -> Self {
+            self.tuning_mut().strategy = strategy;
+            self
+        }
+    };
+}
+
+/// How long messages are compressed, where that is to differ from short ones: faster, so that a
+/// snapshot doesn't hold up others; or with a smaller window, which is faster too and loses little, since a
+/// long message has its repetitions within itself.
+///
+/// The encoder changes over to other settings when a whole window of such messages was sent, for then
+/// nothing is lost with what it forgets; a connection's first message decides at once. What is sent in pieces
+/// counts by its first piece.
+///
+/// ```
+/// use ws_proto::extension::{LongMessages, ServerDeflate};
+/// // Ticks as small as possible, snapshots as fast as possible.
+/// let snapshots = LongMessages::from_size(4096).level(1)?;
+/// let deflate = ServerDeflate::default().level(9)?.long_messages(snapshots);
+/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct LongMessages {
+    pub(super) from: usize,
+    pub(super) tuning: Tuning,
+}
+
+impl LongMessages {
+    /// For messages of this many bytes and more, with all settings at their defaults.
+    #[must_use]
+    pub fn from_size(bytes: usize) -> Self {
+        Self { from: bytes, tuning: Tuning::default() }
+    }
+
+    tuning_settings!();
+
+    fn tuning_mut(&mut self) -> &mut Tuning {
+        &mut self.tuning
+    }
+
+    /// The most of the window to use, as a power of two: 9 (512 bytes) to 15 (32 KiB), if as much was agreed
+    /// on. Default: 15, all of it.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`] unless it is between 9 and 15.
+    pub fn max_window_bits(mut self, bits: u8) -> Result<Self, InvalidSetting> {
+        self.tuning.window_bits = within("max_window_bits", bits, 9, 15)?;
+        Ok(self)
+    }
+}
+
+macro_rules! common_settings {
+    () => {
+        fn tuning_mut(&mut self) -> &mut Tuning {
+            &mut Arc::make_mut(&mut self.encoder).tuning
+        }
+
+        tuning_settings!();
+
+        /// How messages from some length on are compressed. Default: like all others.
+        #[must_use]
+        pub fn long_messages(mut self, settings: LongMessages) -> Self {
+            Arc::make_mut(&mut self.encoder).long = Some(settings);
+            self
         }
 
         /// Messages of fewer bytes are sent as they are, unless they are sent with
@@ -69,7 +170,7 @@ macro_rules! common_settings {
         /// less than what TCP/IP adds.
         #[must_use]
         pub fn min_size(mut self, bytes: usize) -> Self {
-            self.encoder.min_size = bytes;
+            Arc::make_mut(&mut self.encoder).min_size = bytes;
             self
         }
 
@@ -79,7 +180,7 @@ macro_rules! common_settings {
         /// connections that are sending.
         #[must_use]
         pub fn compressor_idle(mut self, time: Duration) -> Self {
-            self.encoder.idle = time;
+            Arc::make_mut(&mut self.encoder).idle = time;
             self
         }
 
@@ -121,7 +222,7 @@ macro_rules! common_settings {
 #[doc(alias = "ServerPerMessageDeflateFactory")]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerDeflate {
-    pub(super) encoder: EncoderSettings,
+    pub(super) encoder: Arc<EncoderSettings>,
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
     pub(super) server_max_window_bits: Option<u8>,
@@ -132,7 +233,7 @@ pub struct ServerDeflate {
 impl Default for ServerDeflate {
     fn default() -> Self {
         Self {
-            encoder: EncoderSettings::default(),
+            encoder: Arc::default(),
             server_no_context_takeover: false,
             client_no_context_takeover: false,
             server_max_window_bits: Some(12),
@@ -198,7 +299,7 @@ impl ServerDeflate {
 #[doc(alias = "ClientPerMessageDeflateFactory")]
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ClientDeflate {
-    pub(super) encoder: EncoderSettings,
+    pub(super) encoder: Arc<EncoderSettings>,
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
     pub(super) server_max_window_bits: Option<u8>,
