@@ -117,7 +117,7 @@ macro_rules! tuning_settings {
 /// use ws_proto::extension::{LongMessages, ServerDeflate};
 /// // Ticks as small as possible, snapshots as fast as possible.
 /// let snapshots = LongMessages::from_size(4096).level(1)?;
-/// let deflate = ServerDeflate::default().level(9)?.long_messages(snapshots);
+/// let deflate = ServerDeflate::default().level(9)?.server_max_window_bits(15)?.long_messages(snapshots);
 /// # Ok::<(), ws_proto::extension::InvalidSetting>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -248,7 +248,8 @@ impl ServerDeflate {
 
     /// The most that the server's own window may be, as a power of two: 9 (512 bytes) to 15 (32 KiB).
     /// `None`: what the client asks for, else 15. Default: 12, 4 KiB: most of the effect for a
-    /// fraction of the memory, on both sides.
+    /// fraction of the memory, on both sides. With 15, at most 32 connections at once have a compressor
+    /// with such a window; others make do with half of it.
     ///
     /// # Errors
     /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
