@@ -32,7 +32,7 @@ pub(super) struct Encoder {
     pub(super) key: u64,
     /// Whether the compressor is one for long messages.
     long: bool,
-    /// How many bytes of messages of the other length were sent with it at a stretch.
+    /// How many bytes more of messages of the other length were sent with it than of this one.
     unsuited: usize,
     /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
     compressor: Compressor,
@@ -87,7 +87,7 @@ impl Encoder {
         }
         // What grows is sent as it is. The peer's decoder doesn't see it then, so ours must not
         // refer to it; with takeover, that is worth it only if little is forgotten.
-        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits;
+        let forgets_little = !self.takeover || payload.len() >= 1 << self.tuning().window_bits;
         if frame.first
             && frame.fin
             && out.len() >= payload.len()
@@ -105,11 +105,11 @@ impl Encoder {
         let Some(settings) = &self.settings.long else { return };
         let long = len >= settings.from;
         if long == self.long {
-            self.unsuited = 0;
+            self.unsuited = self.unsuited.saturating_sub(len);
             return;
         }
         self.unsuited = self.unsuited.saturating_add(len);
-        // What it remembers of suited messages is worth more, for as long as there is any of it.
+        // To forget costs something: not for a few messages in between.
         if self.compressor.is_held() && self.unsuited < 1 << self.tuning().window_bits {
             return;
         }

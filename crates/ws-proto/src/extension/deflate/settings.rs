@@ -109,9 +109,13 @@ macro_rules! tuning_settings {
 /// snapshot doesn't hold up others; or with a smaller window, which is faster too and loses little, since a
 /// long message has its repetitions within itself.
 ///
-/// The encoder changes over to other settings when a whole window of such messages was sent, for then
-/// nothing is lost with what it forgets; a connection's first message decides at once. What is sent in pieces
-/// counts by its first piece.
+/// To change over, the encoder forgets what was sent before, so it does that only when the messages of the
+/// other length are a whole window ahead, in bytes: at once for one as long as the window, and for the first message
+/// after the compressor was given back. Without context takeover each message has its own settings. What is
+/// sent in pieces counts by its first piece.
+///
+/// Nothing of this is negotiated: an encoder may use less than the window that was agreed on
+/// ([RFC 7692 §7.1.2](https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2)).
 ///
 /// ```
 /// use ws_proto::extension::{LongMessages, ServerDeflate};
