@@ -136,7 +136,7 @@ pub fn deflating() -> Vec<Server> {
         Server::new(&format!("websockets, {name}"), Kind::Ours, "echo-ours", args)
     };
     vec![
-        ours("13 bits", &["--deflate-window-bits", "13", "--deflate-memory-level", "8"]),
+        ours("level 5, 13 bits", &["--deflate-level", "5", "--deflate-window-bits", "13"]),
         ours("by length", BY_LENGTH),
         ours("level 1", &["--deflate-level", "1"]),
     ]
