@@ -107,8 +107,10 @@ pub(crate) fn all<'a, T, E>(
     name: &str,
     parse: impl Fn(&'a str) -> Result<Vec<T>, E>,
 ) -> Result<Vec<T>, E> {
-    let mut items = Vec::new();
-    for line in headers.get_all(name) {
+    let mut lines = headers.get_all(name);
+    // Nearly always there is one line.
+    let mut items = lines.next().map_or(Ok(Vec::new()), &parse)?;
+    for line in lines {
         items.append(&mut parse(line)?);
     }
     Ok(items)

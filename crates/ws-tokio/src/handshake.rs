@@ -1,9 +1,11 @@
 //! Opening handshakes over a stream: moves bytes for `ws_proto::{client, server}`.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::ready;
 use std::time::{Duration, SystemTime};
@@ -273,7 +275,17 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
     .await;
 }
 
-/// The value of the `Date` header.
-fn date() -> String {
-    httpdate::fmt_http_date(SystemTime::now())
+/// The value of the `Date` header; it is made once a second.
+fn date() -> Rc<str> {
+    thread_local! {
+        static DATE: RefCell<(u64, Rc<str>)> = RefCell::new((0, "".into()));
+    }
+    let now = SystemTime::now();
+    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(made, date)| {
+        if *made != second || date.is_empty() {
+            (*made, *date) = (second, httpdate::fmt_http_date(now).into());
+        }
+        Rc::clone(date)
+    })
 }

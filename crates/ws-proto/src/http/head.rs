@@ -3,6 +3,7 @@
 //! Parsing waits until the head is complete, and is then done once: a head that trickles in byte
 //! by byte costs no more than twice one that comes at once. Every byte is looked at once here.
 
+use memchr::memchr;
 use ws_errors::{
     HeaderLineTooLong, HttpMessage, MessageCause, RequestLineTooLong, SecurityError,
     SecurityErrorKind, StatusLineTooLong, TooManyHeaders,
@@ -85,7 +86,7 @@ impl HeadReader {
             let line_room = self.limits.max_line.saturating_sub(self.line);
             let head_room = self.limits.max_head.saturating_sub(self.total);
             let window = rest.get(..line_room.min(head_room)).unwrap_or(rest);
-            let Some(newline) = window.iter().position(|&b| b == b'\n') else {
+            let Some(newline) = memchr(b'\n', window) else {
                 if window.len() < rest.len() {
                     return Err(self.too_long(line_room <= head_room));
                 }

@@ -74,7 +74,7 @@ pub struct ServerHandshake {
 #[derive(Debug)]
 enum Phase {
     Receiving(RequestReader),
-    Received(Box<Request>),
+    Received(Request),
     Failed(InvalidHandshake),
 }
 
@@ -102,7 +102,7 @@ impl ServerHandshake {
         match reader.receive_data(data) {
             Ok(None) => Ok(None),
             Ok(Some((request, used))) => {
-                self.phase = Phase::Received(Box::new(request));
+                self.phase = Phase::Received(request);
                 Ok(Some(used))
             }
             Err(error) => Err(self.fail(error)),
@@ -161,7 +161,7 @@ impl ServerHandshake {
     #[must_use]
     pub fn into_request(self) -> Option<Request> {
         match self.phase {
-            Phase::Received(request) => Some(*request),
+            Phase::Received(request) => Some(request),
             Phase::Receiving(_) | Phase::Failed(_) => None,
         }
     }

@@ -102,8 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// nothing can be written any more.
     #[inline]
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let shutting_down = self.conn.wants_shutdown() && !self.shutdown;
-        if !self.conn.holds_output() && !(self.unflushed | self.blocked | shutting_down) {
+        if !self.conn.holds_output() && !(self.unflushed | self.blocked | self.wants_shutdown()) {
             return Poll::Ready(());
         }
         self.poll_write(cx)
@@ -129,7 +128,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             result = ready!(Pin::new(&mut *io).poll_flush(cx));
             self.unflushed = false;
         }
-        if self.conn.wants_shutdown() && !self.shutdown && !self.write_failed && result.is_ok() {
+        if result.is_ok()
+            && self.wants_shutdown()
+            && let Some(io) = &mut self.io
+        {
             result = ready!(Pin::new(io).poll_shutdown(cx));
             self.shutdown = true;
         }
@@ -200,6 +202,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
 }
 
 impl<S> Engine<S> {
+    /// Whether the writing side is to be closed, other than by dropping the stream. When the peer has ended
+    /// the stream without a closing handshake, it is dropped at once: that tells as much, for less.
+    #[inline]
+    fn wants_shutdown(&self) -> bool {
+        let cut_off = self.conn.state() == State::Closed && self.conn.close_sent().is_none();
+        self.conn.wants_shutdown() && !(self.shutdown | self.write_failed | cut_off)
+    }
+
     /// Gives the memory for reading back to the thread, if what is unread is small beside it.
     pub(super) fn release_input(&mut self) {
         if self.conn.holds_input() {
