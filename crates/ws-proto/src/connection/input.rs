@@ -6,7 +6,7 @@ use std::mem;
 use bytes::BytesMut;
 
 use crate::Payload;
-use crate::frame::{BLOCK, Mask, PIECE};
+use crate::frame::{BLOCK, Mask, append};
 use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
@@ -149,18 +149,14 @@ impl Input {
         // What is behind the payload may be copied with it.
         let room = n.next_multiple_of(BLOCK);
         ReadMemory::make_room(slab, room);
-        let blocks = buf.get(start..start + room).map(|blocks| blocks.as_chunks::<BLOCK>().0);
+        let blocks = buf.get(start..start + room).map(|blocks| blocks.as_chunks().0);
         match (mask, blocks) {
             (Some(mask), Some(blocks)) => {
-                blocks.iter().for_each(|block| slab.extend_from_slice(&mask.masked(block)));
+                mask.append_blocks(slab, blocks);
                 slab.truncate(n);
             }
-            (mask, _) => {
-                let payload = buf.get_mut(start..self.start).unwrap_or_default();
-                if let Some(mut mask) = mask {
-                    mask.apply(payload);
-                }
-                payload.chunks(PIECE).for_each(|piece| slab.extend_from_slice(piece));
+            (mut mask, _) => {
+                append(slab, buf.get(start..self.start).unwrap_or_default(), &mut mask);
             }
         }
         slab.split().freeze().into()

@@ -7,7 +7,7 @@ use ws_types::{Opcode, Side};
 
 use super::input::Input;
 use super::partial::check_text;
-use crate::frame::{FrameHeader, Mask, PIECE};
+use crate::frame::{FrameHeader, Mask, append};
 use crate::{Config, Message, MessageKind, Payload};
 
 /// Takes a message that begins at the front of the input, if all of it is there and nothing is wrong
@@ -22,14 +22,7 @@ pub(super) fn take(
     let (unread, out) = input.unread_and_room(len);
     let mut rest = unread.get(..end)?;
     while let Some((header, payload, behind)) = split(rest, peer) {
-        let mut mask = header.mask.map(Mask::new);
-        for piece in payload.chunks(PIECE) {
-            let start = out.len();
-            out.extend_from_slice(piece);
-            if let Some(mask) = &mut mask {
-                mask.apply(out.get_mut(start..).unwrap_or_default());
-            }
-        }
+        append(out, payload, &mut header.mask.map(Mask::new));
         rest = behind;
     }
     if kind == MessageKind::Text && check_text(out).is_err() {

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use ws_types::Opcode;
 
 use crate::Payload;
-use crate::frame::{FrameHeader, MAX_HEADER_LEN, PIECE, extend_masked};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append};
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
@@ -170,35 +170,29 @@ impl Queue {
     fn push(&mut self, header: FrameHeader, payload: Payload) {
         let (head, len) = header.to_array();
         let head_bytes = head.get(..len).unwrap_or_default();
-        match header.mask {
-            Some(key) => {
-                self.tail.extend_from_slice(head_bytes);
-                extend_masked(&mut self.tail, &payload, key);
-            }
-            None if payload.len() < BY_REFERENCE => {
-                self.tail.reserve(len + payload.len());
-                self.tail.extend_from_slice(head_bytes);
-                payload.chunks(PIECE).for_each(|piece| self.tail.extend_from_slice(piece));
-            }
-            None => {
-                if self.tail.len() > self.tail_start {
-                    self.tail.extend_from_slice(head_bytes);
-                    self.close_tail();
-                } else {
-                    self.parts_len += len;
-                    self.parts.push_back(Part::Header { data: head, start: 0, end: len });
-                }
-                self.parts_len += payload.len();
-                self.parts.push_back(Part::Shared(payload.into_bytes()));
-            }
+        let mut mask = header.mask.map(Mask::new);
+        if mask.is_some() || payload.len() < BY_REFERENCE {
+            self.tail.reserve(len + payload.len());
+            self.tail.extend_from_slice(head_bytes);
+            append(&mut self.tail, &payload, &mut mask);
+            return;
         }
+        if self.tail.len() > self.tail_start {
+            self.tail.extend_from_slice(head_bytes);
+            self.close_tail();
+        } else {
+            self.parts_len += len;
+            self.parts.push_back(Part::Header { data: head, start: 0, end: len });
+        }
+        self.parts_len += payload.len();
+        self.parts.push_back(Part::Shared(payload.into_bytes()));
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.
     fn push_encoded(&mut self, frame: &Bytes) {
         if frame.len() < BY_REFERENCE {
             self.tail.reserve(frame.len());
-            frame.chunks(PIECE).for_each(|piece| self.tail.extend_from_slice(piece));
+            append(&mut self.tail, frame, &mut None);
             return;
         }
         if self.tail.len() > self.tail_start {
@@ -297,7 +291,7 @@ mod tests {
                 let header =
                     FrameHeader { mask, ..FrameHeader::new(Opcode::Binary, size as u64) };
                 header.encode(&mut expected);
-                extend_masked(&mut expected, &payload, mask.unwrap_or_default());
+                append(&mut expected, &payload, &mut mask.map(Mask::new));
                 output.push(header, Payload::from(payload));
                 if i % 3 == 0 {
                     write(&mut output, &mut written, writes.next().unwrap());

@@ -12,7 +12,7 @@ use ws_errors::{InvalidUtf8, PayloadTooBig, TooManyFragments};
 
 use super::recv::Violation;
 use crate::extension::Extensions;
-use crate::frame::{FrameHeader, Mask, PIECE, Utf8Validator};
+use crate::frame::{FrameHeader, Mask, Utf8Validator, append};
 use crate::payload::INLINE;
 use crate::{Config, MessageKind, Payload};
 
@@ -194,17 +194,7 @@ impl Partial {
     }
 
     /// Appends what arrived in the input.
-    pub(super) fn take_input(
-        &mut self,
-        frame: &mut Frame,
-        new: &mut [u8],
-    ) -> Result<(), Violation> {
-        if let Some(mask) = &mut frame.mask {
-            mask.apply(new);
-        }
-        if self.kind == MessageKind::Text {
-            self.utf8.feed(new)?;
-        }
+    pub(super) fn take_input(&mut self, frame: &mut Frame, new: &[u8]) -> Result<(), Violation> {
         let have = self.data.len();
         if self.data.capacity() - have < new.len() {
             // Never more than the message is known to need, never much more than was received. In
@@ -214,7 +204,10 @@ impl Partial {
                 usize::try_from(frame.remaining).ok().filter(|_| known).unwrap_or(usize::MAX);
             self.data.reserve_exact(most.min(new.len().saturating_mul(2).max(have)));
         }
-        new.chunks(PIECE).for_each(|piece| self.data.extend_from_slice(piece));
+        append(&mut self.data, new, &mut frame.mask);
+        if self.kind == MessageKind::Text {
+            self.utf8.feed(self.data.get(have..).unwrap_or_default())?;
+        }
         self.done = self.data.len();
         frame.remaining -= new.len() as u64;
         Ok(())

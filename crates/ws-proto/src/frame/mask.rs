@@ -2,7 +2,15 @@
 //!
 //! [RFC 6455 §5.3]: https://www.rfc-editor.org/rfc/rfc6455#section-5.3
 
+use std::ops::DerefMut;
+
+use bytes::BufMut;
+use multiversion::multiversion;
+
 use crate::payload::Words;
+
+/// From this many bytes on, wider vectors are worth a call.
+const WIDE: usize = 512;
 
 /// A masking key, turned so that its first byte meets the next byte of the payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,32 +34,31 @@ impl Mask {
         words.map(|word| xor(word, wide))
     }
 
-    /// A block of a payload that begins where a key does, masked or unmasked.
+    /// Appends the next `data.len()` bytes of the payload, masked or unmasked, and moves on behind them.
     #[inline]
-    pub(crate) fn masked(self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        let wide = self.wide();
-        let mut block = *block;
-        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
-        block
+    pub(crate) fn append(&mut self, out: &mut impl Memory, data: &[u8]) {
+        let (blocks, tail) = data.as_chunks();
+        self.append_blocks(out, blocks);
+        let start = out.len();
+        out.put_slice(tail);
+        self.apply(out.get_mut(start..).unwrap_or_default());
+    }
+
+    /// Appends whole blocks, which leave the key as it is.
+    #[inline]
+    pub(crate) fn append_blocks(self, out: &mut impl Memory, blocks: &[[u8; BLOCK]]) {
+        match blocks.len() * BLOCK {
+            0..WIDE => xor_blocks(out, blocks, self.wide()),
+            _ => xor_many_blocks(out, blocks, self.wide()),
+        }
     }
 
     /// Masks or unmasks the next `data.len()` bytes of the payload, and moves on behind them.
     #[inline]
     pub(crate) fn apply(&mut self, data: &mut [u8]) {
-        let wide = self.wide();
-        // Eight words at a time: the compiler makes vector code of the inner loop.
-        let mut blocks = data.chunks_exact_mut(64);
-        for block in &mut blocks {
-            for word in block.as_chunks_mut::<8>().0 {
-                *word = xor(*word, wide);
-            }
-        }
-        let (words, tail) = blocks.into_remainder().as_chunks_mut::<8>();
-        for word in words {
-            *word = xor(*word, wide);
-        }
-        for (byte, key) in tail.iter_mut().zip(wide) {
-            *byte ^= key;
+        match data.len() {
+            0..WIDE => xor_all(data, self.wide()),
+            _ => xor_many(data, self.wide()),
         }
         #[expect(clippy::cast_possible_truncation, reason = "0 to 3")]
         let phase = (data.len() % 4) as u32;
@@ -62,6 +69,47 @@ impl Mask {
 #[inline]
 fn xor(a: [u8; 8], b: [u8; 8]) -> [u8; 8] {
     (u64::from_ne_bytes(a) ^ u64::from_ne_bytes(b)).to_ne_bytes()
+}
+
+/// The same for many bytes, with the widest vectors that are common and that this CPU has.
+#[multiversion(targets("x86_64+avx2"))]
+fn xor_many(data: &mut [u8], wide: [u8; 8]) {
+    xor_all(data, wide);
+}
+
+/// The same for blocks that are to be appended.
+#[multiversion(targets("x86_64+avx2"))]
+fn xor_many_blocks<M: Memory>(out: &mut M, blocks: &[[u8; BLOCK]], wide: [u8; 8]) {
+    xor_blocks(out, blocks, wide);
+}
+
+/// Appends blocks, each of them combined with the key.
+#[inline(always)]
+fn xor_blocks(out: &mut impl Memory, blocks: &[[u8; BLOCK]], wide: [u8; 8]) {
+    for block in blocks {
+        let mut block = *block;
+        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
+        out.put_slice(&block);
+    }
+}
+
+/// Combines all bytes with the key, over and over.
+#[inline(always)]
+fn xor_all(data: &mut [u8], wide: [u8; 8]) {
+    // Eight words at a time: the compiler makes vector code of the inner loop.
+    let mut blocks = data.chunks_exact_mut(64);
+    for block in &mut blocks {
+        for word in block.as_chunks_mut::<8>().0 {
+            *word = xor(*word, wide);
+        }
+    }
+    let (words, tail) = blocks.into_remainder().as_chunks_mut::<8>();
+    for word in words {
+        *word = xor(*word, wide);
+    }
+    for (byte, key) in tail.iter_mut().zip(wide) {
+        *byte ^= key;
+    }
 }
 
 /// Masks or unmasks a whole payload in place: the two are the same ([RFC 6455 §5.3]).
@@ -80,23 +128,24 @@ pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
     Mask::new(key).apply(payload);
 }
 
-/// Bytes are copied in pieces of this many: they are masked while they are in the first-level cache. And
-/// where a copy of many bytes becomes one instruction, as on x86-64, that is many times slower when the
-/// target isn't aligned, which behind a frame header it isn't.
-pub(crate) const PIECE: usize = 1024;
+/// Where a copy of many bytes becomes one instruction, as on x86-64, that is many times slower when the
+/// target isn't aligned, which behind a frame header it isn't. So bytes are copied in pieces of this many.
+const PIECE: usize = 1024;
 
-/// Short payloads are unmasked in blocks of this many bytes while they are copied.
-pub(crate) const BLOCK: usize = 64;
+/// Bytes are masked in blocks of this many while they are copied: a block fits the registers.
+pub(crate) const BLOCK: usize = 128;
 
-/// Appends `payload`, masked.
+/// What masked bytes are appended to: a `Vec` or a `BytesMut`.
+pub(crate) trait Memory: BufMut + DerefMut<Target = [u8]> {}
+
+impl<M: BufMut + DerefMut<Target = [u8]>> Memory for M {}
+
+/// Appends the next bytes of a payload, masked or unmasked if there is a mask.
 #[inline]
-pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
-    out.reserve(payload.len());
-    let mut mask = Mask::new(key);
-    for piece in payload.chunks(PIECE) {
-        let start = out.len();
-        out.extend_from_slice(piece);
-        mask.apply(out.get_mut(start..).unwrap_or_default());
+pub(crate) fn append(out: &mut impl Memory, data: &[u8], mask: &mut Option<Mask>) {
+    match mask {
+        Some(mask) => mask.append(out, data),
+        None => data.chunks(PIECE).for_each(|piece| out.put_slice(piece)),
     }
 }
 
@@ -126,16 +175,19 @@ mod tests {
                 prop_assert_eq!(short.as_flattened(), &expected[..24]);
             }
             let mut appended = vec![9];
-            extend_masked(&mut appended, &data, key);
+            let mut mask = Some(Mask::new(key));
+            append(&mut appended, &data[..cut.min(data.len())], &mut mask);
+            append(&mut appended, &data[cut.min(data.len())..], &mut mask);
             prop_assert_eq!(&appended[1..], &expected[..]);
         }
     }
 
     #[test]
-    fn a_long_payload_is_masked_across_the_pieces() {
+    fn a_long_payload_is_masked_across_the_blocks() {
         let data: Vec<u8> = (0..20_001u32).map(|i| i as u8).collect();
         let mut out = Vec::new();
-        extend_masked(&mut out, &data, [9, 8, 7, 6]);
+        append(&mut out, &data, &mut Some(Mask::new([9, 8, 7, 6])));
+        assert_eq!(out[20_000], data[20_000] ^ 9);
         apply_mask(&mut out, [9, 8, 7, 6]);
         assert_eq!(out, data);
     }

@@ -11,5 +11,5 @@ mod utf8;
 pub(crate) use header::MAX_CONTROL_LEN;
 pub use header::{FrameHeader, MAX_HEADER_LEN};
 pub use mask::apply_mask;
-pub(crate) use mask::{BLOCK, Mask, PIECE, extend_masked};
+pub(crate) use mask::{BLOCK, Mask, append};
 pub(crate) use utf8::Utf8Validator;
