@@ -11,6 +11,8 @@ use crate::payload::Words;
 
 /// From this many bytes on, wider vectors are worth a call.
 const WIDE: usize = 512;
+/// From this many bytes on, larger blocks are worth the trouble.
+const LONG: usize = 8 << 10;
 
 /// A masking key, turned so that its first byte meets the next byte of the payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,9 +49,16 @@ impl Mask {
     /// Appends whole blocks, which leave the key as it is.
     #[inline]
     pub(crate) fn append_blocks(self, out: &mut impl Memory, blocks: &[[u8; BLOCK]]) {
+        let wide = self.wide();
         match blocks.len() * BLOCK {
-            0..WIDE => xor_blocks(out, blocks, self.wide()),
-            _ => xor_many_blocks(out, blocks, self.wide()),
+            0..WIDE => xor_blocks(out, blocks, wide),
+            WIDE..LONG => xor_many_blocks(out, blocks, wide),
+            _ => {
+                // Two fit the registers, too.
+                let (pairs, rest) = blocks.as_flattened().as_chunks::<{ 2 * BLOCK }>();
+                xor_many_blocks(out, pairs, wide);
+                xor_blocks(out, rest.as_chunks::<BLOCK>().0, wide);
+            }
         }
     }
 
@@ -79,13 +88,13 @@ fn xor_many(data: &mut [u8], wide: [u8; 8]) {
 
 /// The same for blocks that are to be appended.
 #[multiversion(targets("x86_64+avx2"))]
-fn xor_many_blocks<M: Memory>(out: &mut M, blocks: &[[u8; BLOCK]], wide: [u8; 8]) {
+fn xor_many_blocks<M: Memory, const N: usize>(out: &mut M, blocks: &[[u8; N]], wide: [u8; 8]) {
     xor_blocks(out, blocks, wide);
 }
 
 /// Appends blocks, each of them combined with the key.
 #[inline(always)]
-fn xor_blocks(out: &mut impl Memory, blocks: &[[u8; BLOCK]], wide: [u8; 8]) {
+fn xor_blocks<const N: usize>(out: &mut impl Memory, blocks: &[[u8; N]], wide: [u8; 8]) {
     for block in blocks {
         let mut block = *block;
         block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
