@@ -71,6 +71,7 @@ impl Payload {
     }
 
     /// Takes all bytes out of `memory`, and leaves the capacity behind them.
+    #[inline]
     pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
         if memory.len() <= INLINE {
             let payload = Self::copy_from_slice(memory);

@@ -7,7 +7,6 @@ use bytes::BytesMut;
 
 use crate::Payload;
 use crate::frame::{BLOCK, Mask, append};
-use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
 const MIN_SPACE: usize = 4096;
@@ -69,6 +68,8 @@ impl ReadMemory {
     /// Empty memory for a payload of `n` bytes.
     #[inline]
     fn make_room(slab: &mut BytesMut, n: usize) {
+        // A payload that was refused.
+        slab.clear();
         if slab.capacity() < n && !slab.try_reclaim(n) {
             *slab = BytesMut::with_capacity(if n <= SMALL { SLAB } else { n });
         }
@@ -133,19 +134,12 @@ impl Input {
         self.start += n;
     }
 
-    /// Takes a payload of `n` bytes off the front, unmasked, in memory of its own.
+    /// Takes a payload of `n` bytes off the front and unmasks it, for [`payload`](Self::payload) to give.
     #[inline]
-    pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> Payload {
+    pub(super) fn unmask(&mut self, n: usize, mask: Option<Mask>) -> &[u8] {
         let start = self.start;
         self.start = self.end.min(start + n);
         let ReadMemory { buf, slab } = &mut self.memory;
-        if n <= INLINE {
-            let payload = buf.get_mut(start..self.start).unwrap_or_default();
-            if let Some(mut mask) = mask {
-                mask.apply(payload);
-            }
-            return Payload::copy_from_slice(payload);
-        }
         // What is behind the payload may be copied with it.
         let room = n.next_multiple_of(BLOCK);
         ReadMemory::make_room(slab, room);
@@ -159,7 +153,13 @@ impl Input {
                 append(slab, buf.get(start..self.start).unwrap_or_default(), &mut mask);
             }
         }
-        slab.split().freeze().into()
+        slab
+    }
+
+    /// The payload that was unmasked last, in memory of its own.
+    #[inline]
+    pub(super) fn payload(&mut self) -> Payload {
+        Payload::take_from(&mut self.memory.slab)
     }
 
     /// The bytes to parse next, and empty memory for a payload of `n` bytes that is made of them.
@@ -262,14 +262,17 @@ mod tests {
         let mut input = Input::default();
         for n in [100, 200, 5000, 5000] {
             input.append(&vec![7; 4 * n]);
-            let first = input.take_payload(n, None);
-            let second = input.take_payload(n, Some(Mask::new([1, 2, 3, 4])));
+            let mut take = |mask: Option<Mask>| {
+                assert_eq!(input.unmask(n, mask).len(), n);
+                input.payload()
+            };
+            let (first, second) = (take(None), take(Some(Mask::new([1, 2, 3, 4]))));
             assert_eq!((first.len(), second.len()), (n, n));
             assert_eq!(second[..4], [6, 5, 4, 3]);
             let place = second.as_ptr();
             drop((first, second));
             if n > SMALL {
-                assert_eq!(input.take_payload(n, None).as_ptr(), place);
+                assert_eq!(take(None).as_ptr(), place);
             }
             input.clear();
         }

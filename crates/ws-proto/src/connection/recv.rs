@@ -20,7 +20,7 @@ use super::partial::{DIRECT, Frame, Partial, check_encoded_len, check_len, check
 use crate::extension::{DataFrame, Extensions, Rsv};
 use crate::frame::{FrameHeader, Mask};
 use crate::payload::{INLINE, Words};
-use crate::{Compress, Config, Message, MessageKind, Payload};
+use crate::{Compress, Config, Message, MessageKind, Payload, Utf8Bytes};
 
 /// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
 const DECODED_CHUNK: usize = 64 << 10;
@@ -205,16 +205,20 @@ impl Receiver {
             return None;
         }
         self.input.skip(unread.len() - rest.len());
-        let payload = self.input.take_payload(len, mask);
+        let payload = self.input.unmask(len, mask);
         if kind == MessageKind::Text
-            && let Err(violation) = check_text(&payload)
+            && let Err(violation) = check_text(payload)
         {
             self.violation = Some(violation.into());
             // What follows is for nobody.
             self.whole_below = 0;
             return None;
         }
-        Some(Message::checked(kind, payload))
+        // Made where it is to be: what is moved right after it was written has to be waited for.
+        Some(match kind {
+            MessageKind::Text => Message::Text(Utf8Bytes::checked(self.input.payload())),
+            MessageKind::Binary => Message::Binary(self.input.payload()),
+        })
     }
 
     /// Parses the next item, or as far as the input goes. With `stream`, data is handed out as it
@@ -301,11 +305,11 @@ impl Receiver {
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most what is buffered")]
-                let payload = self.input.take_payload(header.payload_len as usize, mask);
+                let payload = self.input.unmask(header.payload_len as usize, mask);
                 if kind == MessageKind::Text {
-                    check_text(&payload)?;
+                    check_text(payload)?;
                 }
-                let message = Message::checked(kind, payload);
+                let message = Message::checked(kind, self.input.payload());
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Box::new(Partial::new(kind, header.payload_len)));
