@@ -58,6 +58,23 @@ impl Output {
         self.queue().push_short(opcode, len, payload);
     }
 
+    /// The same, masked.
+    pub(super) fn push_short_masked(
+        &mut self,
+        opcode: Opcode,
+        len: u8,
+        key: [u8; 4],
+        payload: &Payload,
+    ) {
+        let [k0, k1, k2, k3] = key;
+        let tail = &mut self.queue().tail;
+        tail.reserve(6 + 125);
+        tail.extend_from_slice(&[0x80 | opcode.as_u8(), 0x80 | len, k0, k1, k2, k3]);
+        let start = tail.len();
+        payload.append_to(tail);
+        Mask::new(key).apply(tail.get_mut(start..).unwrap_or_default());
+    }
+
     /// Queues a frame; its payload is masked if the header has a key.
     #[inline]
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {

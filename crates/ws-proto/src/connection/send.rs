@@ -28,10 +28,13 @@ impl Connection {
         let message = message.into();
         if let Body::Message(message) = &message.body
             && self.extensions.is_empty()
-            && self.keys.is_none()
             && let Ok(len @ 0..=125) = u8::try_from(message.len())
         {
-            self.output.push_short(message.kind().into(), len, message.payload());
+            let (opcode, payload) = (message.kind().into(), message.payload());
+            match &mut self.keys {
+                None => self.output.push_short(opcode, len, payload),
+                Some(keys) => self.output.push_short_masked(opcode, len, keys.next_key(), payload),
+            }
             return Ok(());
         }
         let Outgoing { body, compress } = message;
