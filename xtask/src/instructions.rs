@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// What a count may differ from the recorded one, in percent. Another version of a dependency or
-/// another processor moves a count by less; a change that is worth a thought moves it by more.
+/// another processor moves a count by less, but for one without AVX2; a change that is worth a thought moves it by
+/// more.
 const TOLERANCE: f64 = 3.0;
 
 /// Reads the options; `--update` records the counts instead of comparing them.

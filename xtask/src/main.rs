@@ -17,7 +17,10 @@ mod run;
 mod tidy;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use lexopt::prelude::*;
 
@@ -106,11 +109,10 @@ fn dispatch() -> run::Result {
 
 /// Prints the commands.
 fn help() -> run::Result {
-    print!("{USAGE}");
-    for step in ci::STEPS {
-        println!("  {:<24} {}", step.name, step.about);
-    }
-    print!("{DETAILS}");
+    let steps = ci::STEPS.iter().map(|step| format!("  {:<24} {}\n", step.name, step.about));
+    let help: String = [USAGE.to_owned()].into_iter().chain(steps).collect();
+    // Whoever reads it may close the pipe before the end.
+    _ = io::stdout().write_all((help + DETAILS).as_bytes());
     Ok(Outcome::Done)
 }
 

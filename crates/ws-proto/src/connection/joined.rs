@@ -3,7 +3,7 @@
 //!
 //! [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
 
-use ws_types::{Opcode, Side};
+use ws_types::Side;
 
 use super::input::Input;
 use super::partial::check_text;
@@ -21,8 +21,8 @@ pub(super) fn take(
     let (len, end) = measure(input.unread(), peer, limits)?;
     let (unread, out) = input.unread_and_room(len);
     let mut rest = unread.get(..end)?;
-    while let Some((header, payload, behind)) = split(rest, peer) {
-        append(out, payload, &mut header.mask.map(Mask::new));
+    while let Some(Fragment { mask, payload, behind, .. }) = split(rest, peer) {
+        append(out, payload, &mut mask.map(Mask::new));
         rest = behind;
     }
     if kind == MessageKind::Text && check_text(out).is_err() {
@@ -41,27 +41,54 @@ fn measure(unread: &[u8], peer: Side, limits: &Config) -> Option<(usize, usize)>
     let max_frame = limits.max_frame_size.unwrap_or(usize::MAX);
     let (mut rest, mut len, mut frames) = (unread, 0, 0);
     loop {
-        let (header, payload, behind) = split(rest, peer)?;
-        // The caller has seen the first one.
-        let continues = frames == 0 || header.opcode == Opcode::Continuation;
+        let Fragment { first_byte, payload, behind, .. } = split(rest, peer)?;
+        // The caller has seen the opcode of the first one. Reserved bits are 0 without extensions.
+        let continues = first_byte & if frames == 0 { 0x70 } else { 0x7F } == 0;
         frames += 1;
         len += payload.len();
         rest = behind;
         let within = frames <= max_frames && payload.len() <= max_frame && len <= max_len;
-        if !continues || header.rsv != 0 || !within {
+        if !continues || !within {
             return None;
         }
-        if header.fin {
+        if first_byte & 0x80 != 0 {
             return Some((len, unread.len() - rest.len()));
         }
     }
 }
 
-/// The frame at the front, if it is there as a whole: its header, its payload, and what is behind it.
-#[inline]
-fn split(bytes: &[u8], peer: Side) -> Option<(FrameHeader, &[u8], &[u8])> {
+/// The frame at the front, which is there as a whole.
+struct Fragment<'a> {
+    first_byte: u8,
+    mask: Option<[u8; 4]>,
+    payload: &'a [u8],
+    behind: &'a [u8],
+}
+
+#[inline(always)]
+fn split(bytes: &[u8], peer: Side) -> Option<Fragment<'_>> {
+    let &[first_byte, second, ref rest @ ..] = bytes else { return None };
+    // With a mask where there mustn't be one, or without, this is above 127.
+    let (len, rest) = match (second ^ if peer == Side::Client { 0x80 } else { 0 }, rest) {
+        (short @ 0..126, rest) => (usize::from(short), rest),
+        (126, &[l0, l1, ref rest @ ..]) => (usize::from(u16::from_be_bytes([l0, l1])), rest),
+        _ => return split_long(bytes, peer),
+    };
+    let (mask, rest) = match peer {
+        Side::Client => rest.split_first_chunk().map(|(&key, rest)| (Some(key), rest))?,
+        Side::Server => (None, rest),
+    };
+    let (payload, behind) = rest.split_at_checked(len)?;
+    // A length has its shortest form.
+    let shortest = len >= 126 || usize::from(second & 0x7F) == len;
+    shortest.then_some(Fragment { first_byte, mask, payload, behind })
+}
+
+/// The same for a frame of 64 KiB or more, and one that is wrong.
+#[cold]
+fn split_long(bytes: &[u8], peer: Side) -> Option<Fragment<'_>> {
     let (header, len) = FrameHeader::decode(bytes, peer).ok()??;
     let payload_len = usize::try_from(header.payload_len).ok()?;
     let (payload, behind) = bytes.get(len..)?.split_at_checked(payload_len)?;
-    Some((header, payload, behind))
+    Some(Fragment { first_byte: header.first_byte(), mask: header.mask, payload, behind })
 }

@@ -41,9 +41,11 @@ impl Mask {
     pub(crate) fn append(&mut self, out: &mut impl Memory, data: &[u8]) {
         let (blocks, tail) = data.as_chunks();
         self.append_blocks(out, blocks);
-        let start = out.len();
-        out.put_slice(tail);
-        self.apply(out.get_mut(start..).unwrap_or_default());
+        if !tail.is_empty() {
+            let start = out.len();
+            out.put_slice(tail);
+            self.apply(out.get_mut(start..).unwrap_or_default());
+        }
     }
 
     /// Appends whole blocks, which leave the key as it is.

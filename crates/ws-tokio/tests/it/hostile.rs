@@ -29,6 +29,17 @@ async fn what_arrived_whole_is_received_before_a_reset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_the_peer_has_ended_is_dropped_at_once() {
+    let (mut ws, control) = scripted(|accept| accept).await;
+    control.bytes(frame(Side::Client, BINARY, "one"));
+    control.end();
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some(b"one".into()));
+    let error = soon(ws.recv()).await.unwrap_err();
+    assert_eq!(error.to_string(), "no close frame received or sent");
+    assert!(control.dropped() && !control.shut());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_arrived_whole_is_received_before_a_violation() {
     let (mut ws, control) = scripted(|accept| accept).await;
     let mut bytes = frame(Side::Client, BINARY, "one");
