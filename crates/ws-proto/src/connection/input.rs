@@ -7,6 +7,7 @@ use bytes::BytesMut;
 
 use crate::Payload;
 use crate::frame::{BLOCK, Mask, append};
+use crate::payload::INLINE;
 
 /// The least room to read into, in bytes.
 const MIN_SPACE: usize = 4096;
@@ -162,6 +163,19 @@ impl Input {
         Payload::take_from(&mut self.memory.slab)
     }
 
+    /// Takes a payload of `n` bytes off the front, unmasked; a short one needs no memory.
+    pub(super) fn take_payload(&mut self, n: usize, mask: Option<Mask>) -> Payload {
+        if n > INLINE {
+            self.unmask(n, mask);
+            return self.payload();
+        }
+        let payload = self.take(n);
+        if let Some(mut mask) = mask {
+            mask.apply(payload);
+        }
+        Payload::copy_from_slice(payload)
+    }
+
     /// The bytes to parse next, and empty memory for a payload of `n` bytes that is made of them.
     pub(super) fn unread_and_room(&mut self, n: usize) -> (&[u8], &mut BytesMut) {
         let ReadMemory { buf, slab } = &mut self.memory;
@@ -257,6 +271,16 @@ mod tests {
         assert_eq!(input.reclaim().capacity(), 9000);
         assert!(!input.has_memory());
     }
+
+    #[test]
+    fn short_payloads_take_no_memory() {
+        let mut input = Input::default();
+        input.append(&[7; 30]);
+        assert_eq!(input.take_payload(INLINE, Some(Mask::new([7; 4]))), [0; INLINE]);
+        assert_eq!(input.memory.slab.capacity(), 0);
+        assert_eq!(input.take_payload(7, None), [7; 7]);
+    }
+
     #[test]
     fn dropped_payloads_give_their_memory_back() {
         let mut input = Input::default();

@@ -43,7 +43,8 @@ fn measure(unread: &[u8], peer: Side, limits: &Config) -> Option<(usize, usize)>
     loop {
         let Fragment { first_byte, payload, behind, .. } = split(rest, peer)?;
         // The caller has seen the opcode of the first one. Reserved bits are 0 without extensions.
-        let continues = first_byte & if frames == 0 { 0x70 } else { 0x7F } == 0;
+        let expected_zero = if frames == 0 { 0x70 } else { 0x7F };
+        let continues = first_byte & expected_zero == 0;
         frames += 1;
         len += payload.len();
         rest = behind;
@@ -71,7 +72,9 @@ fn split(bytes: &[u8], peer: Side) -> Option<Fragment<'_>> {
     // With a mask where there mustn't be one, or without, this is above 127.
     let (len, rest) = match (second ^ if peer == Side::Client { 0x80 } else { 0 }, rest) {
         (short @ 0..126, rest) => (usize::from(short), rest),
-        (126, &[l0, l1, ref rest @ ..]) => (usize::from(u16::from_be_bytes([l0, l1])), rest),
+        (126, &[l0, l1, ref rest @ ..]) if l0 > 0 || l1 >= 126 => {
+            (usize::from(u16::from_be_bytes([l0, l1])), rest)
+        }
         _ => return split_long(bytes, peer),
     };
     let (mask, rest) = match peer {
@@ -79,9 +82,7 @@ fn split(bytes: &[u8], peer: Side) -> Option<Fragment<'_>> {
         Side::Server => (None, rest),
     };
     let (payload, behind) = rest.split_at_checked(len)?;
-    // A length has its shortest form.
-    let shortest = len >= 126 || usize::from(second & 0x7F) == len;
-    shortest.then_some(Fragment { first_byte, mask, payload, behind })
+    Some(Fragment { first_byte, mask, payload, behind })
 }
 
 /// The same for a frame of 64 KiB or more, and one that is wrong.
@@ -91,4 +92,44 @@ fn split_long(bytes: &[u8], peer: Side) -> Option<Fragment<'_>> {
     let payload_len = usize::try_from(header.payload_len).ok()?;
     let (payload, behind) = bytes.get(len..)?.split_at_checked(payload_len)?;
     Some(Fragment { first_byte: header.first_byte(), mask: header.mask, payload, behind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message of two frames, of which the second begins with these bytes.
+    fn taken(peer: Side, second: &[u8]) -> Option<Message> {
+        let first: &[u8] = match peer {
+            Side::Client => &[2, 0x82, 0, 0, 0, 0, 7, 7],
+            Side::Server => &[2, 2, 7, 7],
+        };
+        let mut input = Input::default();
+        input.append(&[first, second, &[7; 200]].concat());
+        let before = input.unread().len();
+        let message = take(&mut input, MessageKind::Binary, peer, &Config::default());
+        assert_eq!(message.is_none(), input.unread().len() == before);
+        message
+    }
+
+    #[test]
+    fn fragments_are_joined_and_whatever_is_wrong_is_left() {
+        let len = |peer, second: &[u8]| taken(peer, second).map(|message| message.len());
+        assert_eq!(len(Side::Server, &[0x80, 3]), Some(5));
+        assert_eq!(len(Side::Server, &[0x80, 126, 0, 126]), Some(128));
+        assert_eq!(len(Side::Client, &[0x80, 0x83, 0, 0, 0, 0]), Some(5));
+        assert_eq!(len(Side::Client, &[0x80, 0xFE, 0, 126, 0, 0, 0, 0]), Some(128));
+        for (peer, second) in [
+            (Side::Server, &[0x80, 126, 0, 125][..]), // not its shortest form
+            (Side::Client, &[0x80, 0xFE, 0, 125, 0, 0, 0, 0]), // the same
+            (Side::Server, &[0x80, 0x83]),            // a mask
+            (Side::Client, &[0x80, 3]),               // none
+            (Side::Server, &[0xC0, 3]),               // a reserved bit
+            (Side::Server, &[0x82, 3]),               // another message
+            (Side::Server, &[0x8A, 3]),               // a control frame
+            (Side::Server, &[0x80, 126, 1, 0]),       // not there as a whole
+        ] {
+            assert_eq!(len(peer, second), None, "{second:x?}");
+        }
+    }
 }

@@ -147,12 +147,10 @@ impl Receiver {
         if self.partial.is_some() {
             return None;
         }
-        if usize::from(len) <= INLINE
-            && let Some(message) = self.next_short(kind, len)
-        {
-            return Some(message);
+        match usize::from(len) {
+            0..=INLINE => self.next_short(kind, len),
+            _ => self.next_long(kind, len),
         }
-        self.next_long(kind, len)
     }
 
     /// A message that fits the [`Payload`] itself.
@@ -305,11 +303,11 @@ impl Receiver {
             self.input.take(len);
             if header.fin && header.payload_len <= buffered as u64 {
                 #[expect(clippy::cast_possible_truncation, reason = "at most what is buffered")]
-                let payload = self.input.unmask(header.payload_len as usize, mask);
+                let payload = self.input.take_payload(header.payload_len as usize, mask);
                 if kind == MessageKind::Text {
-                    check_text(payload)?;
+                    check_text(&payload)?;
                 }
-                let message = Message::checked(kind, self.input.payload());
+                let message = Message::checked(kind, payload);
                 return Ok(Some(Item::Data { message, last: true }));
             }
             self.partial = Some(Box::new(Partial::new(kind, header.payload_len)));
