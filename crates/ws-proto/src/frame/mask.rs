@@ -194,12 +194,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_payload_is_masked_across_the_blocks() {
-        let data: Vec<u8> = (0..20_001u32).map(|i| i as u8).collect();
-        let mut out = Vec::new();
-        append(&mut out, &data, &mut Some(Mask::new([9, 8, 7, 6])));
-        assert_eq!(out[20_000], data[20_000] ^ 9);
-        apply_mask(&mut out, [9, 8, 7, 6]);
-        assert_eq!(out, data);
+    fn payloads_of_all_kinds_of_length_are_masked_by_the_rule_of_the_rfc() {
+        let key = [9, 8, 7, 6];
+        for len in [WIDE - 1, WIDE, 3 * WIDE + 3, LONG - 1, LONG, 2 * LONG + BLOCK + 5] {
+            let data: Vec<u8> = (0..len).map(|i| (i / 3) as u8).collect();
+            let expected: Vec<u8> =
+                data.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+            let mut out = Vec::new();
+            append(&mut out, &data, &mut Some(Mask::new(key)));
+            assert_eq!(out, expected, "{len}");
+            apply_mask(&mut out, key);
+            assert_eq!(out, data, "{len}");
+        }
     }
 }
