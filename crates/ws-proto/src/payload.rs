@@ -15,6 +15,25 @@ pub(crate) const INLINE: usize = 23;
 /// A short payload as three words, which are moved as such; what is behind its end has no meaning.
 pub(crate) type Words = [[u8; 8]; 3];
 
+/// Whether the first `len` bytes are ASCII; at most `INLINE` are.
+#[inline]
+pub(crate) fn is_ascii(words: Words, len: u8) -> bool {
+    /// The high bits of so many bytes.
+    #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
+    const HIGH_BITS: [[u64; 3]; INLINE + 1] = {
+        let mut bits = [[0; 3]; INLINE + 1];
+        let mut len = 1;
+        while len <= INLINE {
+            bits[len] = bits[len - 1];
+            bits[len][(len - 1) / 8] |= 0x80 << (8 * ((len - 1) % 8));
+            len += 1;
+        }
+        bits
+    };
+    let [w0, w1, w2] = words.map(u64::from_le_bytes);
+    HIGH_BITS.get(usize::from(len)).is_some_and(|[b0, b1, b2]| w0 & b0 | w1 & b1 | w2 & b2 == 0)
+}
+
 /// Application data of a message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
 /// slice, convertible from and to [`Bytes`].
 ///
@@ -71,7 +90,7 @@ impl Payload {
     }
 
     /// Takes all bytes out of `memory`, and leaves the capacity behind them.
-    #[inline]
+    #[inline(always)] // so that it is made where it is to be
     pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
         if memory.len() <= INLINE {
             let payload = Self::copy_from_slice(memory);
@@ -81,17 +100,12 @@ impl Payload {
         Self(Repr::Shared(memory.split().freeze()))
     }
 
-    /// Appends the bytes to `out`.
+    /// The words of a short payload; what is behind its end has no meaning.
     #[inline]
-    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+    pub(crate) fn words(&self) -> Option<&Words> {
         match &self.0 {
-            // A copy of constant length is a few instructions.
-            Repr::Inline(words) => {
-                let end = out.len() + self.len();
-                out.extend_from_slice(words.as_flattened());
-                out.truncate(end);
-            }
-            Repr::Shared(bytes) => out.extend_from_slice(bytes),
+            Repr::Inline(words) => Some(words),
+            Repr::Shared(_) => None,
         }
     }
 

@@ -258,9 +258,6 @@ impl Connection {
     /// driver may look for a message before anybody has asked for it.
     #[inline]
     pub fn poll_message(&mut self) -> Option<Message> {
-        if self.receiver.is_drained() {
-            return None;
-        }
         self.receiver.next_whole()
     }
 

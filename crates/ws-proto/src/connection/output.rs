@@ -9,9 +9,10 @@ use ws_types::Opcode;
 
 use crate::Payload;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append};
+use crate::payload::Words;
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
-const BY_REFERENCE: usize = 8 << 10;
+pub(super) const BY_REFERENCE: usize = 8 << 10;
 
 /// With room for more parts than this, that room isn't lent to the next connection.
 const MOST_PARTS: usize = 64;
@@ -52,27 +53,26 @@ impl Output {
         self.queue.get_or_insert_default()
     }
 
-    /// Queues a short message in one frame, unmasked; `len` is the length of its payload, at most 125.
+    /// Queues a short message in one frame, masked if there is a key; `len` is the length of its payload,
+    /// at most 125.
     #[inline]
-    pub(super) fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
-        self.queue().push_short(opcode, len, payload);
-    }
-
-    /// The same, masked.
-    pub(super) fn push_short_masked(
+    pub(super) fn push_short(
         &mut self,
         opcode: Opcode,
         len: u8,
-        key: [u8; 4],
+        key: Option<[u8; 4]>,
         payload: &Payload,
     ) {
-        let [k0, k1, k2, k3] = key;
+        self.queue().push_short(opcode, len, key, payload);
+    }
+
+    /// Queues a message in one frame, unmasked, in a copy; it is longer than 125 bytes.
+    pub(super) fn push_copied(&mut self, opcode: Opcode, payload: &Payload) {
+        let (head, len) = FrameHeader::new(opcode, payload.len() as u64).to_array();
         let tail = &mut self.queue().tail;
-        tail.reserve(6 + 125);
-        tail.extend_from_slice(&[0x80 | opcode.as_u8(), 0x80 | len, k0, k1, k2, k3]);
-        let start = tail.len();
-        payload.append_to(tail);
-        Mask::new(key).apply(tail.get_mut(start..).unwrap_or_default());
+        tail.reserve(len + payload.len());
+        tail.extend_from_slice(head.get(..len).unwrap_or_default());
+        append(tail, payload, &mut None);
     }
 
     /// Queues a frame; its payload is masked if the header has a key.
@@ -174,12 +174,44 @@ impl Part {
 }
 
 impl Queue {
-    /// Queues a short message in one frame, unmasked; `len` is the length of its payload, at most 125.
     #[inline]
-    fn push_short(&mut self, opcode: Opcode, len: u8, payload: &Payload) {
-        self.tail.reserve(2 + 125);
-        self.tail.extend_from_slice(&[0x80 | opcode.as_u8(), len]);
-        payload.append_to(&mut self.tail);
+    fn push_short(&mut self, opcode: Opcode, len: u8, key: Option<[u8; 4]>, payload: &Payload) {
+        let [b0, b1] = [0x80 | opcode.as_u8(), len];
+        match (payload.words(), key) {
+            (Some(words), None) => self.push_words([b0, b1, 0, 0, 0, 0, 0, 0], 2, len, *words),
+            (Some(words), Some(key)) => {
+                let [k0, k1, k2, k3] = key;
+                let head = [b0, b1 | 0x80, k0, k1, k2, k3, 0, 0];
+                self.push_words(head, 6, len, Mask::new(key).applied(*words));
+            }
+            (None, None) => {
+                self.tail.reserve(2 + 125);
+                self.tail.extend_from_slice(&[b0, b1]);
+                self.tail.extend_from_slice(payload);
+            }
+            (None, Some(key)) => {
+                let [k0, k1, k2, k3] = key;
+                self.tail.reserve(6 + 125);
+                self.tail.extend_from_slice(&[b0, b1 | 0x80, k0, k1, k2, k3]);
+                let start = self.tail.len();
+                self.tail.extend_from_slice(payload);
+                Mask::new(key).apply(self.tail.get_mut(start..).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Queues a frame whose header is the first `n` bytes of `head`, and whose payload has `len` bytes. The
+    /// copy has a constant length, which makes it a few instructions.
+    #[inline]
+    fn push_words(&mut self, head: [u8; 8], n: u8, len: u8, words: Words) {
+        let (up, down) = (8 * n, 64 - 8 * n);
+        let [w0, w1, w2] = words.map(u64::from_le_bytes);
+        let w3 = w2 >> down;
+        let (w2, w1) = (w2 << up | w1 >> down, w1 << up | w0 >> down);
+        let frame = [u64::from_le_bytes(head) | w0 << up, w1, w2, w3].map(u64::to_le_bytes);
+        let end = self.tail.len() + usize::from(n + len);
+        self.tail.extend_from_slice(frame.as_flattened());
+        self.tail.truncate(end);
     }
 
     /// Queues a frame; its payload is masked if the header has a key.

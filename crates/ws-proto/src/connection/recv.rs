@@ -19,7 +19,7 @@ use super::joined;
 use super::partial::{DIRECT, Frame, Partial, check_encoded_len, check_len, check_text};
 use crate::extension::{DataFrame, Extensions, Rsv};
 use crate::frame::{FrameHeader, Mask};
-use crate::payload::{INLINE, Words};
+use crate::payload::{INLINE, Words, is_ascii};
 use crate::{Compress, Config, Message, MessageKind, Payload, Utf8Bytes};
 
 /// While streaming, at most this many bytes are decoded at once: a little input can become a lot.
@@ -169,8 +169,9 @@ impl Receiver {
         if whole > unread || usize::from(len) >= self.whole_below {
             return None;
         }
-        let payload = Payload::inline(Mask::new(key).applied(*words.first_chunk()?), len);
-        if kind == MessageKind::Text && check_text(&payload).is_err() {
+        let words = Mask::new(key).applied(*words.first_chunk()?);
+        let payload = Payload::inline(words, len);
+        if kind == MessageKind::Text && !is_ascii(words, len) && !is_utf8(&payload) {
             return None;
         }
         self.input.skip(whole);
@@ -473,4 +474,10 @@ enum Progress {
     Item(Item),
     FrameEnd,
     NeedsInput,
+}
+
+/// Out of the way, with what it needs.
+#[cold]
+fn is_utf8(text: &Payload) -> bool {
+    std::str::from_utf8(text).is_ok()
 }

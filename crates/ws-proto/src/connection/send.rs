@@ -9,6 +9,7 @@ use ws_errors::{
 };
 use ws_types::{Opcode, State};
 
+use super::output::BY_REFERENCE;
 use super::{Connection, PingId};
 use crate::extension::{DataFrame, Rsv};
 use crate::frame::{FrameHeader, MAX_CONTROL_LEN};
@@ -24,19 +25,42 @@ impl Connection {
     /// inside a message that is being sent in pieces. The message is dropped.
     #[inline]
     pub fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), WebSocketException> {
+        self.send_from(&mut Some(message.into()))
+    }
+
+    /// [`send`](Self::send) for a message that lies somewhere already: takes it from there once it is
+    /// queued. It stays there when there is an error, and nothing happens when there is none.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_from(&mut self, place: &mut Option<Outgoing>) -> Result<(), WebSocketException> {
         self.check_sending(None)?;
-        let message = message.into();
-        if let Body::Message(message) = &message.body
+        if let Some(Outgoing { body: Body::Message(message), .. }) = place
             && self.extensions.is_empty()
-            && let Ok(len @ 0..=125) = u8::try_from(message.len())
         {
             let (opcode, payload) = (message.kind().into(), message.payload());
-            match &mut self.keys {
-                None => self.output.push_short(opcode, len, payload),
-                Some(keys) => self.output.push_short_masked(opcode, len, keys.next_key(), payload),
+            if let Ok(len @ 0..=125) = u8::try_from(payload.len()) {
+                let key = self.keys.as_mut().map(|keys| keys.next_key());
+                self.output.push_short(opcode, len, key, payload);
+                *place = None;
+                return Ok(());
             }
-            return Ok(());
+            if payload.len() < BY_REFERENCE && self.keys.is_none() {
+                self.output.push_copied(opcode, payload);
+                *place = None;
+                return Ok(());
+            }
         }
+        if let Some(message) = place.take() {
+            self.send_any(message);
+        }
+        Ok(())
+    }
+
+    /// Queues a message, however long it is.
+    #[inline]
+    fn send_any(&mut self, message: Outgoing) {
         let Outgoing { body, compress } = message;
         match body {
             Body::Message(message) if self.extensions.is_empty() => {
@@ -49,7 +73,6 @@ impl Connection {
             }
             Body::Prepared(prepared) => self.push_prepared(&prepared, compress),
         }
-        Ok(())
     }
 
     /// Queues one piece of a message, as one fragment; `last` ends the message. Control frames may be

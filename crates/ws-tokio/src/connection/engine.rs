@@ -351,9 +351,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     ) -> Poll<Result<(), Error>> {
         if message.is_some() {
             ready!(self.poll_ready(cx))?;
-            if let Some(message) = message.take() {
-                self.queue(|conn| conn.send(message))?;
-            }
+            self.queue(|conn| conn.send_from(message))?;
         }
         Poll::Ready(Ok(()))
     }
