@@ -90,7 +90,7 @@ impl Payload {
     }
 
     /// Takes all bytes out of `memory`, and leaves the capacity behind them.
-    #[inline(always)] // so that it is made where it is to be
+    #[inline(always)] // what is moved right after it was written has to be waited for
     pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
         if memory.len() <= INLINE {
             let payload = Self::copy_from_slice(memory);
@@ -100,11 +100,12 @@ impl Payload {
         Self(Repr::Shared(memory.split().freeze()))
     }
 
-    /// The words of a short payload; what is behind its end has no meaning.
+    /// A short payload, of which so many bytes have a meaning, at most `INLINE`.
     #[inline]
-    pub(crate) fn words(&self) -> Option<&Words> {
-        match &self.0 {
-            Repr::Inline(words) => Some(words),
+    pub(crate) fn words(&self) -> Option<(Words, u8)> {
+        match self.0 {
+            #[expect(clippy::cast_possible_truncation, reason = "it is 23")]
+            Repr::Inline(words @ [_, _, [.., len]]) => Some((words, len.min(INLINE as u8))),
             Repr::Shared(_) => None,
         }
     }
@@ -184,9 +185,14 @@ impl Borrow<[u8]> for Payload {
 }
 
 impl From<Bytes> for Payload {
-    /// Without a copy.
+    /// Without a copy of more than 23 bytes.
+    #[inline]
     fn from(bytes: Bytes) -> Self {
-        Self(Repr::Shared(bytes))
+        if bytes.len() <= INLINE {
+            Self::copy_from_slice(&bytes)
+        } else {
+            Self(Repr::Shared(bytes))
+        }
     }
 }
 

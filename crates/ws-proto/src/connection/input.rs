@@ -136,7 +136,7 @@ impl Input {
     }
 
     /// Takes a payload of `n` bytes off the front and unmasks it, for [`payload`](Self::payload) to give.
-    #[inline]
+    #[inline(always)] // of a short message, what isn't needed is a third
     pub(super) fn unmask(&mut self, n: usize, mask: Option<Mask>) -> &[u8] {
         let start = self.start;
         self.start = self.end.min(start + n);
@@ -146,6 +146,10 @@ impl Input {
         ReadMemory::make_room(slab, room);
         let blocks = buf.get(start..start + room).map(|blocks| blocks.as_chunks().0);
         match (mask, blocks) {
+            (mask, Some([block])) => {
+                slab.extend_from_slice(&mask.unwrap_or(Mask::NONE).applied_to_block(block));
+                slab.truncate(n);
+            }
             (Some(mask), Some(blocks)) => {
                 mask.append_blocks(slab, blocks);
                 slab.truncate(n);

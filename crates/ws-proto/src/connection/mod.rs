@@ -251,14 +251,22 @@ impl Connection {
         self.poll(now, false)
     }
 
-    /// The next event, if it is a message in one frame of less than 64 KiB that is there as a whole: what
-    /// [`poll_event`](Self::poll_event) would give, for less. `None` says nothing: ask `poll_event`.
+    /// Puts the next event into `place`, which has to be empty, if it is a message in one frame of less than
+    /// 64 KiB that is there as a whole: what [`poll_event`](Self::poll_event) would give, for less. Tells
+    /// whether it did; `false` says nothing more: ask `poll_event`.
     ///
     /// Nothing else happens: what the peer did wrong takes effect when the next event is pulled. So a
     /// driver may look for a message before anybody has asked for it.
     #[inline]
-    pub fn poll_message(&mut self) -> Option<Message> {
-        self.receiver.next_whole()
+    pub fn poll_message(&mut self, place: &mut Option<Message>) -> bool {
+        self.has_input() && self.receiver.next_whole(place)
+    }
+
+    /// Whether bytes wait to be parsed; if not, [`poll_message`](Self::poll_message) has nothing.
+    #[must_use]
+    #[inline]
+    pub fn has_input(&self) -> bool {
+        !self.receiver.input.is_empty()
     }
 
     /// Like [`poll_event`](Self::poll_event), but hands out each message in pieces, as it arrives:
@@ -287,7 +295,10 @@ impl Connection {
         if self.receiver.is_drained() {
             return self.end_of_input(now);
         }
-        if let Some(message) = self.receiver.next_whole() {
+        let mut place = None;
+        if self.receiver.next_whole(&mut place)
+            && let Some(message) = place
+        {
             return Some(match stream {
                 true => Event::Chunk { data: message, last: true },
                 false => Event::Message(message),

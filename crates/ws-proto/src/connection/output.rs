@@ -5,14 +5,19 @@ use std::io::IoSlice; // data only: the type in which `Buf` hands out several sl
 use std::mem;
 
 use bytes::{Buf, Bytes};
-use ws_types::Opcode;
 
 use crate::Payload;
-use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append, put_long_header, short_header};
 use crate::payload::Words;
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
-pub(super) const BY_REFERENCE: usize = 8 << 10;
+const BY_REFERENCE: usize = 8 << 10;
+
+/// Whether a payload of `len` bytes is copied: what is masked is in any case.
+#[inline]
+pub(super) fn is_copied(masked: bool, len: usize) -> bool {
+    masked || len < BY_REFERENCE
+}
 
 /// With room for more parts than this, that room isn't lent to the next connection.
 const MOST_PARTS: usize = 64;
@@ -50,35 +55,36 @@ pub(super) struct Output {
 impl Output {
     #[inline]
     fn queue(&mut self) -> &mut Queue {
-        self.queue.get_or_insert_default()
+        #[cold]
+        fn make() -> Box<Queue> {
+            Box::default()
+        }
+        self.queue.get_or_insert_with(make)
     }
 
-    /// Queues a short message in one frame, masked if there is a key; `len` is the length of its payload,
-    /// at most 125.
-    #[inline]
-    pub(super) fn push_short(
-        &mut self,
-        opcode: Opcode,
-        len: u8,
-        key: Option<[u8; 4]>,
-        payload: &Payload,
-    ) {
-        self.queue().push_short(opcode, len, key, payload);
-    }
-
-    /// Queues a message in one frame, unmasked, in a copy; it is longer than 125 bytes.
-    pub(super) fn push_copied(&mut self, opcode: Opcode, payload: &Payload) {
-        let (head, len) = FrameHeader::new(opcode, payload.len() as u64).to_array();
-        let tail = &mut self.queue().tail;
-        tail.reserve(len + payload.len());
-        tail.extend_from_slice(head.get(..len).unwrap_or_default());
-        append(tail, payload, &mut None);
-    }
-
-    /// Queues a frame; its payload is masked if the header has a key.
-    #[inline]
+    /// Queues a frame, masked if its header has a key.
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
-        self.queue().push(header, payload);
+        match is_copied(header.mask.is_some(), payload.len()) {
+            true => self.queue().push_copy(header.first_byte(), header.mask, &payload),
+            false => self.queue().push_by_reference(header, payload.into_bytes()),
+        }
+    }
+
+    /// Queues a frame with a copy of the payload, masked if there is a key.
+    pub(super) fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &Payload) {
+        self.queue().push_copy(first_byte, key, payload);
+    }
+
+    /// The same for a short payload, the first `len` bytes of `words`.
+    #[inline]
+    pub(super) fn push_words(
+        &mut self,
+        first_byte: u8,
+        key: Option<[u8; 4]>,
+        words: Words,
+        len: u8,
+    ) {
+        self.queue().push_words(first_byte, key, words, len);
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.
@@ -175,66 +181,57 @@ impl Part {
 
 impl Queue {
     #[inline]
-    fn push_short(&mut self, opcode: Opcode, len: u8, key: Option<[u8; 4]>, payload: &Payload) {
-        let [b0, b1] = [0x80 | opcode.as_u8(), len];
-        match (payload.words(), key) {
-            (Some(words), None) => self.push_words([b0, b1, 0, 0, 0, 0, 0, 0], 2, len, *words),
-            (Some(words), Some(key)) => {
-                let [k0, k1, k2, k3] = key;
-                let head = [b0, b1 | 0x80, k0, k1, k2, k3, 0, 0];
-                self.push_words(head, 6, len, Mask::new(key).applied(*words));
-            }
-            (None, None) => {
-                self.tail.reserve(2 + 125);
-                self.tail.extend_from_slice(&[b0, b1]);
-                self.tail.extend_from_slice(payload);
-            }
-            (None, Some(key)) => {
-                let [k0, k1, k2, k3] = key;
-                self.tail.reserve(6 + 125);
-                self.tail.extend_from_slice(&[b0, b1 | 0x80, k0, k1, k2, k3]);
-                let start = self.tail.len();
-                self.tail.extend_from_slice(payload);
-                Mask::new(key).apply(self.tail.get_mut(start..).unwrap_or_default());
-            }
+    fn push_words(&mut self, first_byte: u8, key: Option<[u8; 4]>, words: Words, len: u8) {
+        let (head, _) = short_header(first_byte, len.into(), key);
+        match key {
+            Some(key) => self.put_words::<6>(head, Mask::new(key).applied(words), len),
+            None => self.put_words::<2>(head, words, len),
         }
     }
 
-    /// Queues a frame whose header is the first `n` bytes of `head`, and whose payload has `len` bytes. The
-    /// copy has a constant length, which makes it a few instructions.
+    /// Appends the first `N` bytes of `head`, and the first `len` bytes of `words`. All of them are
+    /// written, which is quicker than to write as many as are needed.
     #[inline]
-    fn push_words(&mut self, head: [u8; 8], n: u8, len: u8, words: Words) {
-        let (up, down) = (8 * n, 64 - 8 * n);
+    fn put_words<const N: usize>(&mut self, head: [u8; 8], words: Words, len: u8) {
+        let (up, down) = (8 * N, 64 - 8 * N);
         let [w0, w1, w2] = words.map(u64::from_le_bytes);
-        let w3 = w2 >> down;
-        let (w2, w1) = (w2 << up | w1 >> down, w1 << up | w0 >> down);
-        let frame = [u64::from_le_bytes(head) | w0 << up, w1, w2, w3].map(u64::to_le_bytes);
-        let end = self.tail.len() + usize::from(n + len);
-        self.tail.extend_from_slice(frame.as_flattened());
+        let frame = [
+            u64::from_le_bytes(head) | w0 << up,
+            w0 >> down | w1 << up,
+            w1 >> down | w2 << up,
+            w2 >> down,
+        ];
+        let end = self.tail.len() + N + usize::from(len);
+        self.tail.extend_from_slice(frame.map(u64::to_le_bytes).as_flattened());
         self.tail.truncate(end);
     }
 
-    /// Queues a frame; its payload is masked if the header has a key.
     #[inline]
-    fn push(&mut self, header: FrameHeader, payload: Payload) {
-        let (head, len) = header.to_array();
-        let head_bytes = head.get(..len).unwrap_or_default();
-        let mut mask = header.mask.map(Mask::new);
-        if mask.is_some() || payload.len() < BY_REFERENCE {
-            self.tail.reserve(len + payload.len());
-            self.tail.extend_from_slice(head_bytes);
-            append(&mut self.tail, &payload, &mut mask);
-            return;
+    fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &[u8]) {
+        self.tail.reserve(MAX_HEADER_LEN + payload.len());
+        if let Ok(len) = u16::try_from(payload.len()) {
+            let (head, head_len) = short_header(first_byte, len, key);
+            let end = self.tail.len() + usize::from(head_len);
+            self.tail.extend_from_slice(&head);
+            self.tail.truncate(end);
+        } else {
+            put_long_header(&mut self.tail, first_byte, payload.len() as u64, key);
         }
+        append(&mut self.tail, payload, &mut key.map(Mask::new));
+    }
+
+    /// Queues an unmasked frame, without a copy of its payload.
+    fn push_by_reference(&mut self, header: FrameHeader, payload: Bytes) {
+        let (head, len) = header.to_array();
         if self.tail.len() > self.tail_start {
-            self.tail.extend_from_slice(head_bytes);
+            self.tail.extend_from_slice(head.get(..len).unwrap_or_default());
             self.close_tail();
         } else {
             self.parts_len += len;
             self.parts.push_back(Part::Header { data: head, start: 0, end: len });
         }
         self.parts_len += payload.len();
-        self.parts.push_back(Part::Shared(payload.into_bytes()));
+        self.parts.push_back(Part::Shared(payload));
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.

@@ -128,10 +128,16 @@ impl Receiver {
         }
     }
 
-    /// The message at the front of the input, if it came in one frame of less than 64 KiB that is there
-    /// as a whole. Most do, and here a few comparisons tell; [`next`](Self::next) sees to everything else.
+    /// Puts the message at the front of the input into `place`, which is empty, if it came in one frame of
+    /// less than 64 KiB that is there as a whole, and tells whether it did. Most messages do, and here a
+    /// few comparisons tell; [`next`](Self::next) sees to everything else.
     #[inline]
-    pub(super) fn next_whole(&mut self) -> Option<Message> {
+    pub(super) fn next_whole(&mut self, place: &mut Option<Message>) -> bool {
+        self.try_next_whole(place).is_some()
+    }
+
+    #[inline]
+    fn try_next_whole(&mut self, place: &mut Option<Message>) -> Option<()> {
         let &[b0, b1, ..] = self.input.unread() else { return None };
         let kind = match b0 {
             0x81 => MessageKind::Text,
@@ -144,18 +150,23 @@ impl Receiver {
             Side::Server => b1,
         };
         // Within a message, or in the payload of a frame, these bytes mean something else.
-        if self.partial.is_some() {
+        if self.partial.is_some() || place.is_some() {
             return None;
         }
         match usize::from(len) {
-            0..=INLINE => self.next_short(kind, len),
-            _ => self.next_long(kind, len),
+            0..=INLINE => self.next_short(kind, len, place),
+            _ => self.next_long(kind, len, place),
         }
     }
 
     /// A message that fits the [`Payload`] itself.
-    #[inline]
-    fn next_short(&mut self, kind: MessageKind, len: u8) -> Option<Message> {
+    #[inline(never)]
+    fn next_short(
+        &mut self,
+        kind: MessageKind,
+        len: u8,
+        place: &mut Option<Message>,
+    ) -> Option<()> {
         let (front, unread) = self.input.peek::<FRONT>()?;
         let [_, _, front @ ..] = front;
         let (key, words, before) = match self.peer {
@@ -170,17 +181,22 @@ impl Receiver {
             return None;
         }
         let words = Mask::new(key).applied(*words.first_chunk()?);
-        let payload = Payload::inline(words, len);
-        if kind == MessageKind::Text && !is_ascii(words, len) && !is_utf8(&payload) {
+        if kind == MessageKind::Text && !is_ascii(words, len) && !is_utf8(words, len) {
             return None;
         }
         self.input.skip(whole);
-        Some(Message::checked(kind, payload))
+        // Each kind is made where it is to be: what is moved right after it was written has to be waited
+        // for.
+        *place = Some(match kind {
+            MessageKind::Text => Message::Text(Utf8Bytes::checked(Payload::inline(words, len))),
+            MessageKind::Binary => Message::Binary(Payload::inline(words, len)),
+        });
+        Some(())
     }
 
     /// A message of less than 64 KiB, of which the second byte gives this length.
     #[inline(never)]
-    fn next_long(&mut self, kind: MessageKind, len: u8) -> Option<Message> {
+    fn next_long(&mut self, kind: MessageKind, len: u8, place: &mut Option<Message>) -> Option<()> {
         let unread = self.input.unread();
         let (len, rest) = match (len, unread) {
             (0..126, [_, _, rest @ ..]) => (usize::from(len), rest),
@@ -213,11 +229,11 @@ impl Receiver {
             self.whole_below = 0;
             return None;
         }
-        // Made where it is to be: what is moved right after it was written has to be waited for.
-        Some(match kind {
+        *place = Some(match kind {
             MessageKind::Text => Message::Text(Utf8Bytes::checked(self.input.payload())),
             MessageKind::Binary => Message::Binary(self.input.payload()),
-        })
+        });
+        Some(())
     }
 
     /// Parses the next item, or as far as the input goes. With `stream`, data is handed out as it
@@ -476,8 +492,8 @@ enum Progress {
     NeedsInput,
 }
 
-/// Out of the way, with what it needs.
+/// Whether the first `len` bytes are UTF-8. Out of the way, with what it needs.
 #[cold]
-fn is_utf8(text: &Payload) -> bool {
-    std::str::from_utf8(text).is_ok()
+fn is_utf8(words: Words, len: u8) -> bool {
+    std::str::from_utf8(&Payload::inline(words, len)).is_ok()
 }

@@ -9,7 +9,7 @@ use ws_errors::{
 };
 use ws_types::{Opcode, State};
 
-use super::output::BY_REFERENCE;
+use super::output::is_copied;
 use super::{Connection, PingId};
 use crate::extension::{DataFrame, Rsv};
 use crate::frame::{FrameHeader, MAX_CONTROL_LEN};
@@ -39,15 +39,17 @@ impl Connection {
         if let Some(Outgoing { body: Body::Message(message), .. }) = place
             && self.extensions.is_empty()
         {
-            let (opcode, payload) = (message.kind().into(), message.payload());
-            if let Ok(len @ 0..=125) = u8::try_from(payload.len()) {
+            let first_byte = 0x80 | Opcode::from(message.kind()).as_u8();
+            let payload = message.payload();
+            if let Some((words, len)) = payload.words() {
                 let key = self.keys.as_mut().map(|keys| keys.next_key());
-                self.output.push_short(opcode, len, key, payload);
+                self.output.push_words(first_byte, key, words, len);
                 *place = None;
                 return Ok(());
             }
-            if payload.len() < BY_REFERENCE && self.keys.is_none() {
-                self.output.push_copied(opcode, payload);
+            if is_copied(self.keys.is_some(), payload.len()) {
+                let key = self.keys.as_mut().map(|keys| keys.next_key());
+                self.output.push_copy(first_byte, key, payload);
                 *place = None;
                 return Ok(());
             }
@@ -58,8 +60,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message, however long it is.
-    #[inline]
+    /// Queues a message that has to be encoded first, or is queued by reference.
+    #[inline(never)]
     fn send_any(&mut self, message: Outgoing) {
         let Outgoing { body, compress } = message;
         match body {

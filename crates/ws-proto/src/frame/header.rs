@@ -143,6 +143,28 @@ impl FrameHeader {
     }
 }
 
+/// The header of a frame with less than 64 KiB, and its length, in bytes: made in a register.
+#[inline]
+pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([u8; 8], u8) {
+    let (bits, n) = match len {
+        0..=125 => (u64::from(len) << 8, 2),
+        _ => (126 << 8 | u64::from(len.swap_bytes()) << 16, 4),
+    };
+    let bits = bits | u64::from(first_byte);
+    match key.map(u32::from_le_bytes) {
+        Some(key) => ((bits | 0x8000 | u64::from(key) << (8 * n)).to_le_bytes(), n + 4),
+        None => (bits.to_le_bytes(), n),
+    }
+}
+
+/// Appends the header of a frame with 64 KiB or more.
+pub(crate) fn put_long_header(out: &mut Vec<u8>, first_byte: u8, len: u64, key: Option<[u8; 4]>) {
+    let masked = if key.is_some() { 0x80 } else { 0 };
+    out.extend_from_slice(&[first_byte, masked | 127]);
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(key.as_ref().map_or(&[], |key| key));
+}
+
 /// The extended length, if it has no shorter form and its top bit is clear.
 fn shortest(length: u64, least: u64) -> Result<u64, ProtocolError> {
     if length >> 63 != 0 {

@@ -19,6 +19,9 @@ const LONG: usize = 8 << 10;
 pub(crate) struct Mask(u32);
 
 impl Mask {
+    /// The key that changes nothing.
+    pub(crate) const NONE: Self = Self(0);
+
     pub(crate) fn new(key: [u8; 4]) -> Self {
         Self(u32::from_le_bytes(key))
     }
@@ -34,6 +37,15 @@ impl Mask {
     pub(crate) fn applied(self, words: Words) -> Words {
         let wide = self.wide();
         words.map(|word| xor(word, wide))
+    }
+
+    /// A block, masked or unmasked.
+    #[inline]
+    pub(crate) fn applied_to_block(self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
+        let wide = self.wide();
+        let mut block = *block;
+        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
+        block
     }
 
     /// Appends the next `data.len()` bytes of the payload, masked or unmasked, and moves on behind them.

@@ -10,6 +10,7 @@ mod utf8;
 
 pub(crate) use header::MAX_CONTROL_LEN;
 pub use header::{FrameHeader, MAX_HEADER_LEN};
+pub(crate) use header::{put_long_header, short_header};
 pub use mask::apply_mask;
 pub(crate) use mask::{BLOCK, Mask, append};
 pub(crate) use utf8::Utf8Validator;

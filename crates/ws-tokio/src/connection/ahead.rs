@@ -19,7 +19,7 @@ impl Ahead {
     }
 
     #[inline]
-    pub(crate) fn put(&mut self, message: Message) {
-        **self.0.get_or_insert_default() = Some(message);
+    pub(crate) fn place(&mut self) -> &mut Option<Message> {
+        self.0.get_or_insert_default()
     }
 }

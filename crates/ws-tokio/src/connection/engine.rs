@@ -247,8 +247,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
         // The next of a batch: the way that most messages take.
-        if let Some(message) = self.find_next() {
-            return Poll::Ready(Ok(Some(message)));
+        let mut next = None;
+        if self.may_find_next() && self.conn.poll_message(&mut next) {
+            return Poll::Ready(Ok(next));
         }
         match ready!(self.poll_event(cx, false)) {
             Some(Event::Message(message)) => Poll::Ready(Ok(Some(message))),
@@ -333,7 +334,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if message.is_some() {
             ready!(self.poll_feed(cx, message))?;
             let found = next.is_some_and(|next| {
-                next.is_some() || self.find_next().map(|message| next.put(message)).is_some()
+                next.is_some() || (self.may_find_next() && self.conn.poll_message(next.place()))
             });
             if (found || self.has_more()) && self.may_defer() {
                 return Poll::Ready(Ok(()));
@@ -362,13 +363,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         !(self.reader.waiting | self.writer.waiting | self.keeper.waiting | self.blocked)
     }
 
-    /// The next message, if it has arrived and nobody else is concerned.
+    /// Whether the next message may be looked for: something has arrived, and nobody else is concerned.
     #[inline]
-    fn find_next(&mut self) -> Option<Message> {
-        if !self.is_alone() || self.kept.bytes() > 0 || self.deaf {
-            return None;
-        }
-        self.conn.poll_message()
+    fn may_find_next(&self) -> bool {
+        self.conn.has_input() && self.is_alone() && self.kept.bytes() == 0 && !self.deaf
     }
 
     /// Queues a piece of a message as soon as there is room, and lets it leave. `kind` is that of the
