@@ -32,9 +32,9 @@ impl<'a> Iterator for RawItems<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let ends = self.ends.next()?;
-        let (line, rest) = self.text.split_at_checked(ends.value - self.start)?;
-        let name = ends.name - self.start;
-        (self.text, self.start) = (rest, ends.value);
+        let (line, rest) = self.text.split_at_checked(ends.value() - self.start)?;
+        let name = ends.name() - self.start;
+        (self.text, self.start) = (rest, ends.value());
         line.split_at_checked(name)
     }
 
@@ -46,10 +46,10 @@ impl<'a> Iterator for RawItems<'a> {
 impl DoubleEndedIterator for RawItems<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let ends = self.ends.next_back()?;
-        let start = self.ends.as_slice().last().map_or(self.start, |before| before.value);
+        let start = self.ends.as_slice().last().map_or(self.start, |before| before.value());
         let (rest, line) = self.text.split_at_checked(start - self.start)?;
         self.text = rest;
-        line.split_at_checked(ends.name - start)
+        line.split_at_checked(ends.name() - start)
     }
 }
 

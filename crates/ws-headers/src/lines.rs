@@ -5,9 +5,8 @@
 //! ends:         4                   15          21  24     → [(4, 15), (21, 24)]
 //! ```
 //!
-//! So a map costs two allocations and 16 bytes for each line besides its text, on a 64-bit machine.
-//! The offsets are `usize`: a limit of 4 GiB would save 8 bytes for each line and cost an error
-//! that infallible operations such as `Extend` can't give.
+//! So a map costs two allocations and 8 bytes for each line besides its text. A text of 4 GiB has no
+//! place: it ends as one does for which there is no memory.
 
 use crate::field::same_name;
 use crate::iter::RawItems;
@@ -25,8 +24,25 @@ pub(crate) struct Lines {
 /// Where a line's name and value end in the text. The name begins where the line before ends.
 #[derive(Clone, Copy)]
 pub(crate) struct Ends {
-    pub(crate) name: usize,
-    pub(crate) value: usize,
+    name: u32,
+    value: u32,
+}
+
+impl Ends {
+    #[expect(clippy::expect_used, reason = "as when memory ends, but in a better known place")]
+    fn new(name: usize, value: usize) -> Self {
+        let value = u32::try_from(value).expect("headers should have less than 4 GiB");
+        // It doesn't come after the value.
+        Self { name: u32::try_from(name).unwrap_or(value), value }
+    }
+
+    pub(crate) fn name(self) -> usize {
+        self.name as usize
+    }
+
+    pub(crate) fn value(self) -> usize {
+        self.value as usize
+    }
 }
 
 impl Lines {
@@ -66,14 +82,14 @@ impl Lines {
         self.text.push_str(name);
         let name = self.text.len();
         push_value(&mut self.text);
-        self.ends.push(Ends { name, value: self.text.len() });
+        self.ends.push(Ends::new(name, self.text.len()));
     }
 
     /// Adds all lines of `other`.
     pub(crate) fn append(&mut self, other: &Self) {
         let base = self.text.len();
         self.text.push_str(&other.text);
-        let moved = other.ends.iter().map(|e| Ends { name: base + e.name, value: base + e.value });
+        let moved = other.ends.iter().map(|e| Ends::new(base + e.name(), base + e.value()));
         self.ends.extend(moved);
     }
 
@@ -89,7 +105,8 @@ impl Lines {
 
     /// Name and value of a line.
     pub(crate) fn get(&self, line: usize) -> Option<(&str, &str)> {
-        let Ends { name, value } = *self.ends.get(line)?;
+        let ends = self.ends.get(line)?;
+        let (name, value) = (ends.name(), ends.value());
         Some((self.text.get(self.start(line)..name)?, self.text.get(name..value)?))
     }
 
@@ -98,9 +115,9 @@ impl Lines {
         let mut start = self.start(from);
         let found = self.ends.get(from..)?.iter().position(|ends| {
             // Most names differ in length, so most lines cost one comparison.
-            let found = ends.name - start == name.len()
-                && self.text.get(start..ends.name).is_some_and(|other| same_name(other, name));
-            start = ends.value;
+            let found = ends.name() - start == name.len()
+                && self.text.get(start..ends.name()).is_some_and(|other| same_name(other, name));
+            start = ends.value();
             found
         });
         found.map(|passed| from + passed)
@@ -109,6 +126,6 @@ impl Lines {
     /// Where a line begins in the text; the text's end for the line after the last.
     fn start(&self, line: usize) -> usize {
         let before = line.checked_sub(1).map(|before| self.ends.get(before));
-        before.map_or(0, |ends| ends.map_or(self.text.len(), |ends| ends.value))
+        before.map_or(0, |ends| ends.map_or(self.text.len(), |ends| ends.value()))
     }
 }

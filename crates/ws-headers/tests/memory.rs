@@ -50,8 +50,8 @@ fn filling_and_keeping_a_browser_request() {
         pairs
     });
 
-    // The text, and two offsets for each line.
-    assert_eq!(unprepared.held, text + 12 * 2 * size_of::<usize>());
+    // The text, and two offsets of 4 bytes for each line.
+    assert_eq!(unprepared.held, text + 12 * 2 * size_of::<u32>());
     assert_eq!(prepared.held, unprepared.held);
     assert!(prepared.held <= 1000 && prepared.held < pairs.held && prepared.held < map.held);
     assert_eq!(prepared.calls, 2);
