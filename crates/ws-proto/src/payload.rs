@@ -276,6 +276,23 @@ mod tests {
     }
 
     #[test]
+    fn only_the_bytes_of_a_short_payload_decide_whether_it_is_ascii() {
+        for place in 0..INLINE {
+            let mut words = [[0; 8]; 3];
+            words.as_flattened_mut()[place] = 0x80;
+            for len in 0..=INLINE {
+                assert_eq!(is_ascii(words, len as u8), place >= len, "{place} of {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_bytes_become_a_payload_without_shared_memory() {
+        assert!(Payload::from(Bytes::from_static(&[7; INLINE])).words().is_some());
+        assert!(Payload::from(Bytes::from_static(&[7; INLINE + 1])).words().is_none());
+    }
+
+    #[test]
     fn slicing_a_large_payload_shares_its_memory() {
         let payload = Payload::from(vec![7; 100]);
         let part = payload.slice(10..90);

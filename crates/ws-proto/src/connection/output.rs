@@ -7,7 +7,7 @@ use std::mem;
 use bytes::{Buf, Bytes};
 
 use crate::Payload;
-use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append, put_long_header, short_header};
+use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append, long_header, short_header};
 use crate::payload::Words;
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
@@ -209,14 +209,17 @@ impl Queue {
     #[inline]
     fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &[u8]) {
         self.tail.reserve(MAX_HEADER_LEN + payload.len());
-        if let Ok(len) = u16::try_from(payload.len()) {
+        let start = self.tail.len();
+        let head_len = if let Ok(len) = u16::try_from(payload.len()) {
             let (head, head_len) = short_header(first_byte, len, key);
-            let end = self.tail.len() + usize::from(head_len);
             self.tail.extend_from_slice(&head);
-            self.tail.truncate(end);
+            head_len.into()
         } else {
-            put_long_header(&mut self.tail, first_byte, payload.len() as u64, key);
-        }
+            let (head, head_len) = long_header(first_byte, payload.len() as u64, key);
+            self.tail.extend_from_slice(&head);
+            head_len
+        };
+        self.tail.truncate(start + head_len);
         append(&mut self.tail, payload, &mut key.map(Mask::new));
     }
 
@@ -319,6 +322,25 @@ mod tests {
     use ws_types::Opcode;
 
     use super::*;
+
+    #[test]
+    fn frames_of_every_short_form_are_those_of_the_long_one() {
+        let lengths = (0..300).chain([0xFFFF, 0x1_0000, 0x1_1111]);
+        for (len, mask) in lengths.flat_map(|len| [(len, None), (len, Some([1, 2, 3, 4]))]) {
+            let payload = Payload::from((0..len).map(|n| n as u8).collect::<Vec<_>>());
+            let header = FrameHeader { mask, ..FrameHeader::new(Opcode::Text, len) };
+            let mut expected = vec![9; 3];
+            header.encode(&mut expected);
+            append(&mut expected, &payload, &mut mask.map(Mask::new));
+
+            let mut queue = Queue { tail: vec![9; 3], ..Queue::default() };
+            match payload.words() {
+                Some((words, len)) => queue.push_words(header.first_byte(), mask, words, len),
+                None => queue.push_copy(header.first_byte(), mask, &payload),
+            }
+            assert_eq!(queue.tail, expected, "{len} {mask:?}");
+        }
+    }
 
     proptest! {
         #[test]

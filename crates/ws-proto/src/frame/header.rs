@@ -120,30 +120,20 @@ impl FrameHeader {
     }
 
     /// The header in its shortest form, and how many bytes of the array that is.
-    #[inline]
     pub(crate) fn to_array(self) -> ([u8; MAX_HEADER_LEN], usize) {
-        let b0 = self.first_byte();
-        let m = u8::from(self.mask.is_some()) << 7;
-        let [k0, k1, k2, k3] = self.mask.unwrap_or_default();
-        let mask_len = if self.mask.is_some() { 4 } else { 0 };
-        #[expect(clippy::cast_possible_truncation, reason = "guarded by the ranges")]
-        match self.payload_len {
-            n @ 0..=125 => {
-                ([b0, m | n as u8, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0, 0, 0], 2 + mask_len)
-            }
-            n @ 126..=0xFFFF => {
-                let [l0, l1] = (n as u16).to_be_bytes();
-                ([b0, m | 126, l0, l1, k0, k1, k2, k3, 0, 0, 0, 0, 0, 0], 4 + mask_len)
-            }
-            n => {
-                let [l0, l1, l2, l3, l4, l5, l6, l7] = n.to_be_bytes();
-                ([b0, m | 127, l0, l1, l2, l3, l4, l5, l6, l7, k0, k1, k2, k3], 10 + mask_len)
-            }
+        let Ok(len) = u16::try_from(self.payload_len) else {
+            return long_header(self.first_byte(), self.payload_len, self.mask);
+        };
+        let (short, n) = short_header(self.first_byte(), len, self.mask);
+        let mut bytes = [0; MAX_HEADER_LEN];
+        if let Some(front) = bytes.first_chunk_mut() {
+            *front = short;
         }
+        (bytes, n.into())
     }
 }
 
-/// The header of a frame with less than 64 KiB, and its length, in bytes: made in a register.
+/// The header of a frame with less than 64 KiB, and its length: made in a register.
 #[inline]
 pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([u8; 8], u8) {
     let (bits, n) = match len {
@@ -157,12 +147,17 @@ pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([
     }
 }
 
-/// Appends the header of a frame with 64 KiB or more.
-pub(crate) fn put_long_header(out: &mut Vec<u8>, first_byte: u8, len: u64, key: Option<[u8; 4]>) {
+/// The header of a frame with 64 KiB or more, and its length.
+pub(crate) fn long_header(
+    first_byte: u8,
+    len: u64,
+    key: Option<[u8; 4]>,
+) -> ([u8; MAX_HEADER_LEN], usize) {
     let masked = if key.is_some() { 0x80 } else { 0 };
-    out.extend_from_slice(&[first_byte, masked | 127]);
-    out.extend_from_slice(&len.to_be_bytes());
-    out.extend_from_slice(key.as_ref().map_or(&[], |key| key));
+    let [k0, k1, k2, k3] = key.unwrap_or_default();
+    let [l0, l1, l2, l3, l4, l5, l6, l7] = len.to_be_bytes();
+    let bytes = [first_byte, masked | 127, l0, l1, l2, l3, l4, l5, l6, l7, k0, k1, k2, k3];
+    (bytes, if key.is_some() { 14 } else { 10 })
 }
 
 /// The extended length, if it has no shorter form and its top bit is clear.

@@ -8,9 +8,8 @@ mod header;
 mod mask;
 mod utf8;
 
-pub(crate) use header::MAX_CONTROL_LEN;
 pub use header::{FrameHeader, MAX_HEADER_LEN};
-pub(crate) use header::{put_long_header, short_header};
+pub(crate) use header::{MAX_CONTROL_LEN, long_header, short_header};
 pub use mask::apply_mask;
 pub(crate) use mask::{BLOCK, Mask, append};
 pub(crate) use utf8::Utf8Validator;
