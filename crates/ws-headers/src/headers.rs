@@ -15,10 +15,9 @@ use crate::{InvalidHeaderField, MultipleValuesError, SetDefaultError};
 /// U+00FF, each character standing for one octet of the wire ([RFC 9110 §5.5]). There is no way to
 /// get anything else in, so what comes out can be written on a wire as it is.
 ///
-/// Names are folded as ASCII. No method panics, as long as names and values have less than 4 GiB in
-/// all. Looking up allocates nothing. Two maps are equal
-/// when each name has the same values in the same order: neither the case of names nor the order
-/// between different names counts.
+/// Names are folded as ASCII. No method panics, unless names and values come to have 4 GiB in all.
+/// Looking up allocates nothing. Two maps are equal when each name has the same values in the same
+/// order: neither the case of names nor the order between different names counts.
 ///
 /// ```
 /// use ws_headers::Headers;

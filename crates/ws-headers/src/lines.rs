@@ -5,8 +5,8 @@
 //! ends:         4                   15          21  24     → [(4, 15), (21, 24)]
 //! ```
 //!
-//! So a map costs two allocations and 8 bytes for each line besides its text. A text of 4 GiB has no
-//! place: it ends as one does for which there is no memory.
+//! So a map costs two allocations and 8 bytes for each line besides its text, which has less than
+//! 4 GiB: who adds more is stopped by a panic, as by a `Vec` that would be larger than memory can be.
 
 use crate::field::same_name;
 use crate::iter::RawItems;
@@ -29,11 +29,10 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    #[expect(clippy::expect_used, reason = "as when memory ends, but in a better known place")]
+    /// Both are below 4 GiB: see [`Lines::check_room`].
+    #[expect(clippy::cast_possible_truncation, reason = "checked before")]
     fn new(name: usize, value: usize) -> Self {
-        let value = u32::try_from(value).expect("headers should have less than 4 GiB");
-        // It doesn't come after the value.
-        Self { name: u32::try_from(name).unwrap_or(value), value }
+        Self { name: name as u32, value: value as u32 }
     }
 
     pub(crate) fn name(self) -> usize {
@@ -67,11 +66,14 @@ impl Lines {
     }
 
     pub(crate) fn push(&mut self, name: &str, value: &str) {
+        self.check_room(name.len() + value.len());
         self.push_with(name, |text| text.push_str(value));
     }
 
     /// Adds a line whose value is as on the wire, one octet for each character.
     pub(crate) fn push_latin1(&mut self, name: &str, value: &[u8]) {
+        // An octet becomes two at most.
+        self.check_room(name.len() + value.len().saturating_mul(2));
         self.push_with(name, |text| match str::from_utf8(value) {
             Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
             _ => text.extend(value.iter().copied().map(char::from)),
@@ -85,8 +87,16 @@ impl Lines {
         self.ends.push(Ends::new(name, self.text.len()));
     }
 
+    /// Before text is added: so many bytes are not too many.
+    #[expect(clippy::expect_used, reason = "as the end of the address space, but nearer")]
+    fn check_room(&self, more: usize) {
+        let len = self.text.len().saturating_add(more);
+        u32::try_from(len).expect("headers have less than 4 GiB");
+    }
+
     /// Adds all lines of `other`.
     pub(crate) fn append(&mut self, other: &Self) {
+        self.check_room(other.text.len());
         let base = self.text.len();
         self.text.push_str(&other.text);
         let moved = other.ends.iter().map(|e| Ends::new(base + e.name(), base + e.value()));

@@ -8,9 +8,9 @@ use ws_types::Opcode;
 
 use crate::Payload;
 
-/// Text that is known to be UTF-8, in shared memory.
+/// Text that is known to be UTF-8, in shared memory if it has more than 23 bytes.
 ///
-/// It is cheap to clone, and converts from and to [`Bytes`] without a copy. The library forbids itself
+/// It is cheap to clone, and converts from and to [`Bytes`] without a copy of more than that. The library forbids itself
 /// unsafe code, so a `&str` can only be had by checking the bytes again: [`as_str`](Self::as_str) does
 /// that at several bytes per nanosecond. Take it once and keep the reference; length, comparison and
 /// conversion to bytes cost nothing. For that reason it doesn't dereference to `str`.
@@ -371,6 +371,8 @@ mod tests {
     fn a_message_is_at_most_40_bytes() {
         assert!(size_of::<Message>() <= 40);
         assert!(size_of::<Option<Message>>() <= 40);
+        // The word behind the payload is that of the message.
+        assert_eq!(size_of::<Utf8Bytes>(), 40);
     }
 
     #[test]

@@ -104,8 +104,7 @@ impl Payload {
     #[inline]
     pub(crate) fn words(&self) -> Option<(Words, u8)> {
         match self.0 {
-            #[expect(clippy::cast_possible_truncation, reason = "it is 23")]
-            Repr::Inline(words @ [_, _, [.., len]]) => Some((words, len.min(INLINE as u8))),
+            Repr::Inline(words @ [_, _, [.., len]]) => Some((words, len)),
             Repr::Shared(_) => None,
         }
     }
@@ -122,7 +121,7 @@ impl Payload {
         }
     }
 
-    /// A part of the payload, sharing its memory.
+    /// A part of the payload; one of more than 23 bytes shares its memory.
     ///
     /// # Panics
     /// When the range is not inside the payload, like slicing does.

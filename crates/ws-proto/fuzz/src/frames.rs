@@ -30,7 +30,7 @@ pub fn frames(data: &[u8]) {
     let setup = Setup::new(options);
     let whole = setup.run(wire, Feed::Whole, Take::Messages, dice());
     for feed in [Feed::Pieces, Feed::Spaces] {
-        for take in [Take::Messages, Take::Chunks] {
+        for take in [Take::Messages, Take::Found, Take::Chunks] {
             let trace = setup.run(wire, feed, take, dice());
             assert_eq!(trace, whole, "{feed:?}, {take:?}");
         }
@@ -78,6 +78,8 @@ enum Feed {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Take {
     Messages,
+    /// Messages, by `poll_message` where it finds them.
+    Found,
     Chunks,
 }
 
@@ -179,8 +181,10 @@ struct Taken {
 impl Taken {
     fn take_all(&mut self, conn: &mut Connection, take: Take) {
         loop {
+            let mut place = None;
             let event = match take {
-                Take::Messages => conn.poll_event(|| Duration::ZERO),
+                Take::Found if conn.poll_message(&mut place) => place.map(Event::Message),
+                Take::Messages | Take::Found => conn.poll_event(|| Duration::ZERO),
                 Take::Chunks => conn.poll_chunk(|| Duration::ZERO),
             };
             match event {

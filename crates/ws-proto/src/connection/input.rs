@@ -136,7 +136,7 @@ impl Input {
     }
 
     /// Takes a payload of `n` bytes off the front and unmasks it, for [`payload`](Self::payload) to give.
-    #[inline(always)] // of a short message, what isn't needed is a third
+    #[inline(always)] // to call it takes a short message as long as to copy it
     pub(super) fn unmask(&mut self, n: usize, mask: Option<Mask>) -> &[u8] {
         let start = self.start;
         self.start = self.end.min(start + n);

@@ -259,10 +259,11 @@ impl Connection {
     /// driver may look for a message before anybody has asked for it.
     #[inline]
     pub fn poll_message(&mut self, place: &mut Option<Message>) -> bool {
-        self.has_input() && self.receiver.next_whole(place)
+        self.receiver.next_whole(place)
     }
 
-    /// Whether bytes wait to be parsed; if not, [`poll_message`](Self::poll_message) has nothing.
+    /// Whether bytes wait in the memory for input; if not, [`poll_message`](Self::poll_message) has nothing,
+    /// but [`poll_event`](Self::poll_event) may have something.
     #[must_use]
     #[inline]
     pub fn has_input(&self) -> bool {

@@ -13,10 +13,10 @@ use crate::payload::Words;
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
 
-/// Whether a payload of `len` bytes is copied: what is masked is in any case.
+/// Whether a payload is copied: what is masked is in any case.
 #[inline]
-pub(super) fn is_copied(masked: bool, len: usize) -> bool {
-    masked || len < BY_REFERENCE
+pub(super) fn is_copied(masked: bool, payload: &Payload) -> bool {
+    payload.words().is_some() || masked || payload.len() < BY_REFERENCE
 }
 
 /// With room for more parts than this, that room isn't lent to the next connection.
@@ -64,27 +64,19 @@ impl Output {
 
     /// Queues a frame, masked if its header has a key.
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
-        match is_copied(header.mask.is_some(), payload.len()) {
-            true => self.queue().push_copy(header.first_byte(), header.mask, &payload),
+        match is_copied(header.mask.is_some(), &payload) {
+            true => self.push_copy(header.first_byte(), header.mask, &payload),
             false => self.queue().push_by_reference(header, payload.into_bytes()),
         }
     }
 
     /// Queues a frame with a copy of the payload, masked if there is a key.
-    pub(super) fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &Payload) {
-        self.queue().push_copy(first_byte, key, payload);
-    }
-
-    /// The same for a short payload, the first `len` bytes of `words`.
     #[inline]
-    pub(super) fn push_words(
-        &mut self,
-        first_byte: u8,
-        key: Option<[u8; 4]>,
-        words: Words,
-        len: u8,
-    ) {
-        self.queue().push_words(first_byte, key, words, len);
+    pub(super) fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &Payload) {
+        match payload.words() {
+            Some((words, len)) => self.queue().push_words(first_byte, key, words, len),
+            None => self.queue().push_bytes(first_byte, key, payload),
+        }
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.
@@ -180,6 +172,7 @@ impl Part {
 }
 
 impl Queue {
+    /// Queues a frame with a short payload, the first `len` bytes of `words`.
     #[inline]
     fn push_words(&mut self, first_byte: u8, key: Option<[u8; 4]>, words: Words, len: u8) {
         let (head, _) = short_header(first_byte, len.into(), key);
@@ -189,8 +182,8 @@ impl Queue {
         }
     }
 
-    /// Appends the first `N` bytes of `head`, and the first `len` bytes of `words`. All of them are
-    /// written, which is quicker than to write as many as are needed.
+    /// Appends the first `N` bytes of `head`, behind which it is 0, and the first `len` bytes of `words`.
+    /// All of them are written, which is quicker than to write as many as are needed.
     #[inline]
     fn put_words<const N: usize>(&mut self, head: [u8; 8], words: Words, len: u8) {
         let (up, down) = (8 * N, 64 - 8 * N);
@@ -206,14 +199,15 @@ impl Queue {
         self.tail.truncate(end);
     }
 
-    #[inline]
-    fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &[u8]) {
+    /// Queues a frame with a payload of any length.
+    #[inline(never)]
+    fn push_bytes(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &[u8]) {
         self.tail.reserve(MAX_HEADER_LEN + payload.len());
         let start = self.tail.len();
         let head_len = if let Ok(len) = u16::try_from(payload.len()) {
             let (head, head_len) = short_header(first_byte, len, key);
             self.tail.extend_from_slice(&head);
-            head_len.into()
+            head_len
         } else {
             let (head, head_len) = long_header(first_byte, payload.len() as u64, key);
             self.tail.extend_from_slice(&head);
@@ -334,10 +328,12 @@ mod tests {
             append(&mut expected, &payload, &mut mask.map(Mask::new));
 
             let mut queue = Queue { tail: vec![9; 3], ..Queue::default() };
-            match payload.words() {
-                Some((words, len)) => queue.push_words(header.first_byte(), mask, words, len),
-                None => queue.push_copy(header.first_byte(), mask, &payload),
+            if let Some((words, len)) = payload.words() {
+                queue.push_words(header.first_byte(), mask, words, len);
+                assert_eq!(queue.tail, expected, "{len} {mask:?}");
+                queue.tail.truncate(3);
             }
+            queue.push_bytes(header.first_byte(), mask, &payload);
             assert_eq!(queue.tail, expected, "{len} {mask:?}");
         }
     }

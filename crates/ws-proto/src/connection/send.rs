@@ -28,11 +28,11 @@ impl Connection {
         self.send_from(&mut Some(message.into()))
     }
 
-    /// [`send`](Self::send) for a message that lies somewhere already: takes it from there once it is
-    /// queued. It stays there when there is an error, and nothing happens when there is none.
+    /// [`send`](Self::send) for a message that lies somewhere already, so that it needn't be moved: the
+    /// place is empty once it was queued. From an empty place nothing is queued.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
+    /// Those of [`send`](Self::send), but the message stays in its place.
     #[inline]
     pub fn send_from(&mut self, place: &mut Option<Outgoing>) -> Result<(), WebSocketException> {
         self.check_sending(None)?;
@@ -41,13 +41,7 @@ impl Connection {
         {
             let first_byte = 0x80 | Opcode::from(message.kind()).as_u8();
             let payload = message.payload();
-            if let Some((words, len)) = payload.words() {
-                let key = self.keys.as_mut().map(|keys| keys.next_key());
-                self.output.push_words(first_byte, key, words, len);
-                *place = None;
-                return Ok(());
-            }
-            if is_copied(self.keys.is_some(), payload.len()) {
+            if is_copied(self.keys.is_some(), payload) {
                 let key = self.keys.as_mut().map(|keys| keys.next_key());
                 self.output.push_copy(first_byte, key, payload);
                 *place = None;
@@ -60,7 +54,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a message that has to be encoded first, or is queued by reference.
+    /// Queues a message that is more than a header and a copy.
     #[inline(never)]
     fn send_any(&mut self, message: Outgoing) {
         let Outgoing { body, compress } = message;

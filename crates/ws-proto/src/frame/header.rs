@@ -129,13 +129,14 @@ impl FrameHeader {
         if let Some(front) = bytes.first_chunk_mut() {
             *front = short;
         }
-        (bytes, n.into())
+        (bytes, n)
     }
 }
 
-/// The header of a frame with less than 64 KiB, and its length: made in a register.
+/// The header of a frame with less than 64 KiB, and its length, behind which there are zeros: made in a
+/// register.
 #[inline]
-pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([u8; 8], u8) {
+pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([u8; 8], usize) {
     let (bits, n) = match len {
         0..=125 => (u64::from(len) << 8, 2),
         _ => (126 << 8 | u64::from(len.swap_bytes()) << 16, 4),

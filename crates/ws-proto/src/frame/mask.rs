@@ -42,10 +42,7 @@ impl Mask {
     /// A block, masked or unmasked.
     #[inline]
     pub(crate) fn applied_to_block(self, block: &[u8; BLOCK]) -> [u8; BLOCK] {
-        let wide = self.wide();
-        let mut block = *block;
-        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
-        block
+        xor_block(block, self.wide())
     }
 
     /// Appends the next `data.len()` bytes of the payload, masked or unmasked, and moves on behind them.
@@ -110,10 +107,16 @@ fn xor_many_blocks<M: Memory, const N: usize>(out: &mut M, blocks: &[[u8; N]], w
 #[inline(always)]
 fn xor_blocks<const N: usize>(out: &mut impl Memory, blocks: &[[u8; N]], wide: [u8; 8]) {
     for block in blocks {
-        let mut block = *block;
-        block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
-        out.put_slice(&block);
+        out.put_slice(&xor_block(block, wide));
     }
+}
+
+/// A block, combined with the key.
+#[inline(always)]
+fn xor_block<const N: usize>(block: &[u8; N], wide: [u8; 8]) -> [u8; N] {
+    let mut block = *block;
+    block.as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = xor(*word, wide));
+    block
 }
 
 /// Combines all bytes with the key, over and over.

@@ -174,7 +174,9 @@ impl<'a> Scenario<'a> {
         let mut conn = connect(self.side, &self.config, NOW);
         (self.setup)(&mut conn);
         take_output(&mut conn);
-        let mut run = Run { conn, stream: self.stream, events: Vec::new(), sent: Vec::new() };
+        let found = matches!(way, Way::Copied { late: true, .. } | Way::Lent { reclaim: true, .. });
+        let mut run =
+            Run { conn, stream: self.stream, found, events: Vec::new(), sent: Vec::new() };
         match way {
             Way::Copied { pieces, late } => {
                 for piece in pieces {
@@ -205,6 +207,8 @@ impl<'a> Scenario<'a> {
 struct Run {
     conn: Connection,
     stream: bool,
+    /// Whole messages are taken by `poll_message` where it finds them.
+    found: bool,
     events: Vec<Event>,
     sent: Vec<u8>,
 }
@@ -212,8 +216,12 @@ struct Run {
 impl Run {
     fn pull(&mut self) {
         loop {
+            let mut place = None;
             let event = match self.stream {
                 true => self.conn.poll_chunk(|| NOW),
+                false if self.found && self.conn.poll_message(&mut place) => {
+                    place.map(Event::Message)
+                }
                 false => self.conn.poll_event(|| NOW),
             };
             match event {

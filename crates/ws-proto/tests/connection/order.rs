@@ -216,3 +216,32 @@ fn has_buffered_frame_tells_whether_a_whole_frame_waits() {
         assert!(!conn.has_buffered_frame(), "what comes after a close frame waits for nobody");
     }
 }
+
+#[test]
+fn poll_message_puts_whole_messages_into_an_empty_place_and_leaves_the_rest() {
+    for side in SIDES {
+        let mut conn = connect(side, &config(|_| ()), crate::feed::NOW);
+        let long = "x".repeat(1000);
+        // A short message at the very end of what was copied in is left to `poll_event`.
+        let frames = [text("abc"), text(&long), ping("p"), text("d"), text(&long).more()];
+        conn.receive_data(&wire(side.peer(), &frames));
+
+        let mut place = Some(Message::from("mine"));
+        assert!(!conn.poll_message(&mut place));
+        assert_eq!(place, Some(Message::from("mine")));
+        for expected in ["abc", &long] {
+            place = None;
+            assert!(conn.poll_message(&mut place));
+            assert_eq!(place, Some(Message::from(expected)));
+        }
+        place = None;
+        assert!(!conn.poll_message(&mut place) && conn.has_input(), "a ping");
+        assert_eq!(conn.poll_event(|| crate::feed::NOW), Some(Event::Ping(b"p".into())));
+        assert!(conn.poll_message(&mut place));
+        assert_eq!(place.take(), Some(Message::from("d")));
+        assert!(!conn.poll_message(&mut place), "a fragment");
+        assert_eq!(conn.poll_event(|| crate::feed::NOW), None);
+        assert!(!conn.poll_message(&mut place) && !conn.has_input());
+        assert_eq!(place, None);
+    }
+}

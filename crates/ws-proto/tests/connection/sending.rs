@@ -9,7 +9,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 use ws_errors::{InvalidState, ProtocolError, ProtocolErrorKind, WebSocketException};
-use ws_proto::{Connection, Message, Payload, WriteMemory};
+use ws_proto::{Connection, Message, Outgoing, Payload, WriteMemory};
 use ws_types::{Close, Side, State};
 
 use crate::feed::{NOW, config, connect, sent, take_output};
@@ -29,6 +29,29 @@ fn a_message_is_one_frame_of_its_kind() {
             let expected = [text("x".repeat(len)), binary(vec![0xFF; len])];
             assert!(sent(&mut conn) == expected, "{len} bytes");
         }
+    }
+}
+
+#[test]
+fn a_message_stays_in_its_place_until_it_is_queued() {
+    for (side, len) in SIDES.into_iter().flat_map(|side| [0, 23, 24, 9000].map(|len| (side, len))) {
+        let mut conn = open(side);
+        let mut place = Some(Outgoing::from(vec![7; len]));
+        conn.send_chunk(Message::from("begun"), false).unwrap();
+        conn.send_from(&mut place).unwrap_err();
+        assert!(place.is_some(), "within a message, {len} bytes");
+
+        conn.send_chunk(Message::from("ended"), true).unwrap();
+        conn.send_from(&mut place).unwrap();
+        assert!(place.is_none());
+        conn.send_from(&mut place).unwrap();
+        let expected = [text("begun").more(), cont("ended"), binary(vec![7; len])];
+        assert_eq!(sent(&mut conn), expected);
+
+        place = Some(Outgoing::from(vec![7; len]));
+        conn.send_close(Close::new(1000, ""), NOW).unwrap();
+        conn.send_from(&mut place).unwrap_err();
+        assert!(place.is_some(), "closing, {len} bytes");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use ws_proto::Message;
 
-/// A place for one message, which is made when it is first needed: most connections that wait never
-/// need it, and a handler holds its connection more than once.
+/// A place for one message, which is made when bytes have first arrived behind the message that is being
+/// answered: most connections that wait never need it, and a handler holds its connection more than once.
 #[derive(Default)]
 pub(crate) struct Ahead(Option<Box<Option<Message>>>);
 
