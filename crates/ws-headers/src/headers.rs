@@ -93,6 +93,9 @@ impl Headers {
     /// `value` has a control character (TAB and U+0080 to U+009F are none here) or a character
     /// above U+00FF.
     ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
+    ///
     /// ```
     /// # use ws_headers::{Headers, InvalidHeaderField};
     /// let mut headers = Headers::new();
@@ -118,6 +121,9 @@ impl Headers {
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert).
     ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
+    ///
     /// ```
     /// # use ws_headers::Headers;
     /// let mut headers = Headers::new();
@@ -140,6 +146,9 @@ impl Headers {
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert); nothing has changed then.
     ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
+    ///
     /// ```
     /// # use ws_headers::Headers;
     /// let mut headers = Headers::try_from([("User-Agent", "curl"), ("Accept", "*/*")])?;
@@ -160,6 +169,9 @@ impl Headers {
     /// # Errors
     /// [`SetDefaultError::MultipleValues`] when there are several,
     /// [`SetDefaultError::InvalidHeaderField`] when there is none and `default` can't be added.
+    ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -185,6 +197,9 @@ impl Headers {
 
     /// Adds all lines of `other`, with their spelling and their repeats.
     ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
+    ///
     /// ```
     /// # use ws_headers::Headers;
     /// let mut headers = Headers::try_from([("Via", "a")])?;
@@ -203,6 +218,9 @@ impl Headers {
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert), for the first pair that isn't
     /// valid; nothing has changed then.
+    ///
+    /// # Panics
+    /// When names and values come to have 4 GiB in all.
     ///
     /// ```
     /// # use ws_headers::Headers;

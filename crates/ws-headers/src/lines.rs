@@ -139,3 +139,26 @@ impl Lines {
         before.map_or(0, |ends| ends.map_or(self.text.len(), |ends| ends.value()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: usize = u32::MAX as usize;
+
+    #[test]
+    fn there_is_room_for_all_that_offsets_can_tell() {
+        let mut lines = Lines::default();
+        lines.check_room(MOST);
+        lines.push("Host", "x");
+        lines.check_room(MOST - 5);
+    }
+
+    #[test]
+    #[should_panic = "less than 4 GiB"]
+    fn there_is_room_for_no_more() {
+        let mut lines = Lines::default();
+        lines.push("Host", "x");
+        lines.check_room(MOST - 4);
+    }
+}

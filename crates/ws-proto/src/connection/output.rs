@@ -13,7 +13,8 @@ use crate::payload::Words;
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
 
-/// Whether a payload is copied: what is masked is in any case.
+/// Whether a payload is copied: what is masked is in any case. Whether it is short is asked first, since that
+/// decides what comes next, too: so most are asked once.
 #[inline]
 pub(super) fn is_copied(masked: bool, payload: &Payload) -> bool {
     payload.words().is_some() || masked || payload.len() < BY_REFERENCE
