@@ -181,8 +181,12 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
 ///
 /// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 pub(crate) fn check_name(name: &str) -> Result<(), InvalidHeaderName> {
-    let token = name.bytes().fold(true, |token, b| token & is_token_octet(b));
-    if token && !name.is_empty() { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
+    if is_name(name) { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
+}
+
+/// Whether this is a token.
+pub(crate) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().fold(true, |token, b| token & is_token_octet(b))
 }
 
 /// Refuses values that would break out of their line, or that ISO-8859-1 can't write.
@@ -198,6 +202,11 @@ pub(crate) fn check_value(name: &str, value: &str) -> Result<(), InvalidHeaderVa
 pub(crate) fn check_latin1(name: &str, value: &[u8]) -> Result<(), InvalidHeaderValue> {
     let valid = value.iter().fold(true, |valid, &b| valid & is_value_octet(b));
     if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(decode_latin1(value)))) }
+}
+
+/// Whether values of any header may consist of these octets, and they are ASCII.
+pub(crate) fn is_ascii_value(octets: &[u8]) -> bool {
+    octets.iter().fold(true, |valid, &b| valid & is_value_octet(b) & b.is_ascii())
 }
 
 /// The text that octets of ISO-8859-1 stand for.

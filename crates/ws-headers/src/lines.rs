@@ -8,7 +8,7 @@
 //! So a map costs two allocations and 8 bytes for each line besides its text, which has less than
 //! 4 GiB: who adds more is stopped by a panic, as by a `Vec` that would be larger than memory can be.
 
-use crate::field::same_name;
+use crate::field::{is_ascii_value, is_name, same_name};
 use crate::iter::RawItems;
 
 /// Lines in the order they were added. The caller checks what is pushed.
@@ -80,6 +80,30 @@ impl Lines {
         });
     }
 
+    /// Lines with these names and values, if all of them are valid, and ASCII.
+    pub(crate) fn ascii<'a>(
+        pairs: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+    ) -> Option<Self> {
+        let (lines, len) = pairs.clone().fold((0, 0usize), |(lines, len), (name, value)| {
+            (lines + 1, len.saturating_add(name.len() + value.len()))
+        });
+        Self::default().check_room(len);
+        let (mut text, mut ends) = (Vec::with_capacity(len), Vec::with_capacity(lines));
+        for (name, value) in pairs {
+            if !is_name(name) {
+                return None;
+            }
+            text.extend_from_slice(name.as_bytes());
+            let name = text.len();
+            text.extend_from_slice(value);
+            ends.push(Ends::new(name, text.len()));
+        }
+        if !is_ascii_value(&text) {
+            return None;
+        }
+        Some(Self { text: String::from_utf8(text).ok()?, ends })
+    }
+
     fn push_with(&mut self, name: &str, push_value: impl FnOnce(&mut String)) {
         self.text.push_str(name);
         let name = self.text.len();
@@ -122,15 +146,20 @@ impl Lines {
 
     /// The first line from `from` on that has this name; reads every line on the way.
     pub(crate) fn position(&self, from: usize, name: &str) -> Option<usize> {
-        let mut start = self.start(from);
-        let found = self.ends.get(from..)?.iter().position(|ends| {
-            // Most names differ in length, so most lines cost one comparison.
-            let found = ends.name() - start == name.len()
-                && self.text.get(start..ends.name()).is_some_and(|other| same_name(other, name));
-            start = ends.value();
-            found
-        });
-        found.map(|passed| from + passed)
+        let len = u32::try_from(name.len()).ok()?;
+        let mut start = u32::try_from(self.start(from)).ok()?;
+        for (passed, ends) in self.ends.get(from..)?.iter().enumerate() {
+            // Most names differ in length, so most lines cost one comparison; and most are spelled as
+            // they are asked for.
+            if ends.name.wrapping_sub(start) == len
+                && let Some(other) = self.text.get(start as usize..ends.name())
+                && (other == name || same_name(other, name))
+            {
+                return Some(from + passed);
+            }
+            start = ends.value;
+        }
+        None
     }
 
     /// Where a line begins in the text; the text's end for the line after the last.

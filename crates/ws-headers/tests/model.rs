@@ -259,14 +259,20 @@ proptest! {
     #[test]
     fn what_was_written_reads_back(pairs in valid_pairs()) {
         let headers = Headers::try_from(pairs).unwrap();
-        let mut read = Headers::new();
-        for line in headers.serialize().split(|&b| b == b'\n') {
+        let (wire, mut read) = (headers.serialize(), Headers::new());
+        let mut lines = Vec::new();
+        for line in wire.split(|&b| b == b'\n') {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if let Some(colon) = line.iter().position(|&b| b == b':') {
                 let name = str::from_utf8(&line[..colon]).unwrap();
                 read.insert_latin1(name, &line[colon + 2..]).unwrap();
+                lines.push((name, &line[colon + 2..]));
             }
         }
         prop_assert!(read.raw_items().eq(&headers));
+        // With an index, if there are many.
+        let read = Headers::from_latin1(lines).unwrap();
+        prop_assert!(read.raw_items().eq(&headers));
+        prop_assert_eq!(read, headers);
     }
 }

@@ -40,6 +40,23 @@ fn octets_are_checked_like_characters() {
             let (mut a, mut b) = (Headers::new(), Headers::new());
             assert_eq!(a.insert_latin1("Name", &value), b.insert("Name", &text), "{value:?}");
             assert!(a.raw_items().eq(b.raw_items()), "{value:?}");
+            // Many at once: wherever the line is, and whatever the others are.
+            for other in [&b"plain"[..], b"caf\xE9"] {
+                let pairs = [("Name", &value[..]), ("Other", other)];
+                for pairs in [pairs, [pairs[1], pairs[0]]] {
+                    let mut one_by_one = Ok(Headers::new());
+                    for (name, value) in pairs {
+                        one_by_one = one_by_one.and_then(|mut headers| {
+                            headers.insert_latin1(name, value).map(|()| headers)
+                        });
+                    }
+                    let at_once = Headers::from_latin1(pairs);
+                    assert_eq!(at_once, one_by_one, "{value:?}");
+                    if let (Ok(at_once), Ok(one_by_one)) = (at_once, one_by_one) {
+                        assert!(at_once.raw_items().eq(one_by_one.raw_items()), "{value:?}");
+                    }
+                }
+            }
             if a.is_empty() {
                 continue;
             }
@@ -84,6 +101,8 @@ fn header_injection_is_impossible_on_every_way_in() {
         ];
         if value.is_ascii() {
             refused.push(headers.insert_latin1(name, value.as_bytes()).is_err());
+            let pairs = [("Fine", &b"1"[..]), (name, value.as_bytes())];
+            refused.push(Headers::from_latin1(pairs).is_err());
         }
         assert!(refused.iter().all(|&refused| refused), "{name:?}: {value:?}: {refused:?}");
         assert!(headers.raw_items().eq(before.raw_items()), "{name:?}: {value:?}");

@@ -29,17 +29,10 @@ use ws_headers::Headers;
 const STACK_HEADERS: usize = 128;
 
 /// Collects parsed header lines, in their order and spelling, none of them overwriting another.
-///
-/// Memory is taken once, for the text of the headers and no more.
 fn collect(lines: &[httparse::Header<'_>]) -> Result<Headers, MessageCause> {
-    let mut headers = Headers::new();
-    headers.reserve(lines.len(), lines.iter().map(|line| line.name.len() + line.value.len()).sum());
-    for line in lines {
-        // The parser has checked both by the same rules.
-        let valid = headers.insert_latin1(line.name, line.value);
-        valid.map_err(|_| malformed("invalid header"))?;
-    }
-    Ok(headers)
+    // The parser has checked names and values by the same rules.
+    Headers::from_latin1(lines.iter().map(|line| (line.name, line.value)))
+        .map_err(|_| malformed("invalid header"))
 }
 
 /// The cause for bytes that aren't HTTP, or are what no endpoint of ours wants.
