@@ -24,8 +24,19 @@ use crate::http::HandshakeLimits;
 /// [RFC 6455 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
 #[must_use]
 pub fn accept_key(key: &str) -> String {
+    put_accept_key(key, &mut [0; ACCEPT_LEN]).to_owned()
+}
+
+/// How many digits [`accept_key`] has.
+pub(crate) const ACCEPT_LEN: usize = 28;
+
+/// What [`accept_key`] gives, in memory of the caller's.
+pub(crate) fn put_accept_key<'a>(key: &str, digits: &'a mut [u8; ACCEPT_LEN]) -> &'a str {
     const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
+    let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    // 20 bytes have so many digits, and those are ASCII.
+    _ = STANDARD.encode_slice(hash, digits);
+    str::from_utf8(digits).unwrap_or_default()
 }
 
 /// What this crate calls itself in `Server` and `User-Agent` headers.
@@ -90,15 +101,21 @@ pub(crate) fn required<'a>(
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 /// [§4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
-    let connection = all(headers, "Connection", parse_connection)?;
-    if !connection.iter().any(|option| option.eq_ignore_ascii_case("upgrade")) {
-        return Err(not_upgraded("Connection", &connection).into());
+    // Nearly always there is nothing else in the lists, so that they needn't be made.
+    let is = |name, item| matches!(headers.get(name), Ok(Some(value)) if value.eq_ignore_ascii_case(item));
+    if !is("Connection", "upgrade") {
+        let connection = all(headers, "Connection", parse_connection)?;
+        if !connection.iter().any(|option| option.eq_ignore_ascii_case("upgrade")) {
+            return Err(not_upgraded("Connection", &connection).into());
+        }
     }
-    let upgrade = all(headers, "Upgrade", parse_upgrade)?;
-    match *upgrade {
-        [protocol] if protocol.eq_ignore_ascii_case("websocket") => Ok(()),
-        _ => Err(not_upgraded("Upgrade", &upgrade).into()),
+    if !is("Upgrade", "websocket") {
+        let upgrade = all(headers, "Upgrade", parse_upgrade)?;
+        if !matches!(*upgrade, [protocol] if protocol.eq_ignore_ascii_case("websocket")) {
+            return Err(not_upgraded("Upgrade", &upgrade).into());
+        }
     }
+    Ok(())
 }
 
 /// The items of all lines of a header that is a list.

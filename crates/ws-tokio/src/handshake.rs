@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::ready;
@@ -14,8 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
+use ws_proto::extension::Extensions;
 use ws_proto::grammar::build_extension;
-use ws_proto::http::{Request, Response, serialize_response};
+use ws_proto::http::{Response, serialize_response};
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
@@ -38,74 +39,100 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shutting_down: impl Fn() -> bool,
 ) -> Result<WebSocket<S>, Error> {
     let origin = Instant::now();
-    let handshake = ServerHandshake::new(settings.options.handshake_limits(), Duration::ZERO);
-    let deadline = handshake.poll_timeout();
-    within(origin, deadline, accept_on(io, handshake, origin, settings, shutting_down)).await
+    let timeout = settings.options.handshake_limits().open_timeout;
+    within(origin, timeout, pin!(accept_on(io, origin, settings, shutting_down))).await
 }
 
-async fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+#[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
+fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut io: S,
-    mut handshake: ServerHandshake,
     origin: Instant,
     settings: &ServerSettings,
     shutting_down: impl Fn() -> bool,
-) -> Result<WebSocket<S>, Error> {
-    let mut rest = Vec::new();
-    let received = receive(&mut io, &mut rest, |data| match data {
-        Some(data) => handshake.receive_data(data),
-        None => handshake.receive_eof().map(|()| None),
-    })
-    .await;
-    let answer = match received {
-        Ok(()) => answer(handshake, settings, shutting_down()),
-        Err(Error::WebSocket(exception)) => match *exception {
-            WebSocketException::InvalidHandshake(error) => {
-                let date = date();
-                Answer::Refused(server::reject(&error, &settings.options, Some(&date)), error)
+) -> impl Future<Output = Result<WebSocket<S>, Error>> {
+    async move {
+        match receive_request(&mut io, settings, &shutting_down).await? {
+            Answer::Accepted { response, negotiated, info, rest } => {
+                write_all(&mut io, &response).await?;
+                let config = Arc::clone(&settings.config);
+                let mut conn =
+                    Connection::server(config, origin.elapsed()).with_extensions(negotiated);
+                conn.receive_data(&rest);
+                Ok(WebSocket::new(Shared::new(io, conn, origin), info))
             }
-            other => return Err(other.into()),
-        },
-        Err(error) => return Err(error),
-    };
-    match answer {
-        Answer::Accepted(accepted, request) => {
-            write_all(&mut io, &serialize_response(&accepted.response)).await?;
-            let mut conn = Connection::server(Arc::clone(&settings.config), origin.elapsed())
-                .with_extensions(accepted.negotiated);
-            conn.receive_data(&rest);
-            let info = Info {
-                request: Some(Box::new(request)),
-                response: None,
-                extensions: build_extension(&accepted.extensions).into(),
-                subprotocol: accepted.subprotocol,
-            };
-            Ok(WebSocket::new(Shared::new(io, conn, origin), info))
-        }
-        Answer::Refused(response, error) => {
-            if let Some(response) = response {
-                write_all(&mut io, &serialize_response(&response)).await?;
-                poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
-                // The peer may still be sending. Closing now could reset the connection, and the
-                // response with it.
-                _ = tokio::time::timeout(DRAIN_TIME, drain(&mut io)).await;
+            Answer::Refused { response, error } => {
+                if let Some(response) = response {
+                    write_all(&mut io, &response).await?;
+                    poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
+                    // The peer may still be sending. Closing now could reset the connection, and the
+                    // response with it.
+                    _ = tokio::time::timeout(DRAIN_TIME, drain(&mut io)).await;
+                }
+                Err(error.into())
             }
-            Err(error.into())
         }
     }
 }
 
+/// How a request is answered; responses are as on the wire.
 enum Answer {
-    Accepted(server::Accepted, Request),
-    Refused(Option<Response>, InvalidHandshake),
+    Accepted {
+        response: Vec<u8>,
+        negotiated: Extensions,
+        info: Info,
+        /// What came behind the request.
+        rest: Vec<u8>,
+    },
+    Refused {
+        response: Option<Vec<u8>>,
+        error: InvalidHandshake,
+    },
+}
+
+impl Answer {
+    fn refused(response: Option<Response>, error: InvalidHandshake) -> Self {
+        Self::Refused { response: response.map(|response| serialize_response(&response)), error }
+    }
+}
+
+/// Reads a request, and decides how it is answered.
+async fn receive_request<S: AsyncRead + Unpin>(
+    io: &mut S,
+    settings: &ServerSettings,
+    shutting_down: &impl Fn() -> bool,
+) -> Result<Answer, Error> {
+    let mut handshake = ServerHandshake::new(settings.options.handshake_limits(), Duration::ZERO);
+    let mut rest = Vec::new();
+    let received = receive(io, &mut rest, |data| match data {
+        Some(data) => handshake.receive_data(data),
+        None => handshake.receive_eof().map(|()| None),
+    })
+    .await;
+    match received {
+        Ok(()) => Ok(answer(handshake, rest, settings, shutting_down())),
+        Err(Error::WebSocket(exception)) => match *exception {
+            WebSocketException::InvalidHandshake(error) => {
+                let response = server::reject(&error, &settings.options, Some(&date()));
+                Ok(Answer::refused(response, error))
+            }
+            other => Err(other.into()),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// Decides how a request is answered.
-fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: bool) -> Answer {
+fn answer(
+    handshake: ServerHandshake,
+    rest: Vec<u8>,
+    settings: &ServerSettings,
+    shutting_down: bool,
+) -> Answer {
     let options = &settings.options;
     let date = date();
     let date = Some(&*date);
     let refuse =
-        |error: InvalidHandshake| Answer::Refused(server::reject(&error, options, date), error);
+        |error: InvalidHandshake| Answer::refused(server::reject(&error, options, date), error);
     let abort = |response: Response| {
         let Response { status_code, reason_phrase, headers, body, .. } = response;
         if status_code == 101 {
@@ -119,10 +146,10 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
         {
             response.reason_phrase = reason_phrase;
         }
-        Answer::Refused(response, error)
+        Answer::refused(response, error)
     };
     let Some(request) = handshake.into_request() else {
-        return Answer::Refused(None, InvalidHandshake::new("the request is incomplete"));
+        return Answer::refused(None, InvalidHandshake::new("the request is incomplete"));
     };
     if shutting_down {
         return abort(server::shutting_down(options, date));
@@ -135,7 +162,17 @@ fn answer(handshake: ServerHandshake, settings: &ServerSettings, shutting_down: 
         }
     }
     match catch_unwind(AssertUnwindSafe(|| server::accept(&request, options, date))) {
-        Ok(Ok(accepted)) => Answer::Accepted(accepted, request),
+        Ok(Ok(accepted)) => Answer::Accepted {
+            response: serialize_response(&accepted.response),
+            negotiated: accepted.negotiated,
+            info: Info {
+                request: Some(Box::new(request)),
+                response: None,
+                extensions: build_extension(&accepted.extensions).into(),
+                subprotocol: accepted.subprotocol,
+            },
+            rest,
+        },
         Ok(Err(error)) => refuse(error),
         Err(_) => refuse(InvalidHandshake::new("a hook panicked")),
     }
@@ -156,8 +193,8 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let origin = Instant::now();
     let options = settings.options.clone();
     let handshake = ClientHandshake::new(uri, options, nonce, Duration::ZERO)?;
-    let deadline = handshake.poll_timeout();
-    within(origin, deadline, connect_on(io, handshake, origin, settings, seed)).await
+    let timeout = handshake.poll_timeout();
+    within(origin, timeout, pin!(connect_on(io, handshake, origin, settings, seed))).await
 }
 
 async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -191,13 +228,13 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }
 
-/// Drops a handshake that isn't over at its deadline.
+/// Drops a handshake that isn't over in time, counted from its origin.
 async fn within<T>(
     origin: Instant,
-    deadline: Option<Duration>,
-    handshake: impl Future<Output = Result<T, Error>>,
+    timeout: Option<Duration>,
+    handshake: Pin<&mut impl Future<Output = Result<T, Error>>>,
 ) -> Result<T, Error> {
-    match deadline.and_then(|deadline| origin.checked_add(deadline)) {
+    match timeout.and_then(|timeout| origin.checked_add(timeout)) {
         Some(deadline) => match tokio::time::timeout_at(deadline, handshake).await {
             Ok(result) => result,
             Err(_) => Err(Error::OpenTimeout),

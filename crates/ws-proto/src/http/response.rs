@@ -130,11 +130,18 @@ impl ResponseReader {
 pub fn serialize_response(response: &Response) -> Vec<u8> {
     let mut out = Vec::with_capacity(256 + response.body.len());
     out.extend_from_slice(b"HTTP/1.1 ");
-    out.extend_from_slice(format!("{:03} ", response.status_code).as_bytes());
-    out.extend(response.reason_phrase.chars().map(|c| match u8::try_from(c) {
-        Ok(octet @ (b'\t' | b' '..=b'~' | 0x80..)) => octet,
-        Ok(_) | Err(_) => b'?',
-    }));
+    match response.status_code {
+        101 => out.extend_from_slice(b"101 "),
+        code => out.extend_from_slice(format!("{code:03} ").as_bytes()),
+    }
+    let reason = &response.reason_phrase;
+    match reason.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
+        true => out.extend_from_slice(reason.as_bytes()),
+        false => out.extend(reason.chars().map(|c| match u8::try_from(c) {
+            Ok(octet @ (b'\t' | b' '..=b'~' | 0x80..)) => octet,
+            Ok(_) | Err(_) => b'?',
+        })),
+    }
     out.extend_from_slice(b"\r\n");
     response.headers.write_to(&mut out);
     out.extend_from_slice(&response.body);

@@ -54,7 +54,9 @@ use crate::extension::{self, Extensions};
 use crate::grammar::{
     ExtensionHeader, build_extension, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
-use crate::handshake::{all, check_upgrade, deadline, is_key, required, single, timed_out};
+use crate::handshake::{
+    ACCEPT_LEN, all, check_upgrade, deadline, is_key, put_accept_key, required, single, timed_out,
+};
 use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader, Response};
 
 /// Reads the request of an opening handshake, from the server's side.
@@ -256,7 +258,7 @@ pub fn accept(
     }
     insert("Upgrade", "websocket");
     insert("Connection", "Upgrade");
-    insert("Sec-WebSocket-Accept", &accept_key(key));
+    insert("Sec-WebSocket-Accept", put_accept_key(key, &mut [0; ACCEPT_LEN]));
     if !extensions.is_empty() {
         insert("Sec-WebSocket-Extensions", &build_extension(&extensions));
     }
