@@ -6,19 +6,13 @@ use std::mem;
 
 use bytes::{Buf, Bytes};
 
+use super::keys::MaskingKeys;
 use crate::Payload;
 use crate::frame::{FrameHeader, MAX_HEADER_LEN, Mask, append, long_header, short_header};
 use crate::payload::Words;
 
 /// From this length on, in bytes, an unmasked payload is queued by reference instead of copied.
 const BY_REFERENCE: usize = 8 << 10;
-
-/// Whether a payload is copied: what is masked is in any case. Whether it is short is asked first, since that
-/// decides what comes next, too: so most are asked once.
-#[inline]
-pub(super) fn is_copied(masked: bool, payload: &Payload) -> bool {
-    payload.words().is_some() || masked || payload.len() < BY_REFERENCE
-}
 
 /// With room for more parts than this, that room isn't lent to the next connection.
 const MOST_PARTS: usize = 64;
@@ -63,21 +57,39 @@ impl Output {
         self.queue.get_or_insert_with(make)
     }
 
-    /// Queues a frame, masked if its header has a key.
-    pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
-        match is_copied(header.mask.is_some(), &payload) {
-            true => self.push_copy(header.first_byte(), header.mask, &payload),
-            false => self.queue().push_by_reference(header, payload.into_bytes()),
+    /// Queues a frame, masked if there are keys.
+    pub(super) fn push(
+        &mut self,
+        header: FrameHeader,
+        keys: Option<&mut MaskingKeys>,
+        payload: Payload,
+    ) {
+        if !self.push_copy(header.first_byte(), keys, &payload) {
+            self.queue().push_by_reference(header, payload.into_bytes());
         }
     }
 
-    /// Queues a frame with a copy of the payload, masked if there is a key.
+    /// Queues a frame with a copy of the payload, masked if there are keys. Tells whether it did: a long
+    /// payload that isn't masked is better queued by reference.
     #[inline]
-    pub(super) fn push_copy(&mut self, first_byte: u8, key: Option<[u8; 4]>, payload: &Payload) {
+    pub(super) fn push_copy(
+        &mut self,
+        first_byte: u8,
+        keys: Option<&mut MaskingKeys>,
+        payload: &Payload,
+    ) -> bool {
+        let masked = keys.is_some();
+        let next_key = |keys: &mut MaskingKeys| keys.next_key();
         match payload.words() {
-            Some((words, len)) => self.queue().push_words(first_byte, key, words, len),
-            None => self.queue().push_bytes(first_byte, key, payload),
+            Some((words, len)) => {
+                self.queue().push_words(first_byte, keys.map(next_key), words, len);
+            }
+            None if masked || payload.len() < BY_REFERENCE => {
+                self.queue().push_bytes(first_byte, keys.map(next_key), payload);
+            }
+            None => return false,
         }
+        true
     }
 
     /// Queues an unmasked frame that is encoded already, header and all.
@@ -176,7 +188,8 @@ impl Queue {
     /// Queues a frame with a short payload, the first `len` bytes of `words`.
     #[inline]
     fn push_words(&mut self, first_byte: u8, key: Option<[u8; 4]>, words: Words, len: u8) {
-        let (head, _) = short_header(first_byte, len.into(), key);
+        // At most 23, so that the compiler needs to see no more than this.
+        let (head, _) = short_header(first_byte, (len & 0x1F).into(), key);
         match key {
             Some(key) => self.put_words::<6>(head, Mask::new(key).applied(words), len),
             None => self.put_words::<2>(head, words, len),
@@ -350,14 +363,14 @@ mod tests {
             let mut expected = Vec::new();
             let mut written = Vec::new();
             let mut writes = writes.into_iter().cycle();
+            let [mut keys, mut same] = [(); 2].map(|()| masked.then(|| MaskingKeys::new([7; 32])));
             for (i, size) in sizes.into_iter().enumerate() {
                 let payload = vec![i as u8; size];
-                let mask = masked.then_some([1, 2, 3, i as u8]);
-                let header =
-                    FrameHeader { mask, ..FrameHeader::new(Opcode::Binary, size as u64) };
-                header.encode(&mut expected);
+                let header = FrameHeader::new(Opcode::Binary, size as u64);
+                let mask = same.as_mut().map(MaskingKeys::next_key);
+                FrameHeader { mask, ..header }.encode(&mut expected);
                 append(&mut expected, &payload, &mut mask.map(Mask::new));
-                output.push(header, Payload::from(payload));
+                output.push(header, keys.as_mut(), Payload::from(payload));
                 if i % 3 == 0 {
                     write(&mut output, &mut written, writes.next().unwrap());
                 }

@@ -9,7 +9,6 @@ use ws_errors::{
 };
 use ws_types::{Opcode, State};
 
-use super::output::is_copied;
 use super::{Connection, PingId};
 use crate::extension::{DataFrame, Rsv};
 use crate::frame::{FrameHeader, MAX_CONTROL_LEN};
@@ -40,10 +39,7 @@ impl Connection {
             && self.extensions.is_empty()
         {
             let first_byte = 0x80 | Opcode::from(message.kind()).as_u8();
-            let payload = message.payload();
-            if is_copied(self.keys.is_some(), payload) {
-                let key = self.keys.as_mut().map(|keys| keys.next_key());
-                self.output.push_copy(first_byte, key, payload);
+            if self.output.push_copy(first_byte, self.keys.as_deref_mut(), message.payload()) {
                 *place = None;
                 return Ok(());
             }
@@ -217,7 +213,6 @@ impl Connection {
 
     #[inline]
     fn push(&mut self, header: FrameHeader, payload: Payload) {
-        let mask = self.keys.as_mut().map(|keys| keys.next_key());
-        self.output.push(FrameHeader { mask, ..header }, payload);
+        self.output.push(header, self.keys.as_deref_mut(), payload);
     }
 }

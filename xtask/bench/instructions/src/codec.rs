@@ -77,12 +77,13 @@ fn encode(mut connection: Connection, block: &Block, count: usize) -> u64 {
         false => Message::binary(Payload::from(block.payload.clone())),
     };
     let (mut memory, mut written) = (Some(WriteMemory::default()), 0);
+    let per_write = per_write(block.payload.len());
     for i in 1..=count {
         if !connection.holds_output() {
             connection.lend_output(memory.take().unwrap_or_default());
         }
         send(&mut connection, message.clone());
-        if i % per_write(block.payload.len()) == 0 || i == count {
+        if i % per_write == 0 || i == count {
             written += write(&mut connection);
             memory = connection.reclaim_output();
         }
