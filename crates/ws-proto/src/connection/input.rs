@@ -245,7 +245,7 @@ impl Input {
 
     /// Takes the memory back; what is unread, if anything, moves to memory of its own size.
     pub(super) fn reclaim(&mut self) -> ReadMemory {
-        let buf = self.unread().to_vec();
+        let buf = if self.is_empty() { Vec::new() } else { self.unread().to_vec() };
         self.start = 0;
         self.end = buf.len();
         mem::replace(&mut self.memory, ReadMemory { buf, slab: BytesMut::new() })

@@ -308,6 +308,8 @@ impl Connection {
         self.poll_any(now, stream)
     }
 
+    /// What few messages need, apart from what all do: less code is in their way.
+    #[inline(never)]
     fn poll_any(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
         if self.discarding {
             return self.end_of_input(now);

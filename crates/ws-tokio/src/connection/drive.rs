@@ -12,16 +12,28 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
-use ws_proto::{Event, MAX_HEADER_LEN, PingId, ReadSpace};
+use ws_proto::{Event, MAX_HEADER_LEN, Message, PingId, ReadSpace};
 use ws_types::State;
 
 use super::buffers;
 use super::engine::{Engine, HIGH_MARK};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
+    /// The next event of interest to an application: a message, or a piece of one; `None` at the end. With a
+    /// `place`, a message may be put there instead, and the event is `None`: that saves moves.
     #[inline]
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: bool,
+        mut place: Option<&mut Option<Message>>,
+    ) -> Poll<Option<Event>> {
         loop {
+            if let Some(place) = &mut place
+                && self.conn.poll_message(place)
+            {
+                return Poll::Ready(None);
+            }
             let origin = self.origin;
             let now = || origin.elapsed();
             let event = if stream { self.conn.poll_chunk(now) } else { self.conn.poll_event(now) };

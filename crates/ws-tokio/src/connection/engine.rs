@@ -251,8 +251,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         if self.may_find_next() && self.conn.poll_message(&mut next) {
             return Poll::Ready(Ok(next));
         }
-        match ready!(self.poll_event(cx, false)) {
+        let place = if self.deaf { None } else { Some(&mut next) };
+        match ready!(self.poll_event_or(cx, false, place)) {
             Some(Event::Message(message)) => Poll::Ready(Ok(Some(message))),
+            _ if next.is_some() => Poll::Ready(Ok(next)),
             _ => Poll::Ready(self.end().map(|()| None)),
         }
     }
@@ -260,6 +262,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// The next event of interest to an application: a message, a piece of one, or the end (`None`).
     #[inline]
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, stream: bool) -> Poll<Option<Event>> {
+        self.poll_event_or(cx, stream, None)
+    }
+
+    /// [`poll_event`](Self::poll_event), or a message in `place`: see [`poll_next`](Self::poll_next).
+    #[inline]
+    fn poll_event_or(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: bool,
+        mut place: Option<&mut Option<Message>>,
+    ) -> Poll<Option<Event>> {
         self.reader.waiting = false;
         if self.kept.bytes() > 0
             && let Some(event) = self.kept.take(stream)
@@ -267,9 +280,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
             return Poll::Ready(Some(event));
         }
         let event = loop {
-            let mut event = self.poll_next(cx, stream);
+            let mut event = self.poll_next(cx, stream, place.as_deref_mut());
             if event.is_pending() {
-                event = self.poll_again(cx, |engine, cx| engine.poll_next(cx, stream));
+                event = self.poll_again(cx, |engine, cx| {
+                    engine.poll_next(cx, stream, place.as_deref_mut())
+                });
             }
             if !self.deaf || !matches!(event, Poll::Ready(Some(_))) {
                 break event;
@@ -488,7 +503,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         self.poll_for_all(cx, |engine, cx| {
             loop {
                 let stream = engine.conn.in_chunks();
-                match ready!(engine.poll_next(cx, stream)) {
+                match ready!(engine.poll_next(cx, stream, None)) {
                     Some(event) => engine.keep(event),
                     None => return Poll::Ready(()),
                 }
@@ -532,7 +547,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
         _ = self.poll_for_all(cx, |engine, cx| {
             while engine.kept.bytes() < KEPT {
                 let stream = engine.conn.in_chunks();
-                match ready!(engine.poll_next(cx, stream)) {
+                match ready!(engine.poll_next(cx, stream, None)) {
                     Some(event) => engine.keep(event),
                     None => return Poll::Ready(()),
                 }
