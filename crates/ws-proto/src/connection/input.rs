@@ -199,8 +199,10 @@ impl Input {
         // What is unread ends where the next bytes are best read to.
         let place = |memory: &ReadMemory| memory.front() + unread.next_multiple_of(ALIGN) - unread;
         let start = place(&self.memory);
-        // Not for less than a cache line: the whole would be moved for each byte that comes.
-        if (unread == 0 && start <= self.memory.buf.len()) || self.start > start + ALIGN {
+        if unread == 0 && start <= self.memory.buf.len() {
+            (self.start, self.end) = (start, start);
+        } else if self.start > start + ALIGN {
+            // Not for less than a cache line: the whole would be moved for each byte that comes.
             self.memory.buf.copy_within(self.start..self.end, start);
             (self.start, self.end) = (start, start + unread);
         }
