@@ -326,3 +326,17 @@ fn date() -> Rc<str> {
         Rc::clone(date)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client costs that has connected and takes its time, besides its task and its socket.
+    #[test]
+    fn a_handshake_in_progress_is_small() {
+        let settings = ServerSettings::new().complete();
+        let (io, _peer) = tokio::io::duplex(1);
+        let size = size_of_val(&accept(io, &settings, || false));
+        assert!(size <= 984, "{size}");
+    }
+}
