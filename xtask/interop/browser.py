@@ -71,8 +71,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.results.put(json.loads(body))
+        # First the answer: once there is a result, the browser is ended.
         self.answer(200, b"")
+        self.results.put(json.loads(body))
 
     def answer(self, status, body):
         self.send_response(status)
