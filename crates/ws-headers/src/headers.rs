@@ -142,8 +142,9 @@ impl Headers {
     /// The headers of a head that was parsed: a line for each pair, whose value is given as on the wire,
     /// in ISO-8859-1.
     ///
-    /// It does what [`insert_latin1`](Self::insert_latin1) does for each, but takes two allocations in all,
-    /// and looks at all text at once if it is ASCII, as it nearly always is.
+    /// It does what [`insert_latin1`](Self::insert_latin1) does for each. If all text is ASCII, as it nearly
+    /// always is, it is looked at at once, and takes two allocations; more than 32 lines take further ones,
+    /// for the index.
     ///
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert), for the first pair that isn't valid.
@@ -536,3 +537,29 @@ impl PartialEq for Headers {
 }
 
 impl Eq for Headers {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_lines_have_an_index_however_they_came() {
+        for lines in [MAX_SCANNED, MAX_SCANNED + 1] {
+            let names: Vec<String> = (0..lines).map(|n| format!("X-{n}")).collect();
+            let pairs = || names.iter().map(|name| (name.as_str(), "value"));
+            let octets = |value: &'static [u8]| names.iter().map(move |name| (&**name, value));
+            let mut ways: [Headers; 4] = Default::default();
+            let [inserted, latin1, extended, copied] = &mut ways;
+            pairs().for_each(|(name, value)| inserted.insert(name, value).unwrap());
+            octets(b"value").for_each(|(name, value)| latin1.insert_latin1(name, value).unwrap());
+            extended.try_extend(pairs()).unwrap();
+            copied.extend_from(inserted);
+            let parsed =
+                [&b"value"[..], b"caf\xE9"].map(|v| Headers::from_latin1(octets(v)).unwrap());
+            for headers in ways.iter().chain(&parsed) {
+                assert_eq!(headers.line_count(), lines);
+                assert_eq!(headers.index.is_some(), lines > MAX_SCANNED);
+            }
+        }
+    }
+}

@@ -270,7 +270,6 @@ proptest! {
             }
         }
         prop_assert!(read.raw_items().eq(&headers));
-        // With an index, if there are many.
         let read = Headers::from_latin1(lines).unwrap();
         prop_assert!(read.raw_items().eq(&headers));
         prop_assert_eq!(read, headers);

@@ -228,7 +228,7 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }
 
-/// Drops a handshake that isn't over in time, counted from its origin.
+/// Waits for a handshake, but no longer than this after its origin.
 async fn within<T>(
     origin: Instant,
     timeout: Option<Duration>,
@@ -331,12 +331,13 @@ fn date() -> Rc<str> {
 mod tests {
     use super::*;
 
-    /// What a client costs that has connected and takes its time, besides its task and its socket.
+    /// What a client costs that has connected and takes its time, besides its task. More than 1,032 bytes
+    /// would take the allocator a longer way.
     #[test]
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
         let size = size_of_val(&accept(io, &settings, || false));
-        assert!(size <= 984, "{size}");
+        assert!(size <= 1024, "{size}");
     }
 }

@@ -20,7 +20,8 @@ use super::engine::{Engine, HIGH_MARK};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Engine<S> {
     /// The next event of interest to an application: a message, or a piece of one; `None` at the end. With a
-    /// `place`, a message may be put there instead, and the event is `None`: that saves moves.
+    /// `place`, which has to be empty, a message may be put there instead, and the event is `None`: that saves
+    /// moves. Not for pieces, nor while what arrives is dropped.
     #[inline]
     pub(super) fn poll_next(
         &mut self,
