@@ -163,17 +163,16 @@ impl Headers {
         pairs: impl IntoIterator<Item = (&'a str, &'a [u8]), IntoIter: Clone>,
     ) -> Result<Self, InvalidHeaderField> {
         let pairs = pairs.into_iter();
+        let (lines, text) = pairs.clone().fold((0, 0usize), |(lines, text), (name, value)| {
+            (lines + 1, text.saturating_add(name.len() + value.len()))
+        });
         let mut headers = Self::new();
-        match Lines::ascii(pairs.clone()) {
-            Some(lines) => headers.lines = lines,
-            None => {
-                let text = pairs.clone().map(|(name, value)| name.len() + value.len());
-                headers.reserve(pairs.clone().count(), text.fold(0, usize::saturating_add));
-                for (name, value) in pairs {
-                    check_name(name)?;
-                    check_latin1(name, value)?;
-                    headers.lines.push_latin1(name, value);
-                }
+        headers.reserve(lines, text);
+        if !headers.lines.fill_ascii(pairs.clone(), text) {
+            for (name, value) in pairs {
+                check_name(name)?;
+                check_latin1(name, value)?;
+                headers.lines.push_latin1(name, value);
             }
         }
         headers.reindex();

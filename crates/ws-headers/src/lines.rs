@@ -8,6 +8,8 @@
 //! So a map costs two allocations and 8 bytes for each line besides its text, which has less than
 //! 4 GiB: who adds more is stopped by a panic, as by a `Vec` that would be larger than memory can be.
 
+use std::mem;
+
 use crate::field::{is_ascii_value, is_name, same_name};
 use crate::iter::RawItems;
 
@@ -80,28 +82,31 @@ impl Lines {
         });
     }
 
-    /// Lines with these names and values, if all of them are valid, and ASCII.
-    pub(crate) fn ascii<'a>(
-        pairs: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-    ) -> Option<Self> {
-        let (lines, len) = pairs.clone().fold((0, 0usize), |(lines, len), (name, value)| {
-            (lines + 1, len.saturating_add(name.len() + value.len()))
-        });
-        Self::default().check_room(len);
-        let (mut text, mut ends) = (Vec::with_capacity(len), Vec::with_capacity(lines));
+    /// Fills what is empty with lines of these names and values, `len` bytes in all, if they are valid, and
+    /// ASCII; else it stays empty. Tells whether it did.
+    pub(crate) fn fill_ascii<'a>(
+        &mut self,
+        pairs: impl Iterator<Item = (&'a str, &'a [u8])>,
+        len: usize,
+    ) -> bool {
+        self.check_room(len);
+        let mut text = mem::take(&mut self.text).into_bytes();
+        let mut valid = true;
         for (name, value) in pairs {
-            if !is_name(name) {
-                return None;
-            }
+            valid &= is_name(name);
             text.extend_from_slice(name.as_bytes());
             let name = text.len();
             text.extend_from_slice(value);
-            ends.push(Ends::new(name, text.len()));
+            self.ends.push(Ends::new(name, text.len()));
         }
-        if !is_ascii_value(&text) {
-            return None;
+        // Values may be any of these octets, and names are made of some of them.
+        valid &= is_ascii_value(&text);
+        if !valid {
+            text.clear();
+            self.ends.clear();
         }
-        Some(Self { text: String::from_utf8(text).ok()?, ends })
+        self.text = String::from_utf8(text).unwrap_or_default();
+        valid
     }
 
     fn push_with(&mut self, name: &str, push_value: impl FnOnce(&mut String)) {

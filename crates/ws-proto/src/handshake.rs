@@ -102,7 +102,9 @@ pub(crate) fn required<'a>(
 /// [§4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
     // Nearly always there is nothing else in the lists, so that they needn't be made.
-    let is = |name, item| matches!(headers.get(name), Ok(Some(value)) if value.eq_ignore_ascii_case(item));
+    let is = |name, item| {
+        headers.get(name).is_ok_and(|line| line.is_some_and(|it| it.eq_ignore_ascii_case(item)))
+    };
     if !is("Connection", "upgrade") {
         let connection = all(headers, "Connection", parse_connection)?;
         if !connection.iter().any(|option| option.eq_ignore_ascii_case("upgrade")) {

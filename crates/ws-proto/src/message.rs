@@ -10,10 +10,10 @@ use crate::Payload;
 
 /// Text that is known to be UTF-8, in shared memory if it has more than 23 bytes.
 ///
-/// It is cheap to clone, and converts from and to [`Bytes`] without a copy of more than that. The library forbids itself
-/// unsafe code, so a `&str` can only be had by checking the bytes again: [`as_str`](Self::as_str) does
-/// that at several bytes per nanosecond. Take it once and keep the reference; length, comparison and
-/// conversion to bytes cost nothing. For that reason it doesn't dereference to `str`.
+/// It is cheap to clone, and converts from and to [`Bytes`] without a copy of more than that. The library
+/// forbids itself unsafe code, so a `&str` can only be had by checking the bytes again:
+/// [`as_str`](Self::as_str) does that at several bytes per nanosecond. Take it once and keep the reference;
+/// length, comparison and conversion to bytes cost nothing. For that reason it doesn't dereference to `str`.
 #[derive(Clone, Default, Eq, PartialEq, Hash)]
 #[repr(C)] // so that the word without meaning is the last
 pub struct Utf8Bytes(Payload, Checked);

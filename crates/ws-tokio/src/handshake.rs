@@ -338,6 +338,6 @@ mod tests {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
         let size = size_of_val(&accept(io, &settings, || false));
-        assert!(size <= 1024, "{size}");
+        assert!(size <= 984, "{size}");
     }
 }

@@ -57,7 +57,7 @@ impl Output {
         self.queue.get_or_insert_with(make)
     }
 
-    /// Queues a frame, masked if there are keys.
+    /// Queues a frame, masked if there are keys; its header has no mask yet.
     pub(super) fn push(
         &mut self,
         header: FrameHeader,
@@ -188,7 +188,7 @@ impl Queue {
     /// Queues a frame with a short payload, the first `len` bytes of `words`.
     #[inline]
     fn push_words(&mut self, first_byte: u8, key: Option<[u8; 4]>, words: Words, len: u8) {
-        // At most 23, so that the compiler needs to see no more than this.
+        // It is 23 at most; this way the compiler sees that it is short.
         let (head, _) = short_header(first_byte, (len & 0x1F).into(), key);
         match key {
             Some(key) => self.put_words::<6>(head, Mask::new(key).applied(words), len),
