@@ -1,4 +1,4 @@
-//! Header names and values that were checked once, and the checks.
+//! Checked names and values, and the checks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,10 @@ use unicase::Ascii;
 
 use crate::{InvalidHeaderName, InvalidHeaderValue};
 
-/// The name of a header: a token ([RFC 9110 §5.1]), in the spelling it was given.
+/// The name of a header: a token ([RFC 9110 §5.1]) that keeps its spelling.
 ///
-/// Comparison, order and hash ignore the case of ASCII letters.
+/// Comparison, order and hash ignore the case of ASCII letters. Pairs of a name and a value are the
+/// items of `Headers::extend` and `Headers::into_iter`.
 ///
 /// ```
 /// use ws_headers::HeaderName;
@@ -26,23 +27,24 @@ use crate::{InvalidHeaderName, InvalidHeaderValue};
 pub struct HeaderName(Ascii<Box<str>>);
 
 impl HeaderName {
-    /// A name with this text.
+    /// Makes a name of this text.
     ///
     /// # Errors
-    /// [`InvalidHeaderName`] when `name` is empty or has a character that tokens can't have.
+    /// [`InvalidHeaderName`] when `name` is empty, or contains anything but ASCII letters, digits and
+    /// ``!#$%&'*+-.^_`|~``.
     pub fn new(name: impl Into<Box<str>>) -> Result<Self, InvalidHeaderName> {
         let name = name.into();
         check_name(&name)?;
         Ok(Self::trusted(name))
     }
 
-    /// The name in the spelling it was given.
+    /// The name in its original spelling.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_ref()
     }
 
-    /// A name with this text, which was checked before.
+    /// Makes a name of text that was checked before.
     pub(crate) fn trusted(name: impl Into<Box<str>>) -> Self {
         Self(Ascii::new(name.into()))
     }
@@ -62,10 +64,9 @@ impl PartialEq<&str> for HeaderName {
     }
 }
 
-/// The value of a header: any text of TAB, U+0020 to U+007E and U+0080 to U+00FF, even none
-/// ([RFC 9110 §5.5]).
+/// The value of a header: text of TAB, U+0020 to U+007E and U+0080 to U+00FF ([RFC 9110 §5.5]).
 ///
-/// Each character stands for one octet of the wire, as in ISO-8859-1.
+/// Each character stands for one octet on the wire (ISO-8859-1). The empty value is valid.
 ///
 /// ```
 /// use ws_headers::HeaderValue;
@@ -80,24 +81,24 @@ impl PartialEq<&str> for HeaderName {
 pub struct HeaderValue(Box<str>);
 
 impl HeaderValue {
-    /// A value with this text.
+    /// Makes a value of this text.
     ///
     /// # Errors
-    /// [`InvalidHeaderValue`], with an empty name, when `value` has a character that values can't
-    /// have: a control character other than TAB and U+0080 to U+009F, or one above U+00FF.
+    /// [`InvalidHeaderValue`], with an empty name, when `value` contains a character above U+00FF or
+    /// one of U+0000 to U+001F and U+007F, except TAB.
     pub fn new(value: impl Into<Box<str>>) -> Result<Self, InvalidHeaderValue> {
         let value = value.into();
         check_value("", &value)?;
         Ok(Self(value))
     }
 
-    /// The value's text.
+    /// The text of the value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A value with this text, which was checked before.
+    /// Makes a value of text that was checked before.
     pub(crate) fn trusted(value: impl Into<Box<str>>) -> Self {
         Self(value.into())
     }
@@ -172,7 +173,7 @@ text! {
     HeaderValue, InvalidHeaderValue, |value: HeaderValue| value.0;
 }
 
-/// Whether two names are the same header.
+/// Whether two names differ at most in the case of ASCII letters.
 pub(crate) fn same_name(a: &str, b: &str) -> bool {
     Ascii::new(a) == Ascii::new(b)
 }
@@ -181,37 +182,21 @@ pub(crate) fn same_name(a: &str, b: &str) -> bool {
 ///
 /// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 pub(crate) fn check_name(name: &str) -> Result<(), InvalidHeaderName> {
-    if is_name(name) { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
+    let valid = !name.is_empty() && name.bytes().fold(true, |token, b| token & is_token_octet(b));
+    if valid { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
 }
 
-/// Whether this is a token.
-pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().fold(true, |token, b| token & is_token_octet(b))
-}
-
-/// Refuses values that would break out of their line, or that ISO-8859-1 can't write.
+/// Refuses values that would break out of their line, or that ISO-8859-1 can't encode.
 pub(crate) fn check_value(name: &str, value: &str) -> Result<(), InvalidHeaderValue> {
-    // In UTF-8 the characters U+0080 to U+00FF are C2 or C3 and one byte of 80 to BF, and all
-    // others above begin with C4 or more; C0 and C1 never occur. Without branches on the way, the
-    // compiler checks many bytes at once.
+    // In UTF-8, U+0080 to U+00FF begin with C2 or C3, and all characters above with C4 or more.
+    // Without branches, the compiler checks many bytes at once.
     let valid = value.bytes().fold(true, |valid, b| valid & is_value_octet(b) & (b < 0xC4));
     if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(value.to_owned()))) }
 }
 
-/// The same for a value as it is on the wire, one octet for each character.
-pub(crate) fn check_latin1(name: &str, value: &[u8]) -> Result<(), InvalidHeaderValue> {
-    let valid = value.iter().fold(true, |valid, &b| valid & is_value_octet(b));
-    if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(decode_latin1(value)))) }
-}
-
-/// Whether values of any header may consist of these octets, and they are ASCII.
+/// Whether values may consist of these octets, all of them ASCII.
 pub(crate) fn is_ascii_value(octets: &[u8]) -> bool {
     octets.iter().fold(true, |valid, &b| valid & is_value_octet(b) & b.is_ascii())
-}
-
-/// The text that octets of ISO-8859-1 stand for.
-fn decode_latin1(octets: &[u8]) -> String {
-    octets.iter().copied().map(char::from).collect()
 }
 
 fn is_token_octet(b: u8) -> bool {
@@ -222,8 +207,8 @@ const fn is_value_octet(b: u8) -> bool {
     (b >= 0x20 && b != 0x7F) | (b == b'\t')
 }
 
-/// Which octets may be part of a token. A table is the fastest check of short names.
-#[expect(clippy::indexing_slicing, reason = "done by the compiler, within the table")]
+/// The octets of a token ([RFC 9110 §5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)).
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, within the table")]
 static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut octet = 0;

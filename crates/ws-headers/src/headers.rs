@@ -1,23 +1,24 @@
 //! [`Headers`]: looking up, adding, removing.
 
-use crate::field::{check_latin1, check_name, check_value, same_name};
-use crate::index::Index;
+use crate::field::{check_name, check_value, same_name};
 use crate::iter::{GetAll, Items, Keys, RawItems, Values};
+use crate::latin1::decode_latin1;
 use crate::lines::Lines;
+use crate::table::Table;
 use crate::{InvalidHeaderField, MultipleValuesError, SetDefaultError};
 
-/// HTTP headers: an ordered map from names, whatever their case, to one or more values.
+/// HTTP headers: an ordered multi-map from names, whatever their case, to values.
 ///
 /// Adding never replaces; every line keeps its place and its spelling. Asking for *the* value of a
-/// name fails when there are several, so that a repeated header is never mistaken for a single one.
+/// name fails when there are several, so a repeated header is never mistaken for a single one.
 ///
-/// Names are tokens ([RFC 9110 §5.1]). Values are text of TAB, U+0020 to U+007E and U+0080 to
-/// U+00FF, each character standing for one octet of the wire ([RFC 9110 §5.5]). There is no way to
-/// get anything else in, so what comes out can be written on a wire as it is.
+/// Names are tokens ([RFC 9110 §5.1]); lookups ignore the case of ASCII letters. Values consist of
+/// TAB, U+0020 to U+007E and U+0080 to U+00FF, each character standing for one octet on the wire
+/// ([RFC 9110 §5.5]). Every method that adds a line enforces this, so the lines can be sent as they
+/// are.
 ///
-/// Names are folded as ASCII. No method panics, unless names and values come to have 4 GiB in all.
-/// Looking up allocates nothing. Two maps are equal when each name has the same values in the same
-/// order: neither the case of names nor the order between different names counts.
+/// Two maps are equal when each name has the same values in the same order; the case of names and
+/// the order between different names don't matter. Lookups don't allocate.
 ///
 /// ```
 /// use ws_headers::Headers;
@@ -37,32 +38,24 @@ use crate::{InvalidHeaderField, MultipleValuesError, SetDefaultError};
 ///
 /// [RFC 9110 §5.1]: https://www.rfc-editor.org/rfc/rfc9110#section-5.1
 /// [RFC 9110 §5.5]: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
-// The lines are everything; the index only makes large maps fast and is there if and only if there
-// are more than MAX_SCANNED lines. `first_line`, `next_line` and `first_line_from` hide the
-// difference, `reindex` ends every change.
 #[derive(Clone, Default)]
 pub struct Headers {
-    lines: Lines,
-    index: Option<Box<Index>>,
+    table: Table,
 }
-
-/// Up to so many lines, reading them one by one is at least as fast as hashing a name, and an
-/// index would only cost memory. A peer that chooses the names gains nothing below this number.
-const MAX_SCANNED: usize = 32;
 
 /// Bytes of name and value in a typical line, for capacities given in lines.
 const TYPICAL_LINE: usize = 48;
 
 impl Headers {
-    /// No headers. Allocates nothing.
+    /// Makes an empty map, without allocating.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// No headers yet, and room for about so many lines (of 48 bytes each).
+    /// Makes an empty map with room for about `lines` lines of 48 bytes each.
     ///
-    /// The number is a hint: any number of lines, of any length, can follow.
+    /// The capacity is a hint: any number of lines, of any length, can follow.
     #[must_use]
     pub fn with_capacity(lines: usize) -> Self {
         let mut headers = Self::new();
@@ -70,31 +63,24 @@ impl Headers {
         headers
     }
 
-    /// Makes room for so many more lines, with names and values of `text` bytes in all.
+    /// Reserves room for `lines` more lines, with names and values of `text` bytes in all.
     ///
-    /// Filling a map from a request head whose length is known takes two allocations this way.
-    /// These numbers are a hint, like those of [`with_capacity`](Self::with_capacity).
+    /// With the right numbers, filling an empty map takes two allocations, and more for the index
+    /// of a map with more than 32 lines. The numbers are hints: a reservation that fails is ignored.
     pub fn reserve(&mut self, lines: usize, text: usize) {
-        self.lines.reserve(lines, text);
+        self.table.reserve(lines, text);
     }
 
-    /// Gives spare memory back. Worth calling on headers that live as long as their connection.
+    /// Releases spare memory. Worth calling on headers that live as long as their connection.
     pub fn shrink_to_fit(&mut self) {
-        self.lines.shrink_to_fit();
-        if let Some(index) = &mut self.index {
-            index.shrink_to_fit();
-        }
+        self.table.shrink_to_fit();
     }
 
-    /// Adds a line at the end. Values that the name already has stay.
+    /// Adds a line at the end, after other values of the same name. O(1) amortised.
     ///
     /// # Errors
-    /// [`InvalidHeaderField::Name`] when `name` is no token, [`InvalidHeaderField::Value`] when
-    /// `value` has a control character (TAB and U+0080 to U+009F are none here) or a character
-    /// above U+00FF.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
+    /// [`InvalidHeaderField::Name`] when `name` isn't a token, [`InvalidHeaderField::Value`] when
+    /// `value` contains a character above U+00FF or one of U+0000 to U+001F and U+007F, except TAB.
     ///
     /// ```
     /// # use ws_headers::{Headers, InvalidHeaderField};
@@ -114,15 +100,11 @@ impl Headers {
         Ok(())
     }
 
-    /// Adds a line whose value is given as on the wire, in ISO-8859-1.
-    ///
-    /// This is [`insert`](Self::insert) for parsers: the octets are decoded straight into the map.
+    /// Adds a line whose value is given as octets of the wire (ISO-8859-1): [`insert`](Self::insert)
+    /// for parsers.
     ///
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert).
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -132,25 +114,17 @@ impl Headers {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn insert_latin1(&mut self, name: &str, value: &[u8]) -> Result<(), InvalidHeaderField> {
-        check_name(name)?;
-        check_latin1(name, value)?;
-        self.lines.push_latin1(name, value);
-        self.reindex();
-        Ok(())
+        self.insert(name, &decode_latin1(value))
     }
 
-    /// The headers of a head that was parsed: a line for each pair, whose value is given as on the wire,
-    /// in ISO-8859-1.
+    /// Makes a map of the lines of a parsed head, whose values are given as octets of the wire
+    /// (ISO-8859-1).
     ///
-    /// It does what [`insert_latin1`](Self::insert_latin1) does for each. If all text is ASCII, as it nearly
-    /// always is, it is looked at at once, and takes two allocations; more than 32 lines take further ones,
-    /// for the index.
+    /// Does the same as [`insert_latin1`](Self::insert_latin1) for each line, and reserves the memory
+    /// for all of them first.
     ///
     /// # Errors
-    /// [`InvalidHeaderField`] as for [`insert`](Self::insert), for the first pair that isn't valid.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
+    /// [`InvalidHeaderField`] as for [`insert`](Self::insert), for the first line that isn't valid.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -160,34 +134,27 @@ impl Headers {
     /// # Ok::<(), ws_headers::InvalidHeaderField>(())
     /// ```
     pub fn from_latin1<'a>(
-        pairs: impl IntoIterator<Item = (&'a str, &'a [u8]), IntoIter: Clone>,
+        lines: impl IntoIterator<Item = (&'a str, &'a [u8]), IntoIter: Clone>,
     ) -> Result<Self, InvalidHeaderField> {
-        let pairs = pairs.into_iter();
-        let (lines, text) = pairs.clone().fold((0, 0usize), |(lines, text), (name, value)| {
-            (lines + 1, text.saturating_add(name.len() + value.len()))
+        let lines = lines.into_iter();
+        let (count, text) = lines.clone().fold((0, 0usize), |(count, text), (name, value)| {
+            (count + 1, text.saturating_add(name.len() + value.len()))
         });
-        let mut headers = Self::new();
-        headers.reserve(lines, text);
-        if !headers.lines.fill_ascii(pairs.clone(), text) {
-            for (name, value) in pairs {
-                check_name(name)?;
-                check_latin1(name, value)?;
-                headers.lines.push_latin1(name, value);
-            }
+        if let Some(lines) = Lines::from_ascii(lines.clone(), count, text) {
+            return Ok(Self { table: Table::new(lines) });
         }
-        headers.reindex();
+        let mut headers = Self::new();
+        headers.reserve(count, text);
+        for (name, value) in lines {
+            headers.insert_latin1(name, value)?;
+        }
         Ok(headers)
     }
 
-    /// Removes all values of `name`, then adds this one at the end.
-    ///
-    /// Takes time in proportion to the whole map.
+    /// Removes all values of `name`, then adds `value` at the end. O(n) in the number of lines.
     ///
     /// # Errors
-    /// [`InvalidHeaderField`] as for [`insert`](Self::insert); nothing has changed then.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
+    /// [`InvalidHeaderField`] as for [`insert`](Self::insert); the map is unchanged then.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -204,14 +171,13 @@ impl Headers {
         Ok(())
     }
 
-    /// The single value of `name`, after adding `default` if there is none.
+    /// Returns the single value of `name`, after adding `default` if there is none.
+    ///
+    /// A `default` that isn't needed isn't checked.
     ///
     /// # Errors
-    /// [`SetDefaultError::MultipleValues`] when there are several,
+    /// [`SetDefaultError::MultipleValues`] when there are several values,
     /// [`SetDefaultError::InvalidHeaderField`] when there is none and `default` can't be added.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -221,8 +187,8 @@ impl Headers {
     /// # Ok::<(), ws_headers::SetDefaultError>(())
     /// ```
     pub fn setdefault(&mut self, name: &str, default: &str) -> Result<&str, SetDefaultError> {
-        let line = match self.first_line(name) {
-            Some(line) if self.next_line(line, name).is_some() => {
+        let line = match self.table.first(name) {
+            Some(line) if self.table.next(line, name).is_some() => {
                 return Err(MultipleValuesError::new(name).into());
             }
             Some(line) => line,
@@ -232,13 +198,10 @@ impl Headers {
                 line
             }
         };
-        Ok(self.lines.get(line).map_or("", |(_, value)| value))
+        Ok(self.lines().get(line).map_or("", |(_, value)| value))
     }
 
     /// Adds all lines of `other`, with their spelling and their repeats.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -249,18 +212,14 @@ impl Headers {
     /// ```
     #[doc(alias = "update")]
     pub fn extend_from(&mut self, other: &Self) {
-        self.lines.append(&other.lines);
-        self.reindex();
+        self.table.append(&other.table);
     }
 
-    /// Adds a line for each pair, or none at all.
+    /// Adds a line for each pair of name and value, or none at all.
     ///
     /// # Errors
     /// [`InvalidHeaderField`] as for [`insert`](Self::insert), for the first pair that isn't
-    /// valid; nothing has changed then.
-    ///
-    /// # Panics
-    /// When names and values come to have 4 GiB in all.
+    /// valid; the map is unchanged then.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -282,16 +241,16 @@ impl Headers {
         let before = self.line_count();
         for (name, value) in pairs {
             if let Err(error) = self.insert(name.as_ref(), value.as_ref()) {
-                self.truncate(before);
+                self.table.truncate(before);
                 return Err(error);
             }
         }
         Ok(())
     }
 
-    /// Removes all values of `name`; whether there were any.
+    /// Removes all values of `name`; returns whether there were any. O(n) in the number of lines.
     ///
-    /// The order of the rest stays. Takes time in proportion to the whole map.
+    /// The other lines keep their order.
     #[doc(alias = "__delitem__")]
     pub fn remove(&mut self, name: &str) -> bool {
         let found = self.contains(name);
@@ -301,20 +260,21 @@ impl Headers {
         found
     }
 
-    /// Removes the single value of `name` and gives it; `None` when there is none.
+    /// Removes and returns the single value of `name`; `None` when there is none.
     ///
     /// # Errors
-    /// [`MultipleValuesError`] when there are several; nothing has changed then.
+    /// [`MultipleValuesError`] when there are several; the map is unchanged then.
     pub fn pop(&mut self, name: &str) -> Result<Option<String>, MultipleValuesError> {
         let value = self.get(name)?.map(str::to_owned);
         self.remove(name);
         Ok(value)
     }
 
-    /// Removes the first name and gives it, lower-cased, with its single value; `None` when empty.
+    /// Removes the first name and returns it, in lower case, with its single value; `None` when the
+    /// map is empty.
     ///
     /// # Errors
-    /// [`MultipleValuesError`] when it has several values; nothing has changed then.
+    /// [`MultipleValuesError`] when the name has several values; the map is unchanged then.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -330,9 +290,8 @@ impl Headers {
         Ok(Some((name, value)))
     }
 
-    /// Keeps the lines for which `keep` says so, given name (as written) and value of each.
-    ///
-    /// Takes time in proportion to the whole map.
+    /// Keeps only the lines for which `keep` returns true, given the name as written and the value.
+    /// O(n) in the number of lines.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -341,28 +300,19 @@ impl Headers {
     /// assert_eq!(headers.get("Cookie")?, Some("b"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &str) -> bool) {
-        let mut kept = Lines::default();
-        kept.reserve(self.lines.len(), self.lines.text_len());
-        for (name, value) in self.raw_items().filter(|(name, value)| keep(name, value)) {
-            kept.push(name, value);
-        }
-        if kept.len() < self.lines.len() {
-            self.lines = kept;
-            self.index = None;
-            self.reindex();
-        }
+    pub fn retain(&mut self, keep: impl FnMut(&str, &str) -> bool) {
+        self.table.retain(keep);
     }
 
     /// Removes all headers; keeps the memory for others, except that of the index.
     pub fn clear(&mut self) {
-        self.truncate(0);
+        self.table.truncate(0);
     }
 
-    /// The single value of `name`; `None` when there is none.
+    /// Returns the single value of `name`; `None` when there is none.
     ///
     /// # Errors
-    /// [`MultipleValuesError`] when there are several.
+    /// [`MultipleValuesError`] when there are several; [`get_all`](Self::get_all) returns them.
     ///
     /// ```
     /// # use ws_headers::{Headers, MultipleValuesError};
@@ -374,26 +324,26 @@ impl Headers {
     /// ```
     #[doc(alias = "__getitem__")]
     pub fn get(&self, name: &str) -> Result<Option<&str>, MultipleValuesError> {
-        let Some(line) = self.first_line(name) else { return Ok(None) };
-        match self.next_line(line, name) {
-            None => Ok(self.lines.get(line).map(|(_, value)| value)),
+        let Some(line) = self.table.first(name) else { return Ok(None) };
+        match self.table.next(line, name) {
+            None => Ok(self.lines().get(line).map(|(_, value)| value)),
             Some(_) => Err(MultipleValuesError::new(name)),
         }
     }
 
-    /// All values of `name`, in order; none when it is absent.
+    /// Iterates over all values of `name`, in order; over nothing when it is absent.
     pub fn get_all(&self, name: &str) -> GetAll<'_> {
-        GetAll::new(self, self.first_line(name))
+        GetAll::new(&self.table, name)
     }
 
     /// Whether `name` has a value.
     #[doc(alias = "__contains__")]
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.first_line(name).is_some()
+        self.table.first(name).is_some()
     }
 
-    /// Distinct names in lower case, in order of first appearance.
+    /// Iterates over the distinct names in lower case, in order of first appearance.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -403,10 +353,11 @@ impl Headers {
     /// ```
     #[doc(alias = "__iter__")]
     pub fn keys(&self) -> Keys<'_> {
-        Keys::new(self)
+        Keys::new(&self.table)
     }
 
-    /// Each distinct name with its single value, or the error for a name with several.
+    /// Iterates over the distinct names, each with its single value, or the error for a name with
+    /// several.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -417,10 +368,10 @@ impl Headers {
     /// # Ok::<(), ws_headers::InvalidHeaderField>(())
     /// ```
     pub fn items(&self) -> Items<'_> {
-        Items::new(self)
+        Items::new(&self.table)
     }
 
-    /// The single value of each distinct name, or the error for a name with several.
+    /// Iterates over the single value of each distinct name, or the error for a name with several.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -429,28 +380,25 @@ impl Headers {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn values(&self) -> Values<'_> {
-        Values::new(self)
+        Values::new(&self.table)
     }
 
-    /// All lines, in order, with names and values as they were given.
+    /// Iterates over all lines, in order, with names and values as they were given.
     pub fn raw_items(&self) -> RawItems<'_> {
-        self.lines.iter()
+        RawItems::new(self.lines())
     }
 
-    /// How many distinct names there are. For lines see [`line_count`](Self::line_count).
+    /// Number of distinct names; [`line_count`](Self::line_count) is the number of lines.
     #[doc(alias = "__len__")]
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.index {
-            Some(index) => index.len(),
-            None => self.keys().count(),
-        }
+        self.table.name_count()
     }
 
-    /// How many lines there are: each value of each name counts.
+    /// Number of lines: each value of each name counts.
     #[must_use]
     pub fn line_count(&self) -> usize {
-        self.lines.len()
+        self.lines().len()
     }
 
     /// Whether there are no headers.
@@ -460,74 +408,23 @@ impl Headers {
     }
 
     pub(crate) fn lines(&self) -> &Lines {
-        &self.lines
+        self.table.lines()
     }
 
     pub(crate) fn into_lines(self) -> Lines {
-        self.lines
+        self.table.into_lines()
     }
 
     /// Adds a line that was checked before.
     pub(crate) fn push(&mut self, name: &str, value: &str) {
-        self.lines.push(name, value);
-        self.reindex();
-    }
-
-    /// Forgets the lines from `len` on.
-    fn truncate(&mut self, len: usize) {
-        self.lines.truncate(len);
-        self.index = None;
-        self.reindex();
-    }
-
-    /// Brings the index up to the lines that were added; after a removal it has to be dropped first.
-    fn reindex(&mut self) {
-        match &mut self.index {
-            Some(index) => index.catch_up(&self.lines),
-            None if self.lines.len() > MAX_SCANNED => {
-                self.index = Some(Box::new(Index::new(&self.lines)));
-            }
-            None => {}
-        }
-    }
-
-    /// The first line with this name.
-    pub(crate) fn first_line(&self, name: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.first(&self.lines, name),
-            None => self.lines.position(0, name),
-        }
-    }
-
-    /// The line after `line` with the same name, which is `name`.
-    pub(crate) fn next_line(&self, line: usize, name: &str) -> Option<usize> {
-        match &self.index {
-            Some(index) => index.next(line),
-            None => self.lines.position(line + 1, name),
-        }
-    }
-
-    /// The first line of the name after those `passed`, and the new value of `passed`, which
-    /// counts names if there is an index, else lines.
-    pub(crate) fn first_line_from(&self, mut passed: usize) -> Option<(usize, usize)> {
-        if let Some(index) = &self.index {
-            return Some((passed + 1, index.nth_name(passed)?));
-        }
-        loop {
-            let line = passed;
-            let (name, _) = self.lines.get(line)?;
-            passed += 1;
-            if self.lines.position(0, name) == Some(line) {
-                return Some((passed, line));
-            }
-        }
+        self.table.push(name, value);
     }
 }
 
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
         // As many lines on both sides: if each name of one has the same values in the other, then
-        // the other has no name besides.
+        // the other has no further name.
         self.line_count() == other.line_count()
             && self
                 .keys()
@@ -536,29 +433,3 @@ impl PartialEq for Headers {
 }
 
 impl Eq for Headers {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_lines_have_an_index_however_they_came() {
-        for lines in [MAX_SCANNED, MAX_SCANNED + 1] {
-            let names: Vec<String> = (0..lines).map(|n| format!("X-{n}")).collect();
-            let pairs = || names.iter().map(|name| (name.as_str(), "value"));
-            let octets = |value: &'static [u8]| names.iter().map(move |name| (&**name, value));
-            let mut ways: [Headers; 4] = Default::default();
-            let [inserted, latin1, extended, copied] = &mut ways;
-            pairs().for_each(|(name, value)| inserted.insert(name, value).unwrap());
-            octets(b"value").for_each(|(name, value)| latin1.insert_latin1(name, value).unwrap());
-            extended.try_extend(pairs()).unwrap();
-            copied.extend_from(inserted);
-            let parsed =
-                [&b"value"[..], b"caf\xE9"].map(|v| Headers::from_latin1(octets(v)).unwrap());
-            for headers in ways.iter().chain(&parsed) {
-                assert_eq!(headers.line_count(), lines);
-                assert_eq!(headers.index.is_some(), lines > MAX_SCANNED);
-            }
-        }
-    }
-}

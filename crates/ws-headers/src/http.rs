@@ -2,13 +2,13 @@
 
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::wire::write_latin1;
+use crate::latin1::encode_latin1;
 use crate::{Headers, InvalidHeaderField};
 
-/// The headers of a [`HeaderMap`], its names in lower case and in its own order; values of one name
-/// keep theirs.
+/// Copies a [`HeaderMap`]: names in lower case, in the order of that map; the values of a name keep
+/// their order.
 ///
-/// Fails for names that are no tokens (HTTP/2 allows `"` in names).
+/// Fails for names that aren't tokens, such as those with `"`, which the map accepts.
 ///
 /// ```
 /// # use ws_headers::Headers;
@@ -31,9 +31,10 @@ impl TryFrom<&HeaderMap> for Headers {
     }
 }
 
-/// The headers as a [`HeaderMap`], which forgets the spelling of names.
+/// Copies the headers into a [`HeaderMap`], which doesn't keep the spelling of names.
 ///
-/// Fails for more headers, or longer names, than that map can hold: 32,768 lines, 65,535 bytes.
+/// Fails for more distinct names than that map can hold, at most 32,768, and for a name of more than
+/// 65,535 bytes.
 impl TryFrom<&Headers> for HeaderMap {
     type Error = ::http::Error;
 
@@ -42,7 +43,7 @@ impl TryFrom<&Headers> for HeaderMap {
         let mut octets = Vec::new();
         for (name, value) in headers {
             octets.clear();
-            write_latin1(value, &mut octets);
+            encode_latin1(value, &mut octets);
             let name = HeaderName::from_bytes(name.as_bytes())?;
             map.try_append(name, HeaderValue::from_bytes(&octets)?)?;
         }

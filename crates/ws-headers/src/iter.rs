@@ -3,27 +3,26 @@
 use std::fmt::{self, Write};
 use std::iter::FusedIterator;
 use std::ops::Range;
-use std::slice;
 
 use unicase::Ascii;
 
-use crate::lines::{Ends, Lines};
-use crate::{HeaderName, HeaderValue, Headers, MultipleValuesError};
+use crate::lines::Lines;
+use crate::table::Table;
+use crate::{HeaderName, HeaderValue, MultipleValuesError};
 
-/// All lines with name and value as they were given, in order: what
-/// [`Headers::raw_items`] and `&headers` iterate over.
+/// All lines, in order, with names and values as they were given: [`Headers::raw_items`] and
+/// `&headers` give it.
+///
+/// [`Headers::raw_items`]: crate::Headers::raw_items
 #[derive(Clone)]
 pub struct RawItems<'a> {
-    /// The text of the lines to come.
-    text: &'a str,
-    /// Where `text` begins in the text of all lines, which `ends` refers to.
-    start: usize,
-    ends: slice::Iter<'a, Ends>,
+    lines: &'a Lines,
+    range: Range<usize>,
 }
 
 impl<'a> RawItems<'a> {
-    pub(crate) fn new(text: &'a str, ends: &'a [Ends]) -> Self {
-        Self { text, start: 0, ends: ends.iter() }
+    pub(crate) fn new(lines: &'a Lines) -> Self {
+        Self { lines, range: 0..lines.len() }
     }
 }
 
@@ -31,42 +30,36 @@ impl<'a> Iterator for RawItems<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let ends = self.ends.next()?;
-        let (line, rest) = self.text.split_at_checked(ends.value() - self.start)?;
-        let name = ends.name() - self.start;
-        (self.text, self.start) = (rest, ends.value());
-        line.split_at_checked(name)
+        self.lines.get(self.range.next()?)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ends.size_hint()
+        self.range.size_hint()
     }
 }
 
 impl DoubleEndedIterator for RawItems<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let ends = self.ends.next_back()?;
-        let start = self.ends.as_slice().last().map_or(self.start, |before| before.value());
-        let (rest, line) = self.text.split_at_checked(start - self.start)?;
-        self.text = rest;
-        line.split_at_checked(ends.name() - start)
+        self.lines.get(self.range.next_back()?)
     }
 }
 
 impl ExactSizeIterator for RawItems<'_> {}
 impl FusedIterator for RawItems<'_> {}
 
-/// All values of one header, in order: what [`Headers::get_all`] gives.
+/// All values of one header, in order: [`Headers::get_all`] gives it.
+///
+/// [`Headers::get_all`]: crate::Headers::get_all
 #[derive(Clone)]
 pub struct GetAll<'a> {
-    headers: &'a Headers,
+    table: &'a Table,
     /// The next line, if any.
     line: Option<usize>,
 }
 
 impl<'a> GetAll<'a> {
-    pub(crate) fn new(headers: &'a Headers, line: Option<usize>) -> Self {
-        Self { headers, line }
+    pub(crate) fn new(table: &'a Table, name: &str) -> Self {
+        Self { table, line: table.first(name) }
     }
 }
 
@@ -75,18 +68,19 @@ impl<'a> Iterator for GetAll<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let line = self.line?;
-        let (name, value) = self.headers.lines().get(line)?;
-        self.line = self.headers.next_line(line, name);
+        let (name, value) = self.table.lines().get(line)?;
+        self.line = self.table.next(line, name);
         Some(value)
     }
 }
 
 impl FusedIterator for GetAll<'_> {}
 
-/// A name among the [`keys`](Headers::keys): shown in lower case, compared without regard to the
-/// case of ASCII letters.
+/// The name of a header, printed in lower case. Comparison, order and hash ignore the case of ASCII
+/// letters.
 ///
-/// It borrows the spelling of the name's first line, so that iterating allocates nothing.
+/// [`Headers::keys`](crate::Headers::keys) gives it. It borrows from the first line with that name, so
+/// iterating doesn't allocate.
 ///
 /// ```
 /// # use ws_headers::Headers;
@@ -102,7 +96,7 @@ impl FusedIterator for GetAll<'_> {}
 pub struct Key<'a>(Ascii<&'a str>);
 
 impl<'a> Key<'a> {
-    /// The name as its first line spells it.
+    /// The name in the spelling of its first line.
     #[must_use]
     pub fn as_written(self) -> &'a str {
         self.0.into_inner()
@@ -142,24 +136,26 @@ impl fmt::Debug for Key<'_> {
     }
 }
 
-/// Distinct names in order of first appearance: what [`Headers::keys`] gives.
+/// Distinct names in order of first appearance: [`Headers::keys`] gives it.
+///
+/// [`Headers::keys`]: crate::Headers::keys
 #[derive(Clone)]
 pub struct Keys<'a> {
-    headers: &'a Headers,
-    /// How many names were passed in a map with an index, how many lines in one without.
+    table: &'a Table,
+    /// The position, as [`Table::next_name`] counts it.
     passed: usize,
 }
 
 impl<'a> Keys<'a> {
-    pub(crate) fn new(headers: &'a Headers) -> Self {
-        Self { headers, passed: 0 }
+    pub(crate) fn new(table: &'a Table) -> Self {
+        Self { table, passed: 0 }
     }
 
     /// The first line of the next name, its name and its value.
     fn next_line(&mut self) -> Option<(usize, &'a str, &'a str)> {
-        let (passed, line) = self.headers.first_line_from(self.passed)?;
+        let (line, passed) = self.table.next_name(self.passed)?;
         self.passed = passed;
-        let (name, value) = self.headers.lines().get(line)?;
+        let (name, value) = self.table.lines().get(line)?;
         Some((line, name, value))
     }
 }
@@ -174,13 +170,15 @@ impl<'a> Iterator for Keys<'a> {
 
 impl FusedIterator for Keys<'_> {}
 
-/// Distinct names, each with its single value: what [`Headers::items`] gives.
+/// Distinct names, each with its single value: [`Headers::items`] gives it.
+///
+/// [`Headers::items`]: crate::Headers::items
 #[derive(Clone)]
 pub struct Items<'a>(Keys<'a>);
 
 impl<'a> Items<'a> {
-    pub(crate) fn new(headers: &'a Headers) -> Self {
-        Self(Keys::new(headers))
+    pub(crate) fn new(table: &'a Table) -> Self {
+        Self(Keys::new(table))
     }
 }
 
@@ -190,7 +188,7 @@ impl<'a> Iterator for Items<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let (line, name, value) = self.0.next_line()?;
         let key = Key(Ascii::new(name));
-        Some(match self.0.headers.next_line(line, name) {
+        Some(match self.0.table.next(line, name) {
             None => Ok((key, value)),
             Some(_) => Err(MultipleValuesError::new(key)),
         })
@@ -199,13 +197,15 @@ impl<'a> Iterator for Items<'a> {
 
 impl FusedIterator for Items<'_> {}
 
-/// The single value of each name: what [`Headers::values`] gives.
+/// The single value of each name: [`Headers::values`] gives it.
+///
+/// [`Headers::values`]: crate::Headers::values
 #[derive(Clone)]
 pub struct Values<'a>(Items<'a>);
 
 impl<'a> Values<'a> {
-    pub(crate) fn new(headers: &'a Headers) -> Self {
-        Self(Items::new(headers))
+    pub(crate) fn new(table: &'a Table) -> Self {
+        Self(Items::new(table))
     }
 }
 
@@ -219,9 +219,9 @@ impl<'a> Iterator for Values<'a> {
 
 impl FusedIterator for Values<'_> {}
 
-/// All lines as checked names and values, in order: what `Headers::into_iter` gives.
+/// All lines as checked names and values, in order: `Headers::into_iter` gives it.
 ///
-/// Each step allocates the two texts; iterate over `&headers` to borrow them.
+/// Each step allocates a name and a value; iterating over `&headers` borrows them.
 #[derive(Clone)]
 pub struct IntoIter {
     lines: Lines,
@@ -264,7 +264,7 @@ impl FusedIterator for IntoIter {}
 
 macro_rules! debug_as_list {
     ($($name:ty)*) => {$(
-        /// What is still to come, as a list.
+        /// The items still to come, as a list.
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_list().entries(self.clone()).finish()

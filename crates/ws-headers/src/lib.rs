@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Start reading at [`Headers`]. Nothing here parses a request or knows the meaning of any header.
+//! Start reading at [`Headers`]. Nothing here parses requests or knows the meaning of a header.
 
 mod convert;
 mod error;
@@ -10,9 +10,11 @@ mod headers;
 mod http;
 mod index;
 mod iter;
+mod latin1;
 mod lines;
 #[cfg(feature = "serde")]
 mod serde;
+mod table;
 mod wire;
 
 pub use error::{

@@ -1,14 +1,15 @@
-//! `Headers` as text and as bytes of a wire.
+//! `Headers` as bytes of the wire and as text.
 
 use std::fmt;
 
 use crate::Headers;
+use crate::latin1::encode_latin1;
 
 impl Headers {
-    /// The headers as they go on the wire: `Name: value\r\n` for each line, then `\r\n`.
+    /// Returns the headers as bytes of the wire: `Name: value\r\n` for each line, then `\r\n`.
     ///
-    /// Each character of a value becomes one octet (ISO-8859-1). No line can be forged, since no
-    /// name and no value holds a line break.
+    /// Each character of a value becomes one octet (ISO-8859-1). No name and no value contains a line
+    /// break, so none can forge a line.
     ///
     /// ```
     /// # use ws_headers::Headers;
@@ -24,20 +25,20 @@ impl Headers {
         out
     }
 
-    /// Appends what [`serialize`](Self::serialize) gives to `out`.
+    /// Appends the bytes of [`serialize`](Self::serialize) to `out`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.lines().text_len() + self.line_count() * ": \r\n".len() + "\r\n".len());
         for (name, value) in self {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
-            write_latin1(value, out);
+            encode_latin1(value, out);
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
     }
 }
 
-/// The text of the headers: `Name: value\r\n` for each line, then `\r\n`.
+/// `Name: value\r\n` for each line, then `\r\n`.
 impl fmt::Display for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self {
@@ -60,15 +61,5 @@ impl fmt::Debug for Headers {
         }
 
         f.debug_tuple("Headers").field(&Pairs(self)).finish()
-    }
-}
-
-/// Appends a checked value, one octet for each character.
-pub(crate) fn write_latin1(value: &str, out: &mut Vec<u8>) {
-    if value.is_ascii() {
-        out.extend_from_slice(value.as_bytes());
-    } else {
-        // Checked values hold nothing above U+00FF.
-        out.extend(value.chars().map(|c| u8::try_from(c).unwrap_or(b'?')));
     }
 }

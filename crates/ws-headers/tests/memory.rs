@@ -1,6 +1,6 @@
-//! What the headers of an open connection cost, beside `http::HeaderMap` and pairs of strings.
+//! Memory of the headers of an open connection, beside `http::HeaderMap` and pairs of strings.
 //!
-//! Runs alone in its process, without the test harness, so that nobody else allocates meanwhile.
+//! Runs alone in its process, without the test harness, so that nothing else allocates meanwhile.
 
 mod common;
 
@@ -21,7 +21,7 @@ fn main() {
 
 fn filling_and_keeping_a_browser_request() {
     let text: usize = lines().map(|(name, value)| name.len() + value.len()).sum();
-    assert!((500..=700).contains(&text), "a typical request, not one of {text} bytes");
+    assert!((500..=700).contains(&text), "not a typical request: {text} bytes");
 
     let unprepared = measure("Headers, filled line by line", || {
         let mut headers = Headers::new();
@@ -54,8 +54,8 @@ fn filling_and_keeping_a_browser_request() {
         pairs
     });
 
-    // The text, and two offsets of 4 bytes for each line.
-    assert_eq!(unprepared.held, text + 12 * 2 * size_of::<u32>());
+    // The text, and two offsets for each line.
+    assert_eq!(unprepared.held, text + 12 * 2 * size_of::<usize>());
     assert_eq!(prepared.held, unprepared.held);
     assert!(prepared.held <= 1000 && prepared.held < pairs.held && prepared.held < map.held);
     assert_eq!(prepared.calls, 2);
@@ -95,20 +95,20 @@ fn fill(headers: &mut Headers) {
 }
 
 struct Cost {
-    /// Bytes that the value holds on the heap.
+    /// Bytes on the heap that the value holds.
     held: usize,
-    /// How often the allocator was asked for memory.
+    /// Number of calls of the allocator.
     calls: usize,
 }
 
-/// Measures and prints what it costs to make a value.
-fn measure<T>(what: &str, make: impl FnOnce() -> T) -> Cost {
+/// Measures and prints the cost of making a value.
+fn measure<T>(label: &str, make: impl FnOnce() -> T) -> Cost {
     let region = Region::new(ALLOCATOR);
     let value = make();
     let change = region.change();
     drop(value);
     let held = change.bytes_allocated - change.bytes_deallocated;
     let calls = change.allocations + change.reallocations;
-    println!("{what}: {held} bytes held, {calls} calls of the allocator");
+    println!("{label}: {held} bytes held, {calls} calls of the allocator");
     Cost { held, calls }
 }
