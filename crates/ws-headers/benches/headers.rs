@@ -1,9 +1,9 @@
-//! `Headers` beside `http::HeaderMap` and `Vec<(String, String)>`: time for the headers of a
-//! browser's request, and of longer ones. Run with `cargo bench -p ws-headers --bench headers`;
-//! `cargo test -p ws-headers --test memory` prints what they cost in memory.
+//! `Headers` beside `http::HeaderMap` and `Vec<(String, String)>`: times for the headers of a
+//! browser's request and of longer ones. Run with `cargo bench -p ws-headers --bench headers`;
+//! `cargo test -p ws-headers --test memory` prints the memory.
 //!
-//! A loop and a clock are enough here: each figure is the best of many short rounds, which other
-//! work on the machine can only make larger.
+//! Each figure is the best of many short rounds, which other work on the machine can only make
+//! larger.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use httparse::{EMPTY_HEADER, Header};
 use ws_headers::Headers;
 
-/// What a handshake asks for; the last two are absent.
+/// Headers of the opening handshake; the last two are absent.
 const WANTED: [&str; 8] = [
     "Host",
     "Origin",
@@ -29,7 +29,7 @@ const WANTED: [&str; 8] = [
 ];
 
 fn main() {
-    // Without the argument that `cargo bench` gives, everything runs just a few times, as a test.
+    // Without the argument of `cargo bench`, everything runs once, as a test.
     let rounds = if std::env::args().any(|arg| arg == "--bench") { 300 } else { 1 };
     for lines in [12, 32, 33, 128] {
         let head = head_of(lines);
@@ -38,7 +38,7 @@ fn main() {
     }
 }
 
-/// A browser's request, made longer by the headers that proxies and tracing add.
+/// A browser's request, with headers as proxies and tracing add them.
 fn head_of(lines: usize) -> String {
     let mut head = BROWSER_REQUEST.to_owned();
     head.extend((12..lines).map(|n| format!("X-Forwarded-Thing-{n}: value-{n}\r\n")));
@@ -82,9 +82,9 @@ fn compare(head: &str, rounds: u32) {
 }
 
 /// Prints a line of the table.
-fn row(what: &str, cells: [Option<impl ToString>; 3]) {
+fn row(label: &str, cells: [Option<impl ToString>; 3]) {
     let [a, b, c] = cells.map(|cell| cell.map_or_else(String::new, |cell| cell.to_string()));
-    println!("{what:24}{a:>14}{b:>14}{c:>14}");
+    println!("{label:24}{a:>14}{b:>14}{c:>14}");
 }
 
 fn parse<T>(head: &str, fill: impl FnOnce(&[Header<'_>]) -> T) -> T {
@@ -93,7 +93,7 @@ fn parse<T>(head: &str, fill: impl FnOnce(&[Header<'_>]) -> T) -> T {
     fill(parsed.expect("a valid head").unwrap().1)
 }
 
-/// As a server fills them.
+/// As a server does it.
 fn fill_headers(lines: &[Header<'_>]) -> Headers {
     Headers::from_latin1(lines.iter().map(|line| (line.name, line.value))).expect("valid")
 }

@@ -1,9 +1,9 @@
-//! Conversions: from text with a check, from checked names and values without, and back.
+//! Conversions from and into pairs of name and value.
 
 use crate::iter::{IntoIter, RawItems};
 use crate::{HeaderName, HeaderValue, Headers, InvalidHeaderField};
 
-/// A line for each pair, in order.
+/// Makes a map with a line for each pair, in order.
 ///
 /// ```
 /// # use ws_headers::Headers;
@@ -19,7 +19,7 @@ impl<N: AsRef<str>, V: AsRef<str>, const L: usize> TryFrom<[(N, V); L]> for Head
     }
 }
 
-/// A line for each pair, in order.
+/// Makes a map with a line for each pair, in order.
 impl<N: AsRef<str>, V: AsRef<str>> TryFrom<Vec<(N, V)>> for Headers {
     type Error = InvalidHeaderField;
 
@@ -28,7 +28,7 @@ impl<N: AsRef<str>, V: AsRef<str>> TryFrom<Vec<(N, V)>> for Headers {
     }
 }
 
-/// A line for each pair, in order. Takes two allocations, of the right size.
+/// Makes a map with a line for each pair, in order, and reserves the memory for all of them first.
 impl<N: AsRef<str>, V: AsRef<str>> TryFrom<&[(N, V)]> for Headers {
     type Error = InvalidHeaderField;
 
@@ -41,7 +41,7 @@ impl<N: AsRef<str>, V: AsRef<str>> TryFrom<&[(N, V)]> for Headers {
     }
 }
 
-/// Adds a line for each pair. Names and values were checked when they were made.
+/// Adds a line for each pair. Names and values are checked already.
 impl Extend<(HeaderName, HeaderValue)> for Headers {
     fn extend<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(&mut self, pairs: I) {
         for (name, value) in pairs {
@@ -50,7 +50,7 @@ impl Extend<(HeaderName, HeaderValue)> for Headers {
     }
 }
 
-/// A line for each pair. Names and values were checked when they were made.
+/// Makes a map with a line for each pair. Names and values are checked already.
 ///
 /// ```
 /// # use ws_headers::{HeaderName, HeaderValue, Headers};
@@ -71,7 +71,7 @@ impl IntoIterator for Headers {
     type Item = (HeaderName, HeaderValue);
     type IntoIter = IntoIter;
 
-    /// All lines as checked names and values, which any `Headers` can take up again.
+    /// Iterates over all lines as checked names and values, which another map takes without a check.
     fn into_iter(self) -> IntoIter {
         IntoIter::new(self.into_lines())
     }
@@ -81,7 +81,7 @@ impl<'a> IntoIterator for &'a Headers {
     type Item = (&'a str, &'a str);
     type IntoIter = RawItems<'a>;
 
-    /// All lines, as [`Headers::raw_items`] gives them.
+    /// Iterates over all lines, as [`Headers::raw_items`] does.
     fn into_iter(self) -> RawItems<'a> {
         self.raw_items()
     }

@@ -1,12 +1,15 @@
-//! Errors: what can't be a header, and a single value asked for where there are several.
+//! Errors: invalid names and values, and repeats where a single value is expected.
 
 use std::error::Error;
 use std::fmt::{self, Write};
 
-/// A single value was asked for, and the header has several.
+/// A header has several values where a single one is expected.
 ///
-/// The text is the name in quotes: `'Server'`. Ask for [`get_all`](crate::Headers::get_all) when
-/// repeats are fine; a program that expects one value has met a malformed message.
+/// [`get_all`](crate::Headers::get_all) returns all of them. A message that repeats a header which
+/// must not be repeated is malformed.
+///
+/// `Display` writes only the name in quotes, such as `'Server'`, which is the text of Python
+/// `websockets`. Add context before showing it to people.
 ///
 /// ```
 /// # use ws_headers::Headers;
@@ -19,12 +22,12 @@ use std::fmt::{self, Write};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct MultipleValuesError {
-    /// The name, as the caller wrote it; lower-cased where an iterator met the repeats.
+    /// The name as the caller spelled it; in lower case when an iterator found the repeats.
     pub name: String,
 }
 
 impl MultipleValuesError {
-    /// The error for the header `name`.
+    /// Makes the error for the header `name`.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
@@ -43,7 +46,7 @@ impl fmt::Display for MultipleValuesError {
 
 impl Error for MultipleValuesError {}
 
-/// A name that is no token, so that no header can have it ([RFC 9110 §5.1]).
+/// A name isn't a token, as the name of a header has to be ([RFC 9110 §5.1]).
 ///
 /// ```
 /// # use ws_headers::{HeaderName, InvalidHeaderName};
@@ -56,22 +59,22 @@ impl Error for MultipleValuesError {}
 #[error("invalid header name: {name:?}")]
 #[non_exhaustive]
 pub struct InvalidHeaderName {
-    /// The refused name.
+    /// The refused name; `Display` escapes control characters.
     pub name: String,
 }
 
 impl InvalidHeaderName {
-    /// The error for `name`.
+    /// Makes the error for `name`.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
     }
 }
 
-/// A value that can't be used: absent where one is needed, empty, or otherwise wrong.
+/// The value of a header is missing, empty or wrong.
 ///
-/// This crate makes it only for values that hold a character that header values can't hold
-/// ([RFC 9110 §5.5]); programs above use it for values that break the rules of their header.
+/// This crate returns it for values with a character that no header value may contain
+/// ([RFC 9110 §5.5]). Other crates use it for values that break the rules of their header.
 ///
 /// ```
 /// # use ws_headers::InvalidHeaderValue;
@@ -85,15 +88,15 @@ impl InvalidHeaderName {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidHeaderValue {
-    /// The header's name; empty for a value that was checked on its own.
+    /// The header's name; empty when [`HeaderValue::new`](crate::HeaderValue::new) refused the value.
     pub name: String,
-    /// The refused value; `None` when the header is missing. Control characters are escaped by
-    /// `Display`, not here.
+    /// The refused value; `None` when the header is missing. `Display` escapes control characters,
+    /// this field doesn't.
     pub value: Option<String>,
 }
 
 impl InvalidHeaderValue {
-    /// The error for the header `name` with this value, or without any.
+    /// Makes the error for the header `name`; `None` when it is missing.
     #[must_use]
     pub fn new(name: impl Into<String>, value: Option<String>) -> Self {
         Self { name: name.into(), value }
@@ -124,27 +127,27 @@ impl fmt::Display for InvalidHeaderValue {
 
 impl Error for InvalidHeaderValue {}
 
-/// A header that can't be stored: its name or its value isn't valid.
+/// A header can't be added: its name or its value isn't valid.
 ///
-/// `Display` and `source` are those of the error inside.
+/// `Display` and `source` are those of the inner error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(clippy::exhaustive_enums, reason = "a field has a name and a value, nothing else")]
 pub enum InvalidHeaderField {
-    /// The name is no token.
+    /// The name isn't a token.
     #[error(transparent)]
     Name(#[from] InvalidHeaderName),
-    /// The value has a character that values can't have.
+    /// The value contains a character that values may not contain.
     #[error(transparent)]
     Value(#[from] InvalidHeaderValue),
 }
 
-/// Why [`Headers::setdefault`](crate::Headers::setdefault) has no value to give.
+/// [`Headers::setdefault`](crate::Headers::setdefault) can't return a single value.
 ///
-/// `Display` and `source` are those of the error inside.
+/// `Display` and `source` are those of the inner error.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(clippy::exhaustive_enums, reason = "the header is repeated, or can't be added")]
 pub enum SetDefaultError {
-    /// The header is there more than once.
+    /// The header has several values.
     #[error(transparent)]
     MultipleValues(#[from] MultipleValuesError),
     /// The header is absent, and the default can't be added.
@@ -152,7 +155,7 @@ pub enum SetDefaultError {
     InvalidHeaderField(#[from] InvalidHeaderField),
 }
 
-/// Writes `text` with its control characters escaped, so that it can't forge lines of a log.
+/// Writes `text` with control characters escaped, so that it can't forge lines of a log.
 fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for c in text.chars() {
         if c.is_control() { write!(f, "{}", c.escape_debug())? } else { f.write_char(c)? }

@@ -1,4 +1,4 @@
-//! The look-up index of a large map. Small maps have none: their lines are read one by one.
+//! Index of a large map, from names to lines.
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
@@ -10,21 +10,20 @@ use unicase::Ascii;
 use crate::field::same_name;
 use crate::lines::Lines;
 
-/// Which lines have which name, derived from [`Lines`], which every method gets to see.
+/// Finds the lines with a name. It stores only line numbers, so its methods take the [`Lines`].
 ///
-/// Names are hashed with a random key of this process ([`RandomState`]): a peer that chooses names
-/// can't make them collide.
+/// The hash has a random key ([`RandomState`]), so a peer can't choose names that collide.
 #[derive(Clone, Default)]
 pub(crate) struct Index {
-    /// For each distinct name, in order of first appearance: its first line and its last.
-    /// The keys are line numbers, but they are hashed and compared as the names of those lines.
+    /// First and last line of each distinct name, in order of first appearance. Keys are line
+    /// numbers, hashed and compared as the names of those lines.
     names: IndexMap<usize, usize, RandomState>,
-    /// For each line, the next one of the same name. That is never line 0.
+    /// For each line, the next one with the same name, which is never line 0.
     next: Vec<Option<NonZeroUsize>>,
 }
 
 impl Index {
-    /// How many distinct names there are.
+    /// Number of distinct names.
     pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
@@ -38,7 +37,7 @@ impl Index {
         index
     }
 
-    /// Adds the lines that came since the last time.
+    /// Adds the lines after those already in the index.
     pub(crate) fn catch_up(&mut self, lines: &Lines) {
         while let Some((name, _)) = lines.get(self.next.len()) {
             self.push(name, lines);

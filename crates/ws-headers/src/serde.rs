@@ -1,4 +1,4 @@
-//! Feature `serde`: headers as a sequence of pairs, `[["Host", "example.com"]]`.
+//! Feature `serde`: `Headers` as a sequence of pairs, as in `[["Host", "example.com"]]`.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use ::serde::ser::{Serialize, Serializer};
 
 use crate::Headers;
 
-/// A sequence of pairs of name and value, in order.
+/// Writes a sequence of pairs of name and value, in order.
 impl Serialize for Headers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self)
     }
 }
 
-/// A sequence of pairs of name and value; each is checked as by [`Headers::insert`].
+/// Reads a sequence of pairs of name and value, and checks each as [`Headers::insert`] does.
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(Pairs)
@@ -31,7 +31,7 @@ impl<'de> Visitor<'de> for Pairs {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Headers, A::Error> {
-        // No memory is reserved: the length that the input claims may be a lie.
+        // Nothing is reserved: the input may claim any length.
         let mut headers = Headers::new();
         while let Some((name, value)) = pairs.next_element::<(String, String)>()? {
             headers.insert(&name, &value).map_err(Error::custom)?;

@@ -1,10 +1,10 @@
-//! The contract of `Headers`, one promise after the other, for small maps and for indexed ones.
+//! The contract of `Headers`, for small maps and for indexed ones.
 
 use std::collections::{BTreeSet, HashSet};
 
 use ws_headers::{HeaderName, HeaderValue, Headers, Key, MultipleValuesError, SetDefaultError};
 
-/// The headers of a response, after `ballast` lines that no test asks for.
+/// Headers of a response, after `ballast` lines that no test looks up.
 fn sample(ballast: usize) -> Headers {
     let mut headers = Headers::new();
     for n in 0..ballast {
@@ -164,7 +164,7 @@ fn setdefault_adds_only_what_is_absent() {
     for ballast in BALLAST {
         let mut headers = sample(ballast);
         assert_eq!(headers.setdefault("connection", "close"), Ok("Upgrade"));
-        // As in Python, a default that isn't needed isn't looked at.
+        // As in Python, a default that isn't needed isn't checked.
         assert_eq!(headers.setdefault("connection", "\n"), Ok("Upgrade"));
         let repeated = SetDefaultError::MultipleValues(MultipleValuesError::new("Server"));
         assert_eq!(headers.setdefault("Server", "three"), Err(repeated));
@@ -287,7 +287,7 @@ fn capacities_are_hints_that_cannot_fail() {
     assert_eq!(headers.get("host"), Ok(Some("a")));
 }
 
-/// Were any of this quadratic, the test would run for minutes.
+/// If any of this were quadratic, the test would run for minutes.
 #[test]
 fn work_grows_with_the_number_of_lines_not_with_its_square() {
     let mut headers = Headers::new();
@@ -308,6 +308,6 @@ fn headers_are_small_and_free_to_move_between_threads() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
     check::<Headers>();
     check::<SetDefaultError>();
-    // Two buffers and a pointer.
+    // Two buffers and a pointer to the index.
     assert!(size_of::<Headers>() <= 7 * size_of::<usize>());
 }

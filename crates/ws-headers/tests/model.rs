@@ -1,5 +1,5 @@
-//! Random histories of edits, each followed by a comparison with the simplest model there is: a
-//! list of pairs that is read from end to end for every question.
+//! Random histories of edits, each edit followed by a comparison with a model: a list of pairs,
+//! searched from end to end.
 
 use proptest::prelude::*;
 use ws_headers::{HeaderName, HeaderValue, Headers};
@@ -23,7 +23,7 @@ enum Edit {
     Clear,
 }
 
-/// Few names in many spellings, so that they meet; sometimes no name at all.
+/// Few names in many spellings, so that they repeat; sometimes an invalid name.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![9 => "[a-cA-C][0-9]?", 1 => "[a:\r é]{0,2}"]
 }
@@ -36,7 +36,7 @@ fn pairs() -> impl Strategy<Value = Model> {
     prop::collection::vec((name(), value()), 0..4)
 }
 
-/// Enough to pass the border of the index in both directions.
+/// Enough to cross the limit of the index in both directions.
 fn valid_pairs() -> impl Strategy<Value = Model> {
     prop::collection::vec(("[a-zA-Z][0-9]?", "[ -~\u{80}-\u{ff}]{0,4}"), 0..30)
 }
@@ -95,7 +95,7 @@ fn pop(model: &mut Model, name: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// Adds all pairs or none; whether it did.
+/// Adds all pairs or none; returns whether it did.
 fn extend(model: &mut Model, pairs: &[(String, String)]) -> bool {
     let valid = pairs.iter().all(|(name, value)| is_valid(name, value));
     if valid {
@@ -104,7 +104,7 @@ fn extend(model: &mut Model, pairs: &[(String, String)]) -> bool {
     valid
 }
 
-/// Makes the same edit on both, and compares what it gives.
+/// Makes the same edit on both, and compares the results.
 fn apply(edit: Edit, headers: &mut Headers, model: &mut Model) -> Result<(), TestCaseError> {
     match edit {
         Edit::Insert(name, value) => {
@@ -246,7 +246,7 @@ proptest! {
             let same = keys(&a).iter().chain(&keys(&b)).all(|key| all(&a, key) == all(&b, key));
             let mut maps = [&a, &b].map(|pairs| Headers::try_from(pairs.as_slice()).unwrap());
             prop_assert_eq!(maps[0] == maps[1], same);
-            // In front, so that the maps become large without a change of the answer.
+            // Common lines in front make the maps large and leave the answer unchanged.
             maps.iter_mut().for_each(|map| {
                 let mut longer = long.clone();
                 longer.extend_from(map);
@@ -257,7 +257,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_reads_back(pairs in valid_pairs()) {
+    fn serialized_headers_parse_back(pairs in valid_pairs()) {
         let headers = Headers::try_from(pairs).unwrap();
         let (wire, mut read) = (headers.serialize(), Headers::new());
         let mut lines = Vec::new();

@@ -1,10 +1,10 @@
-//! What names and values may hold, character by character, on every way in.
+//! Characters of names and values, one by one, on every method that adds a line.
 
 use ws_headers::{
     HeaderName, HeaderValue, Headers, InvalidHeaderField, InvalidHeaderName, InvalidHeaderValue,
 };
 
-/// Every character, alone and in the middle of others.
+/// Every character, alone, between others and after others.
 fn every_char() -> impl Iterator<Item = (char, [String; 3])> {
     ('\0'..=char::MAX).map(|c| (c, [format!("{c}"), format!("abc{c}def"), format!("abcdefgh{c}")]))
 }
@@ -40,7 +40,7 @@ fn octets_are_checked_like_characters() {
             let (mut a, mut b) = (Headers::new(), Headers::new());
             assert_eq!(a.insert_latin1("Name", &value), b.insert("Name", &text), "{value:?}");
             assert!(a.raw_items().eq(b.raw_items()), "{value:?}");
-            // Many at once: wherever the line is, and whatever the others are.
+            // Many at once, at each place, beside ASCII and other text.
             for other in [&b"plain"[..], b"caf\xE9"] {
                 let pairs = [("Name", &value[..]), ("Other", other)];
                 for pairs in [pairs, [pairs[1], pairs[0]]] {
@@ -67,7 +67,7 @@ fn octets_are_checked_like_characters() {
     }
 }
 
-/// Who would send it: an attacker whose text an application copies into a header.
+/// Sent by an attacker whose text an application copies into a header.
 const INJECTIONS: [(&str, &str); 9] = [
     ("Name", "a\r\nSet-Cookie: b"),
     ("Name", "a\nSet-Cookie: b"),
@@ -81,7 +81,7 @@ const INJECTIONS: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn header_injection_is_impossible_on_every_way_in() {
+fn header_injection_is_refused_by_every_method() {
     for (name, value) in INJECTIONS {
         let mut headers = Headers::try_from([("Kept", "1")]).unwrap();
         let before = headers.clone();
@@ -110,7 +110,7 @@ fn header_injection_is_impossible_on_every_way_in() {
 }
 
 #[test]
-fn errors_tell_what_was_refused_and_why() {
+fn errors_name_the_refused_text_and_the_reason() {
     let mut headers = Headers::new();
     let name = headers.insert("a b", "c\n").unwrap_err();
     assert_eq!(name, InvalidHeaderField::Name(InvalidHeaderName::new("a b")));
@@ -124,7 +124,7 @@ fn errors_tell_what_was_refused_and_why() {
     let octets = headers.insert_latin1("A", b"\xE9\0").unwrap_err();
     assert_eq!(octets.to_string(), r"invalid A header: é\0");
 
-    // A value alone belongs to no header yet.
+    // A value on its own has no name.
     assert_eq!(HeaderValue::new("a\0").unwrap_err().to_string(), r"invalid header: a\0");
     assert_eq!(InvalidHeaderValue::new("A", None).to_string(), "missing A header");
     assert_eq!(InvalidHeaderValue::new("A", Some(String::new())).to_string(), "empty A header");

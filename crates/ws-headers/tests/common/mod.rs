@@ -1,6 +1,6 @@
-//! The head of a request by which a browser opens a WebSocket.
+//! Head of a request with which a browser opens a WebSocket.
 
-/// The twelve lines that browsers send, in the manner of Chromium, from a page behind a login.
+/// Twelve lines, as Chromium sends them from a page behind a login.
 pub(crate) const BROWSER_REQUEST: &str = "\
 Host: chat.example.com\r\n\
 Connection: Upgrade\r\n\
