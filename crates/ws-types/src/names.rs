@@ -4,53 +4,6 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether `s` is a token of HTTP: one or more of ``!#$%&'*+-.^_`|~``, digits and ASCII letters
-/// ([RFC 9110 §5.6.2]).
-///
-/// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
-#[must_use]
-pub const fn is_token(s: &str) -> bool {
-    let mut rest = s.as_bytes();
-    let nonempty = !rest.is_empty();
-    while let [first, tail @ ..] = rest {
-        if !first.is_ascii_alphanumeric()
-            && !matches!(
-                first,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            )
-        {
-            return false;
-        }
-        rest = tail;
-    }
-    nonempty
-}
-
-/// A string that had to be a token and isn't one.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("invalid {what}: {value}")]
-#[non_exhaustive]
-pub struct InvalidToken {
-    /// What the string was to name: `subprotocol`, `extension name`, `extension parameter name` or
-    /// `extension parameter value`.
-    pub what: &'static str,
-    /// The refused string.
-    pub value: Box<str>,
-}
-
 /// The value of an `Origin` header: where a browser says that a page came from ([RFC 6455 §10.2]).
 ///
 /// It is the peer's text, unchecked and compared byte by byte. The absence of the header is
@@ -79,6 +32,96 @@ impl From<String> for Origin {
     fn from(value: String) -> Self {
         Self(value.into())
     }
+}
+
+/// The name of a subprotocol, as in `Sec-WebSocket-Protocol` ([RFC 6455 §1.9]).
+///
+/// It is a token, and case-sensitive.
+///
+/// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct Subprotocol(Box<str>);
+
+/// The name of an extension, as in `Sec-WebSocket-Extensions` ([RFC 6455 §9.1]).
+///
+/// It is a token, and case-sensitive.
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub struct ExtensionName(Box<str>);
+
+/// One parameter of an extension: a name, and a value or none ([RFC 6455 §9.1]).
+///
+/// Name and value are tokens: the grammar lets a value be quoted, but what is quoted has to be a
+/// token too, so it never needs quotes. A parameter without a value differs from one with any value.
+///
+/// ```
+/// use ws_types::ExtensionParameter;
+/// let bits = ExtensionParameter::new("client_max_window_bits", Some("12"))?;
+/// assert_eq!(bits.to_string(), "client_max_window_bits=12");
+/// let flag = ExtensionParameter::new("server_no_context_takeover", None)?;
+/// assert_eq!((flag.name(), flag.value()), ("server_no_context_takeover", None));
+/// # Ok::<(), ws_types::InvalidToken>(())
+/// ```
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct ExtensionParameter {
+    name: Box<str>,
+    value: Option<Box<str>>,
+}
+
+impl ExtensionParameter {
+    /// A parameter with this name and value; both have to be tokens.
+    ///
+    /// # Errors
+    /// [`InvalidToken`] when one of them isn't.
+    pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Result<Self, InvalidToken> {
+        let name = name.into();
+        if !is_token(&name) {
+            return Err(InvalidToken { expected: "extension parameter name", value: name });
+        }
+        match value {
+            Some(value) if !is_token(value) => {
+                Err(InvalidToken { expected: "extension parameter value", value: value.into() })
+            }
+            value => Ok(Self { name, value: value.map(Into::into) }),
+        }
+    }
+
+    /// The name, case-sensitive.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value; `None` for a parameter that is a mere flag.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+}
+
+impl fmt::Display for ExtensionParameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match &self.value {
+            Some(value) => write!(f, "={value}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A string that had to be a token and isn't one.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("invalid {expected}: {value}")]
+#[non_exhaustive]
+pub struct InvalidToken {
+    /// What the string was to name: `subprotocol`, `extension name`, `extension parameter name` or
+    /// `extension parameter value`.
+    pub expected: &'static str,
+    /// The refused string.
+    pub value: Box<str>,
 }
 
 macro_rules! text {
@@ -136,7 +179,7 @@ macro_rules! text {
 }
 
 macro_rules! token {
-    ($($name:ident, $what:literal;)*) => {$(
+    ($($name:ident, $expected:literal;)*) => {$(
         impl $name {
             /// A name with this text, which has to be a token; upper and lower case differ.
             ///
@@ -144,7 +187,7 @@ macro_rules! token {
             /// [`InvalidToken`] when `value` is empty or has a character that tokens can't have.
             pub fn new(value: impl Into<Box<str>>) -> Result<Self, InvalidToken> {
                 let value = value.into();
-                if is_token(&value) { Ok(Self(value)) } else { Err(InvalidToken { what: $what, value }) }
+                if is_token(&value) { Ok(Self(value)) } else { Err(InvalidToken { expected: $expected, value }) }
             }
         }
 
@@ -174,85 +217,42 @@ macro_rules! token {
     )*};
 }
 
-/// The name of a subprotocol, as in `Sec-WebSocket-Protocol` ([RFC 6455 §1.9]).
-///
-/// It is a token, and case-sensitive.
-///
-/// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
-#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
-pub struct Subprotocol(Box<str>);
-
-/// The name of an extension, as in `Sec-WebSocket-Extensions` ([RFC 6455 §9.1]).
-///
-/// It is a token, and case-sensitive.
-///
-/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
-#[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
-pub struct ExtensionName(Box<str>);
-
 text!(Origin Subprotocol ExtensionName);
 token!(Subprotocol, "subprotocol"; ExtensionName, "extension name";);
 
-/// One parameter of an extension: a name, and a value or none ([RFC 6455 §9.1]).
+/// Whether `s` is a token of HTTP: one or more of ``!#$%&'*+-.^_`|~``, digits and ASCII letters
+/// ([RFC 9110 §5.6.2]).
 ///
-/// Name and value are tokens: the grammar lets a value be quoted, but what is quoted has to be a
-/// token too, so it never needs quotes. A parameter without a value differs from one with any value.
-///
-/// ```
-/// use ws_types::ExtensionParameter;
-/// let bits = ExtensionParameter::new("client_max_window_bits", Some("12"))?;
-/// assert_eq!(bits.to_string(), "client_max_window_bits=12");
-/// let flag = ExtensionParameter::new("server_no_context_takeover", None)?;
-/// assert_eq!((flag.name(), flag.value()), ("server_no_context_takeover", None));
-/// # Ok::<(), ws_types::InvalidToken>(())
-/// ```
-///
-/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
-#[derive(Clone, Debug, Eq, PartialEq, Hash)]
-pub struct ExtensionParameter {
-    name: Box<str>,
-    value: Option<Box<str>>,
-}
-
-impl ExtensionParameter {
-    /// A parameter with this name and value; both have to be tokens.
-    ///
-    /// # Errors
-    /// [`InvalidToken`] when one of them isn't.
-    pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Result<Self, InvalidToken> {
-        let name = name.into();
-        if !is_token(&name) {
-            return Err(InvalidToken { what: "extension parameter name", value: name });
+/// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+#[must_use]
+pub const fn is_token(s: &str) -> bool {
+    let mut rest = s.as_bytes();
+    let nonempty = !rest.is_empty();
+    while let [first, tail @ ..] = rest {
+        if !first.is_ascii_alphanumeric()
+            && !matches!(
+                first,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            )
+        {
+            return false;
         }
-        match value {
-            Some(value) if !is_token(value) => {
-                Err(InvalidToken { what: "extension parameter value", value: value.into() })
-            }
-            value => Ok(Self { name, value: value.map(Into::into) }),
-        }
+        rest = tail;
     }
-
-    /// The name, case-sensitive.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The value; `None` for a parameter that is a mere flag.
-    #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        self.value.as_deref()
-    }
-}
-
-impl fmt::Display for ExtensionParameter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        match &self.value {
-            Some(value) => write!(f, "={value}"),
-            None => Ok(()),
-        }
-    }
+    nonempty
 }
 
 #[cfg(test)]
