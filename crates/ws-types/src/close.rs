@@ -1,14 +1,14 @@
-//! Close codes and the contents of a close frame ([RFC 6455 §7.4]).
+//! Close codes, and the code and reason of a close frame ([RFC 6455 §7.4]).
 //!
 //! [RFC 6455 §7.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4
 
 use std::fmt;
 
-/// Why a connection was closed: the 16-bit code of a close frame ([RFC 6455 §7.4.1]).
+/// The code of a close frame: 16 bits that tell why the connection closes ([RFC 6455 §7.4.1]).
 ///
-/// Any integer can be held, since a peer may send any; the registered ones are constants.
-/// [`is_sendable`](Self::is_sendable) tells which codes may travel in a close frame.
-/// `Display` gives the number with its explanation, as in `1000 (OK)`.
+/// It holds any integer, since a peer may send any; registered codes are constants.
+/// [`is_sendable`](Self::is_sendable) tells which codes may be in a close frame. `Display` writes the
+/// number and its explanation, such as `1000 (OK)`.
 ///
 /// ```
 /// use ws_types::CloseCode;
@@ -20,16 +20,21 @@ use std::fmt;
 #[derive(Clone, Copy, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct CloseCode(u16);
 
+/// A table of sources, each followed by the codes that it defines: constant, value, explanation.
 macro_rules! close_codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+    ($($source:literal $($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*)*) => {
         impl CloseCode {
-            $($(#[$doc])* pub const $name: Self = Self($code);)*
+            $($(
+                $(#[$doc])*
+                #[doc = $source]
+                pub const $name: Self = Self($code);
+            )*)*
         }
 
-        /// The constant's name and the explanation of each registered code.
+        /// The constant's name and the explanation of a registered code.
         const fn registered(code: u16) -> Option<(&'static str, &'static str)> {
             match code {
-                $($code => Some((stringify!($name), $text)),)*
+                $($($code => Some((stringify!($name), $text)),)*)*
                 _ => None,
             }
         }
@@ -37,62 +42,71 @@ macro_rules! close_codes {
 }
 
 close_codes! {
-    /// 1000: the purpose of the connection was fulfilled. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    "[RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)"
+
+    /// 1000: the purpose of the connection was fulfilled.
     NORMAL_CLOSURE = 1000, "OK";
-    /// 1001: a server goes down, or a browser leaves the page. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1001: a server shuts down, or a browser leaves the page.
     GOING_AWAY = 1001, "going away";
-    /// 1002: the peer broke the protocol. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1002: the peer broke the protocol.
     PROTOCOL_ERROR = 1002, "protocol error";
-    /// 1003: a kind of data that the endpoint can't accept, such as binary. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1003: the endpoint can't accept this type of data, such as binary.
     UNSUPPORTED_DATA = 1003, "unsupported data";
-    /// 1005: stands for "no code in the close frame"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1005: the close frame has no code. Never in a close frame.
     NO_STATUS_RCVD = 1005, "no status received [internal]";
-    /// 1006: stands for "no close frame at all"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1006: there is no close frame. Never in a close frame.
     ABNORMAL_CLOSURE = 1006, "abnormal closure [internal]";
-    /// 1007: data that isn't what its type says, such as text that isn't UTF-8. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1007: data doesn't match its type, such as text that isn't UTF-8.
     INVALID_DATA = 1007, "invalid frame payload data";
-    /// 1008: a message violates the endpoint's policy; when no other code fits. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1008: a message violates the endpoint's policy, and no other code fits.
     POLICY_VIOLATION = 1008, "policy violation";
-    /// 1009: a message is too big to process. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1009: a message is too big to process.
     MESSAGE_TOO_BIG = 1009, "message too big";
-    /// 1010: a client misses an extension that it needs. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1010: the server didn't accept an extension that the client needs.
     MANDATORY_EXTENSION = 1010, "mandatory extension";
-    /// 1011: the endpoint met a condition it didn't expect. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1011: the endpoint met an unexpected condition.
     INTERNAL_ERROR = 1011, "internal error";
-    /// 1012: the service restarts. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
-    SERVICE_RESTART = 1012, "service restart";
-    /// 1013: the service is overloaded; try again later. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
-    TRY_AGAIN_LATER = 1013, "try again later";
-    /// 1014: a gateway got an invalid answer from its upstream. [IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)
-    BAD_GATEWAY = 1014, "bad gateway";
-    /// 1015: stands for "the TLS handshake failed"; never on the wire. [RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)
+    /// 1015: the TLS handshake failed. Never in a close frame.
     TLS_HANDSHAKE = 1015, "TLS handshake failure [internal]";
+
+    "[IANA registry](https://www.iana.org/assignments/websocket/websocket.xhtml#close-code-number)"
+
+    /// 1012: the service restarts.
+    SERVICE_RESTART = 1012, "service restart";
+    /// 1013: the service is overloaded; trying again later may help.
+    TRY_AGAIN_LATER = 1013, "try again later";
+    /// 1014: a gateway received an invalid response from its upstream server.
+    BAD_GATEWAY = 1014, "bad gateway";
 }
 
 impl CloseCode {
-    /// A close code with this value, whatever it is: 0 to 65,535.
+    /// Makes a close code of any value, 0 to 65,535.
     #[must_use]
     pub const fn new(code: u16) -> Self {
         Self(code)
     }
 
-    /// The value as it is on the wire.
+    /// The value on the wire.
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
     }
 
-    /// Whether the code may travel in a close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999.
+    /// Whether the code may be in a close frame: 1000 to 1003, 1007 to 1014 and 3000 to 4999
+    /// ([RFC 6455 §7.4.2]).
     ///
-    /// A received close frame with another code is a protocol error, and none is sent.
-    /// [RFC 6455 §7.4.2](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2)
+    /// Receiving another code is a protocol error.
+    ///
+    /// [RFC 6455 §7.4.2]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.2
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// What the code means, in a few words: `OK`, `going away`, …; `registered` for 3000 to 3999,
-    /// `private use` for 4000 to 4999, `unknown` for all others.
+    /// The meaning of the code in a few words, such as `going away`.
+    ///
+    /// It is `registered` for 3000 to 3999, `private use` for 4000 to 4999, and `unknown` for a code
+    /// that isn't among the constants.
     #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self.0 {
@@ -139,30 +153,36 @@ impl PartialEq<u16> for CloseCode {
     }
 }
 
-/// What a close frame says: a code and a reason ([RFC 6455 §5.5.1]).
+/// Code and reason of a close frame ([RFC 6455 §5.5.1]).
 ///
-/// A frame without a code stands here as [`CloseCode::NO_STATUS_RCVD`] with an empty reason.
-/// `Display` gives `1000 (OK)`, followed by a space and the reason unless that is empty.
-/// The reason is the peer's text: control characters are escaped by `Display`, not in the field.
+/// `Display` writes the code and, unless it is empty, a space and the reason: `1001 (going away) bye`.
+/// It escapes the control characters of the reason, which may come from a peer.
+///
+/// ```
+/// use ws_types::{Close, CloseCode};
+///
+/// let close = Close::new(CloseCode::GOING_AWAY, "bye\r\n");
+/// assert_eq!(close.to_string(), r"1001 (going away) bye\r\n");
+/// ```
 ///
 /// [RFC 6455 §5.5.1]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub struct Close {
-    /// The code; [`CloseCode::NO_STATUS_RCVD`] when the frame had none.
+    /// The code; [`CloseCode::NO_STATUS_RCVD`] when the frame has none.
     pub code: CloseCode,
-    /// The reason, at most 123 bytes of UTF-8 on the wire; often empty.
+    /// The reason: at most 123 bytes of UTF-8 on the wire, inclusive; empty when the frame has none.
     pub reason: Box<str>,
 }
 
 impl Close {
-    /// The contents of a close frame; nothing is checked here.
+    /// Makes a code and a reason. Sending checks them, this doesn't.
     #[must_use]
     pub fn new(code: impl Into<CloseCode>, reason: impl Into<Box<str>>) -> Self {
         Self { code: code.into(), reason: reason.into() }
     }
 
-    /// The meaning of a close frame with an empty payload: code 1005 and no reason.
+    /// Code 1005 and an empty reason: the meaning of a close frame with an empty payload.
     #[must_use]
     pub fn no_status() -> Self {
         Self::new(CloseCode::NO_STATUS_RCVD, "")

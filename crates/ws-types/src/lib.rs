@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Here are values and nothing that waits, parses or decides: header grammars and
-//! frames live in `ws-proto`, exceptions in `ws-errors`. Start reading at [`Close`].
+//! Nothing here waits, parses headers or frames, or applies rules: `ws-proto` does. Exceptions are in
+//! `ws-errors`. Start reading at [`Close`].
 
 mod close;
 mod names;

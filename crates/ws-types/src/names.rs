@@ -1,21 +1,21 @@
-//! Names that travel in handshake headers: origins, subprotocols, extensions.
+//! Values of headers of the opening handshake: origins, subprotocols, names and parameters of
+//! extensions.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-/// The value of an `Origin` header: where a browser says that a page came from ([RFC 6455 §10.2]).
+/// The value of an `Origin` header: the origin of a page, as a browser sends it ([RFC 6455 §10.2]).
 ///
-/// It is the peer's text, unchecked and compared byte by byte. The absence of the header is
-/// `Option::None`; the empty string and the literal `null`, which browsers send for sandboxed
-/// pages, are values like any other.
+/// It holds any text and compares it byte by byte. The empty string is a value, and so is `null`,
+/// which browsers send for sandboxed pages; `Option::None` stands for a missing header.
 ///
 /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct Origin(Box<str>);
 
 impl Origin {
-    /// An origin with this text, such as `https://example.com`; nothing is checked.
+    /// Makes an origin of any text, such as `https://example.com`.
     #[must_use]
     pub fn new(value: impl Into<Box<str>>) -> Self {
         Self(value.into())
@@ -36,7 +36,7 @@ impl From<String> for Origin {
 
 /// The name of a subprotocol, as in `Sec-WebSocket-Protocol` ([RFC 6455 §1.9]).
 ///
-/// It is a token, and case-sensitive.
+/// It is a token; upper and lower case differ.
 ///
 /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
 #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
@@ -44,16 +44,16 @@ pub struct Subprotocol(Box<str>);
 
 /// The name of an extension, as in `Sec-WebSocket-Extensions` ([RFC 6455 §9.1]).
 ///
-/// It is a token, and case-sensitive.
+/// It is a token; upper and lower case differ.
 ///
 /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash)]
 pub struct ExtensionName(Box<str>);
 
-/// One parameter of an extension: a name, and a value or none ([RFC 6455 §9.1]).
+/// A parameter of an extension: a name, with or without a value ([RFC 6455 §9.1]).
 ///
-/// Name and value are tokens: the grammar lets a value be quoted, but what is quoted has to be a
-/// token too, so it never needs quotes. A parameter without a value differs from one with any value.
+/// Both are tokens. The grammar allows quotes around a value, but the quoted text has to be a token
+/// too, so `Display` writes it without quotes.
 ///
 /// ```
 /// use ws_types::ExtensionParameter;
@@ -72,10 +72,10 @@ pub struct ExtensionParameter {
 }
 
 impl ExtensionParameter {
-    /// A parameter with this name and value; both have to be tokens.
+    /// Makes a parameter; `None` for a parameter without a value.
     ///
     /// # Errors
-    /// [`InvalidToken`] when one of them isn't.
+    /// [`InvalidToken`] when the name or the value isn't a token.
     pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Result<Self, InvalidToken> {
         let name = name.into();
         if !is_token(&name) {
@@ -89,13 +89,13 @@ impl ExtensionParameter {
         }
     }
 
-    /// The name, case-sensitive.
+    /// The name; upper and lower case differ.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The value; `None` for a parameter that is a mere flag.
+    /// The value; `None` for a parameter without one, such as `server_no_context_takeover`.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
@@ -112,15 +112,15 @@ impl fmt::Display for ExtensionParameter {
     }
 }
 
-/// A string that had to be a token and isn't one.
+/// A string isn't a token where one is required.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("invalid {expected}: {value}")]
 #[non_exhaustive]
 pub struct InvalidToken {
-    /// What the string was to name: `subprotocol`, `extension name`, `extension parameter name` or
+    /// The use of the string: `subprotocol`, `extension name`, `extension parameter name` or
     /// `extension parameter value`.
     pub expected: &'static str,
-    /// The refused string.
+    /// The refused string; `Display` doesn't escape it.
     pub value: Box<str>,
 }
 
@@ -181,10 +181,10 @@ macro_rules! text {
 macro_rules! token {
     ($($name:ident, $expected:literal;)*) => {$(
         impl $name {
-            /// A name with this text, which has to be a token; upper and lower case differ.
+            /// Makes a name of a token.
             ///
             /// # Errors
-            /// [`InvalidToken`] when `value` is empty or has a character that tokens can't have.
+            /// [`InvalidToken`] when `value` isn't a token, which [`is_token`] tells.
             pub fn new(value: impl Into<Box<str>>) -> Result<Self, InvalidToken> {
                 let value = value.into();
                 if is_token(&value) { Ok(Self(value)) } else { Err(InvalidToken { expected: $expected, value }) }
@@ -220,39 +220,30 @@ macro_rules! token {
 text!(Origin Subprotocol ExtensionName);
 token!(Subprotocol, "subprotocol"; ExtensionName, "extension name";);
 
-/// Whether `s` is a token of HTTP: one or more of ``!#$%&'*+-.^_`|~``, digits and ASCII letters
+/// Whether `s` is a token of HTTP: one or more ASCII letters, digits and ``!#$%&'*+-.^_`|~``
 /// ([RFC 9110 §5.6.2]).
+///
+/// ```
+/// use ws_types::is_token;
+/// assert!(is_token("permessage-deflate"));
+/// assert!(!is_token("a b") && !is_token(""));
+/// ```
 ///
 /// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 #[must_use]
 pub const fn is_token(s: &str) -> bool {
     let mut rest = s.as_bytes();
-    let nonempty = !rest.is_empty();
     while let [first, tail @ ..] = rest {
-        if !first.is_ascii_alphanumeric()
-            && !matches!(
-                first,
-                b'!' | b'#'
-                    | b'$'
-                    | b'%'
-                    | b'&'
-                    | b'\''
-                    | b'*'
-                    | b'+'
-                    | b'-'
-                    | b'.'
-                    | b'^'
-                    | b'_'
-                    | b'`'
-                    | b'|'
-                    | b'~'
-            )
-        {
+        if !matches!(
+            first,
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+                | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~'
+        ) {
             return false;
         }
         rest = tail;
     }
-    nonempty
+    !s.is_empty()
 }
 
 #[cfg(test)]

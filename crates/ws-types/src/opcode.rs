@@ -2,9 +2,18 @@
 //!
 //! [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 
-/// What a frame is: the low four bits of its first byte ([RFC 6455 §5.2]).
+/// The type of a frame: the low four bits of its first byte ([RFC 6455 §5.2]).
 ///
-/// The reserved values (3 to 7, 11 to 15) have no variant: they are refused on arrival.
+/// The reserved values, 3 to 7 and 11 to 15, have no variant: receiving one is a protocol error.
+///
+/// ```
+/// use ws_types::Opcode;
+///
+/// let opcode = Opcode::try_from(0x9)?;
+/// assert_eq!(opcode, Opcode::Ping);
+/// assert!(opcode.is_control());
+/// # Ok::<(), ws_types::InvalidOpcode>(())
+/// ```
 ///
 /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -14,34 +23,39 @@
 )]
 #[repr(u8)]
 pub enum Opcode {
-    /// 0x0: a further fragment of a message.
+    /// 0x0: a fragment of a message after the first.
+    #[doc(alias = "CONT")]
     Continuation = 0x0,
     /// 0x1: a text message, or its first fragment.
     Text = 0x1,
     /// 0x2: a binary message, or its first fragment.
     Binary = 0x2,
-    /// 0x8: a close frame.
+    /// 0x8: a close frame, part of the closing handshake.
     Close = 0x8,
-    /// 0x9: a ping.
+    /// 0x9: a ping, answered by a pong.
     Ping = 0x9,
-    /// 0xA: a pong.
+    /// 0xA: a pong, with the payload of the ping that it answers.
     Pong = 0xA,
 }
 
 impl Opcode {
-    /// Whether this is a control frame: close, ping or pong ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+    /// Whether this is a control frame: close, ping or pong ([RFC 6455 §5.5]).
+    ///
+    /// [RFC 6455 §5.5]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5
     #[must_use]
     pub const fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
-    /// Whether this is a data frame: text, binary or continuation ([RFC 6455 §5.6](https://www.rfc-editor.org/rfc/rfc6455#section-5.6)).
+    /// Whether this is a data frame: text, binary or continuation ([RFC 6455 §5.6]).
+    ///
+    /// [RFC 6455 §5.6]: https://www.rfc-editor.org/rfc/rfc6455#section-5.6
     #[must_use]
     pub const fn is_data(self) -> bool {
         !self.is_control()
     }
 
-    /// The value as it is on the wire, 0 to 15.
+    /// The value on the wire, 0 to 15.
     #[must_use]
     pub const fn as_u8(self) -> u8 {
         self as u8
@@ -70,7 +84,7 @@ impl From<Opcode> for u8 {
     }
 }
 
-/// A value that is no opcode: reserved by [RFC 6455 §5.2], or above 15.
+/// A value isn't an opcode: [RFC 6455 §5.2] reserves it, or it is above 15.
 ///
 /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]

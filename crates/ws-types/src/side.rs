@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-/// Which endpoint of a connection: it decides who masks ([RFC 6455 §5.1]) and who closes TCP first
+/// The side of an endpoint: client or server.
+///
+/// Clients mask their frames ([RFC 6455 §5.1]); servers close the TCP connection first
 /// ([RFC 6455 §7.1.1]).
 ///
 /// ```
@@ -22,7 +24,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other side.
+    /// The side of the peer.
     #[must_use]
     pub const fn peer(self) -> Self {
         match self {

@@ -1,8 +1,16 @@
-//! The state of a connection, in the four names of RFC 6455.
+//! The state of a connection, with the four names of RFC 6455.
 
 use std::fmt;
 
-/// The public state of a connection ([RFC 6455 §4.1], [§7.1.3], [§7.1.4]); states only move downwards.
+/// The state of a connection ([RFC 6455 §4.1], [§7.1.3], [§7.1.4]).
+///
+/// States follow each other in the order of the variants, which is that of `Ord`; some may be skipped.
+///
+/// ```
+/// use ws_types::State;
+/// assert!(State::Open < State::Closing);
+/// assert_eq!(State::Open.to_string(), "OPEN");
+/// ```
 ///
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 /// [§7.1.3]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.3
@@ -10,7 +18,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the four states of RFC 6455")]
 pub enum State {
-    /// The opening handshake is under way.
+    /// The opening handshake is in progress.
     Connecting,
     /// Messages can be sent and received.
     Open,
