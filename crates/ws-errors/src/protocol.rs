@@ -56,8 +56,8 @@ pub type WebSocketProtocolError = ProtocolError;
 
 /// What a [`ProtocolError`] is about; `Display` gives its text.
 ///
-/// Most kinds are the peer's doing. The last two are misuse by the program itself, whose connection
-/// goes on; [`ControlFrameTooLong`](Self::ControlFrameTooLong) and
+/// Most kinds are the peer's fault. [`ReasonWithoutCode`](Self::ReasonWithoutCode) is misuse by the
+/// caller, whose connection goes on; [`ControlFrameTooLong`](Self::ControlFrameTooLong) and
 /// [`InvalidStatusCode`](Self::InvalidStatusCode) can be either.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -95,9 +95,6 @@ pub enum ProtocolErrorKind {
     /// A close frame was to be sent with a reason and without a code
     /// ([RFC 6455 §5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
     ReasonWithoutCode,
-    /// A message was to be sent within a fragmented one
-    /// ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
-    ConcurrentSend,
 }
 
 impl fmt::Display for ProtocolErrorKind {
@@ -111,7 +108,7 @@ impl fmt::Display for ProtocolErrorKind {
             Self::CloseFrameTooShort => "close frame too short",
             Self::InvalidStatusCode(_) => "invalid status code",
             Self::UnexpectedContinuation => "unexpected continuation frame",
-            Self::ExpectedContinuation | Self::ConcurrentSend => "expected a continuation frame",
+            Self::ExpectedContinuation => "expected a continuation frame",
             Self::IncompleteFragmentedMessage => "incomplete fragmented message",
             Self::Rsv1InContinuation => "RSV1 bit set in continuation frame",
             Self::DecompressionFailed => "decompression failed",
@@ -302,6 +299,9 @@ pub enum ConcurrencyErrorKind {
     SamePing,
     /// A broadcast met a connection on which a fragmented message is being sent.
     FragmentedSend,
+    /// A message was begun while another one is being sent in pieces
+    /// ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
+    MessageInProgress,
 }
 
 impl fmt::Display for ConcurrencyErrorKind {
@@ -316,6 +316,7 @@ impl fmt::Display for ConcurrencyErrorKind {
             }
             Self::SamePing => "already waiting for a pong with the same data",
             Self::FragmentedSend => "sending a fragmented message",
+            Self::MessageInProgress => "a message is being sent in pieces",
         })
     }
 }

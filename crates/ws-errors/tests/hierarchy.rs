@@ -151,9 +151,10 @@ fn kinds_convert_into_every_class_above() {
     let kind = WebSocketException::from(opcode).get::<ProtocolError>().map(|e| e.kind);
     assert_eq!(kind, Some(ProtocolErrorKind::InvalidOpcode(3)));
 
-    let error = WebSocketException::from(ConcurrencyErrorKind::SamePing);
-    let kind = error.get::<ConcurrencyError>().map(|e| e.kind);
-    assert_eq!(kind, Some(ConcurrencyErrorKind::SamePing));
+    for kind in [ConcurrencyErrorKind::SamePing, ConcurrencyErrorKind::MessageInProgress] {
+        let error = WebSocketException::from(kind);
+        assert_eq!(error.get::<ConcurrencyError>().map(|e| e.kind), Some(kind));
+    }
 
     let kind = SecurityErrorKind::HeadTooLarge { size: 2, max: 1 };
     let expected = SecurityError::Base(kind.clone());

@@ -210,7 +210,6 @@ fn frames() {
         (K::FrameLengthNotMinimal(1), "frame length isn't minimal"),
         (K::FrameLengthTooLong(1 << 63), "frame length above 63 bits"),
         (K::ReasonWithoutCode, "cannot send a reason without a code"),
-        (K::ConcurrentSend, "expected a continuation frame"),
     ] {
         check(WebSocketProtocolError::new(kind), text);
     }
@@ -250,6 +249,7 @@ fn misuse() {
         ),
         (K::SamePing, "already waiting for a pong with the same data"),
         (K::FragmentedSend, "sending a fragmented message"),
+        (K::MessageInProgress, "a message is being sent in pieces"),
     ] {
         check(ConcurrencyError::new(kind), text);
     }
