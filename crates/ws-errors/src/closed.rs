@@ -1,4 +1,4 @@
-//! The connection is closed: by whom, and how ([RFC 6455 §7.1]).
+//! Closed connections ([RFC 6455 §7.1]).
 //!
 //! [RFC 6455 §7.1]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1
 
@@ -9,11 +9,11 @@ use ws_types::{Close, CloseCode};
 
 use crate::WebSocketException;
 
-/// The connection is closed, so that nothing can be sent or received any more.
+/// The connection is closed: nothing can be sent or received any more ([RFC 6455 §7.1.4]).
 ///
-/// The text tells the story: `received 1001 (going away) bye; then sent 1001 (going away) bye`,
-/// `sent 1000 (OK); no close frame received`, `no close frame received or sent`, …. The reasons in it
-/// are printed as [`Close`] does, with control characters escaped.
+/// The text lists the close frames in their order, such as `sent 1000 (OK); then received 1000 (OK)`,
+/// `sent 1000 (OK); no close frame received` or `no close frame received or sent`. [`Close`] escapes the
+/// control characters of reasons.
 ///
 /// ```
 /// use ws_errors::{ConnectionClosed, ConnectionClosedOK};
@@ -24,29 +24,32 @@ use crate::WebSocketException;
 /// assert!(closed.get::<ConnectionClosedOK>().is_some());
 /// assert_eq!((closed.code(), closed.reason()), (CloseCode::GOING_AWAY, "bye"));
 ///
-/// // The peer vanished.
+/// // The stream ended without a closing handshake.
 /// let closed = ConnectionClosed::new(None, None, None, None);
 /// assert!(matches!(closed, ConnectionClosed::ConnectionClosedError(_)));
 /// assert_eq!(closed.code(), CloseCode::ABNORMAL_CLOSURE);
 /// ```
+///
+/// [RFC 6455 §7.1.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.4
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(transparent)]
 #[non_exhaustive]
 pub enum ConnectionClosed {
-    /// The connection ended with an error.
+    /// The closing handshake is incomplete, or a code means an error.
     ConnectionClosedError(Box<ConnectionClosedError>),
-    /// The connection ended properly.
+    /// The closing handshake is complete, without an error.
     ConnectionClosedOK(Box<ConnectionClosedOK>),
 }
 
 impl ConnectionClosed {
-    /// The exception for these close frames, in the class that they call for.
+    /// Makes the exception for these close frames, and picks its class.
     ///
-    /// That is [`ConnectionClosedOK`] if a close frame was received and one was sent, both with a code
-    /// among 1000, 1001 and 1005 (none), and [`ConnectionClosedError`] otherwise.
+    /// It is [`ConnectionClosedOK`] when a close frame was received and one was sent, both with code
+    /// 1000, 1001 or 1005 (none); else [`ConnectionClosedError`].
     ///
-    /// `rcvd_then_sent` counts only when there are two frames; `None` then stands for true. `cause` is
-    /// what made us fail the connection, for `source()`; a connection that ended properly has none.
+    /// `rcvd_then_sent` matters only when there are two frames; `None` then means true. `cause` is the
+    /// reason why this side failed the connection, returned by `source()`; `ConnectionClosedOK` drops
+    /// it.
     #[must_use]
     pub fn new(
         rcvd: Option<Close>,
@@ -63,31 +66,31 @@ impl ConnectionClosed {
         }
     }
 
-    /// The close frame that was received; `None` if none was.
+    /// The received close frame, if any.
     #[must_use]
     pub fn rcvd(&self) -> Option<&Close> {
         self.frames().rcvd
     }
 
-    /// The close frame that was sent; `None` if none was.
+    /// The sent close frame, if any.
     #[must_use]
     pub fn sent(&self) -> Option<&Close> {
         self.frames().sent
     }
 
-    /// Whether the close frame was received first; `None` unless one was received and one was sent.
+    /// Whether the received close frame came first; `None` unless there are two.
     #[must_use]
     pub fn rcvd_then_sent(&self) -> Option<bool> {
         self.frames().rcvd_then_sent
     }
 
-    /// The code of the close frame that was received; 1006 if none was.
+    /// The code of the received close frame; 1006 if there is none.
     #[must_use]
     pub fn code(&self) -> CloseCode {
         self.frames().code()
     }
 
-    /// The reason of the close frame that was received; empty if none was.
+    /// The reason of the received close frame; empty if there is none.
     #[must_use]
     pub fn reason(&self) -> &str {
         self.frames().reason()
@@ -101,21 +104,21 @@ impl ConnectionClosed {
     }
 }
 
-/// The connection ended with an error: a close frame is missing, or one has a code other than 1000,
+/// The connection closed with an error: a close frame is missing, or one has a code other than 1000,
 /// 1001 and 1005 (none).
 ///
-/// [`ConnectionClosed::new`] makes it, so that the class always fits the frames.
+/// [`ConnectionClosed::new`] makes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectionClosedError {
-    /// The close frame that was received; `None` if none was.
+    /// The received close frame, if any.
     pub rcvd: Option<Close>,
-    /// The close frame that was sent; `None` if none was.
+    /// The sent close frame, if any.
     pub sent: Option<Close>,
-    /// Whether the close frame was received first; `None` unless one was received and one was sent.
+    /// Whether the received close frame came first; `None` unless there are two.
     pub rcvd_then_sent: Option<bool>,
-    /// What made us fail the connection, such as a [`ProtocolError`](crate::ProtocolError); `None` if
-    /// the peer or the network ended it. It is the `source()` of this exception.
+    /// The reason why this side failed the connection, such as a
+    /// [`ProtocolError`](crate::ProtocolError); `None` if it didn't. `source()` returns it.
     pub cause: Option<Box<WebSocketException>>,
 }
 
@@ -125,34 +128,34 @@ impl Error for ConnectionClosedError {
     }
 }
 
-/// The connection ended properly: close frames were exchanged, both with a code among 1000, 1001 and
-/// 1005 (none).
+/// The connection closed without an error: a close frame was received and one was sent, both with code
+/// 1000, 1001 or 1005 (none).
 ///
-/// [`ConnectionClosed::new`] makes it, so that the class always fits the frames.
+/// [`ConnectionClosed::new`] makes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ConnectionClosedOK {
-    /// The close frame that was received.
+    /// The received close frame.
     pub rcvd: Option<Close>,
-    /// The close frame that was sent.
+    /// The sent close frame.
     pub sent: Option<Close>,
-    /// Whether the close frame was received first.
+    /// Whether the received close frame came first.
     pub rcvd_then_sent: Option<bool>,
 }
 
 impl Error for ConnectionClosedOK {}
 
-/// What the two classes share.
+/// Methods and text of both classes.
 macro_rules! closed {
     ($($class:ident)*) => {$(
         impl $class {
-            /// The code of the close frame that was received; 1006 if none was.
+            /// The code of the received close frame; 1006 if there is none.
             #[must_use]
             pub fn code(&self) -> CloseCode {
                 self.frames().code()
             }
 
-            /// The reason of the close frame that was received; empty if none was.
+            /// The reason of the received close frame; empty if there is none.
             #[must_use]
             pub fn reason(&self) -> &str {
                 self.frames().reason()
@@ -177,7 +180,7 @@ macro_rules! closed {
 
 closed!(ConnectionClosedError ConnectionClosedOK);
 
-/// A view of the close frames of either class.
+/// The close frames of either class.
 struct Frames<'a> {
     rcvd: Option<&'a Close>,
     sent: Option<&'a Close>,
@@ -208,7 +211,7 @@ impl fmt::Display for Frames<'_> {
     }
 }
 
-/// Whether there is a close frame, and one that doesn't speak of an error.
+/// Whether there is a close frame, and its code doesn't mean an error.
 fn is_proper(close: Option<&Close>) -> bool {
     close.is_some_and(|close| {
         matches!(

@@ -1,7 +1,7 @@
-//! What follows from an exception: a close code, an answer over HTTP, another attempt.
+//! Effects of exceptions: close codes, answers of a server, retries.
 //!
-//! No other place picks these numbers. The matches have no `_` arm, so that a new class can't be
-//! forgotten: `non_exhaustive` binds only other crates.
+//! No other place picks these numbers. The matches have no `_` arm, so a new class can't be forgotten:
+//! `non_exhaustive` binds only other crates.
 
 use ws_types::CloseCode;
 
@@ -11,14 +11,16 @@ use crate::{
 };
 
 impl WebSocketException {
-    /// The close code for failing a connection because of this exception
-    /// ([RFC 6455 §7.4.1](https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1)).
+    /// The close code with which an endpoint fails the connection because of this exception
+    /// ([RFC 6455 §7.4.1]).
     ///
-    /// It is 1002 for a [`ProtocolError`](crate::ProtocolError), 1007 for
+    /// It is 1002 for [`ProtocolError`](crate::ProtocolError), 1007 for
     /// [`InvalidUtf8`](crate::InvalidUtf8), 1009 for [`PayloadTooBig`](crate::PayloadTooBig) and
-    /// [`TooManyFragments`](crate::TooManyFragments), and 1011 for all others: what else gets here isn't
-    /// the peer's fault. The code that a *closed* connection has is
+    /// [`TooManyFragments`](crate::TooManyFragments), and 1011 for all others, which aren't the peer's
+    /// fault. The code of a *closed* connection is
     /// [`ConnectionClosed::code`](crate::ConnectionClosed::code).
+    ///
+    /// [RFC 6455 §7.4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
     #[must_use]
     pub fn close_code(&self) -> CloseCode {
         match self {
@@ -34,12 +36,11 @@ impl WebSocketException {
         }
     }
 
-    /// Whether opening a connection failed for a reason that may pass, so that trying again makes sense.
+    /// Whether opening a connection failed for a reason that may be temporary.
     ///
-    /// It is true only for an opening handshake of which [`InvalidHandshake::is_retryable`] says so.
-    /// For [`ConnectionClosed`](crate::ConnectionClosed) it is false: nothing failed to open, the same
-    /// operation can't succeed on a closed connection, and whether to open another one, and what to send
-    /// again on it, only the application knows.
+    /// It is true only where [`InvalidHandshake::is_retryable`] is. For
+    /// [`ConnectionClosed`](crate::ConnectionClosed) it is false: only the application knows whether to
+    /// open another connection, and what to send again on it.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -58,12 +59,12 @@ impl WebSocketException {
 }
 
 impl InvalidHandshake {
-    /// How a server answers a request that failed with this exception.
+    /// The answer of a server to a request that failed with this exception.
     ///
-    /// | exception | answer |
+    /// | exception | status |
     /// | --- | --- |
     /// | [`InvalidMessage`] | none |
-    /// | [`AbortHandshake`](crate::AbortHandshake) | its own status |
+    /// | [`AbortHandshake`](crate::AbortHandshake) | its own |
     /// | [`InvalidHeader`] and below, [`NegotiationError`](crate::NegotiationError) and below, except: | 400 |
     /// | – [`InvalidOrigin`](crate::InvalidOrigin) | 403 |
     /// | – [`InvalidUpgrade`](crate::InvalidUpgrade) | 426 |
@@ -71,7 +72,7 @@ impl InvalidHandshake {
     /// | [`RequestLineTooLong`](crate::RequestLineTooLong) | 414 |
     /// | [`HeaderLineTooLong`](crate::HeaderLineTooLong), [`TooManyHeaders`](crate::TooManyHeaders), [`SecurityErrorKind::HeadTooLarge`] | 431 |
     /// | [`InvalidProtocol`](crate::InvalidProtocol) | 505 |
-    /// | all others: what failed in the server itself | 500 |
+    /// | all others: a failure in the server itself | 500 |
     pub fn http_status(&self) -> HttpAnswer {
         HttpAnswer::Status(match self {
             Self::InvalidMessage(_) => return HttpAnswer::Disconnect,
@@ -111,10 +112,8 @@ impl InvalidHandshake {
         })
     }
 
-    /// Whether the handshake failed for a reason that may pass, so that trying again makes sense.
-    ///
-    /// That is a stream that ended before the response did, or a response with the status 500, 502, 503
-    /// or 504. All else will most likely fail again.
+    /// Whether the opening handshake failed for a reason that may be temporary: the stream ended before
+    /// the response did, or the response has status 500, 502, 503 or 504.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -139,15 +138,15 @@ impl InvalidHandshake {
     }
 }
 
-/// How a server answers a request that it refuses.
+/// The answer of a server to a request that it refuses.
 ///
-/// It is no number and no `Option`, so that a server has to say what it does without an answer.
+/// Unlike a number or an `Option`, it makes a server handle the case without a response.
 #[must_use]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a server answers or it doesn't")]
 pub enum HttpAnswer {
-    /// With a response of this status.
+    /// A response with this status.
     Status(u16),
-    /// Not at all: it closes the TCP connection, since what it received wasn't HTTP.
+    /// No response: the server closes the TCP connection, since the request isn't valid HTTP.
     Disconnect,
 }

@@ -1,11 +1,11 @@
-//! Text that can be printed without risk.
+//! Text that is safe to print.
 
 use std::fmt::{self, Display, Formatter, Write};
 
-/// Prints a value with its control characters escaped, for terminals and logs.
+/// Prints a value with control characters escaped, for terminals and logs.
 ///
-/// The texts of exceptions contain what a peer sent, unchanged: a header, a URI, a subprotocol. Printed
-/// as it is, that could move the cursor, forge a line of a log, or reverse the direction of writing.
+/// Texts of exceptions contain text of the peer, unchanged: a header, a URI, a subprotocol. Unescaped,
+/// it could move the cursor, forge a line of a log, or reverse the direction of writing.
 ///
 /// ```
 /// use ws_errors::{Escaped, InvalidMethod};
@@ -17,7 +17,7 @@ use std::fmt::{self, Display, Formatter, Write};
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "made by writing `Escaped(value)`")]
 pub struct Escaped<T>(
-    /// The value; a reference will do.
+    /// The value, or a reference to it.
     pub T,
 );
 

@@ -1,4 +1,4 @@
-//! The root of the tree, and the trait that all its classes share.
+//! The root of the tree, and the trait of all its classes.
 
 use std::any::Any;
 use std::error::Error;
@@ -10,8 +10,8 @@ use crate::{
 
 /// Any exception of the protocol.
 ///
-/// [`get`](Self::get) tells whether it is of a class, however deep in the tree; the variants serve to
-/// treat whole families at once. `Display` and `source` are those of the exception inside.
+/// [`get`](Self::get) finds a class at any depth of the tree; matching on variants handles whole
+/// families at once. `Display` and `source` are those of the inner exception.
 ///
 /// ```
 /// use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderFormat, WebSocketException};
@@ -22,9 +22,9 @@ use crate::{
 ///
 /// // Narrow: one class, with its fields.
 /// assert_eq!(error.get::<InvalidHeaderFormat>().map(|e| e.pos), Some(0));
-/// // Broad: a class with all that is below it.
+/// // Broad: a class and all classes below it.
 /// assert!(error.get::<InvalidHandshake>().is_some());
-/// // The same by patterns.
+/// // The same with patterns.
 /// assert!(matches!(
 ///     error,
 ///     WebSocketException::InvalidHandshake(InvalidHandshake::InvalidHeader(
@@ -40,41 +40,40 @@ pub enum WebSocketException {
     ConnectionClosed(ConnectionClosed),
     /// The opening handshake failed.
     InvalidHandshake(InvalidHandshake),
-    /// The connection is in a state that forbids the operation.
+    /// The state of the connection forbids the operation.
     InvalidState(InvalidState),
-    /// A string isn't the URI of a WebSocket.
+    /// A string isn't a WebSocket URI.
     InvalidURI(InvalidURI),
     /// A string isn't the address of a proxy.
     InvalidProxy(InvalidProxy),
-    /// A message exceeds its limit in bytes.
+    /// A message exceeds the limit in bytes.
     PayloadTooBig(Box<PayloadTooBig>),
-    /// A message exceeds its limit in fragments.
+    /// A message exceeds the limit in fragments.
     TooManyFragments(TooManyFragments),
     /// A frame breaks the protocol.
     ProtocolError(ProtocolError),
-    /// Text isn't UTF-8.
+    /// A text message or close reason isn't UTF-8.
     InvalidUtf8(InvalidUtf8),
-    /// Two operations at once exclude each other.
+    /// An operation conflicts with one in progress.
     ConcurrencyError(ConcurrencyError),
 }
 
-/// A class of the tree: `InvalidHeaderFormat` is an `InvalidHeader` is an `InvalidHandshake` is a
-/// `WebSocketException`.
+/// A class of the tree: the bound of `get`, as in [`WebSocketException::get`] and
+/// [`InvalidHandshake::get`].
 ///
-/// The classes of this crate implement it, and nothing else does. It serves `get`, which each class
-/// with classes below it has: [`WebSocketException::get`], [`InvalidHandshake::get`], ….
+/// Only the classes of this crate implement it.
 pub trait Exception: Error + Any + Send + Sync + Sealed {
-    /// The exception one level further down; `None` when this is the narrowest class that fits.
+    /// Returns the exception one level down; `None` when this is the narrowest class.
     fn narrower(&self) -> Option<&dyn Exception> {
         None
     }
 }
 
 /// Keeps [`Exception`] to the classes of this crate.
-#[expect(unnameable_types, reason = "nobody else shall implement it")]
+#[expect(unnameable_types, reason = "seals the trait")]
 pub trait Sealed {}
 
-/// `exception`, or what is below it, as a `T`.
+/// Returns the first `T` from `exception` downwards.
 pub(crate) fn find<T: Exception>(exception: &dyn Exception) -> Option<&T> {
     let mut at = exception;
     loop {

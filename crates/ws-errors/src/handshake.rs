@@ -1,7 +1,6 @@
-//! Opening handshakes that fail ([RFC 6455 §4]).
+//! Failures of the opening handshake ([RFC 6455 §4]).
 //!
-//! The families below have files of their own: `header.rs`, `message.rs`, `negotiation.rs`, `proxy.rs`
-//! and `security.rs`.
+//! The families below are in `header.rs`, `message.rs`, `negotiation.rs`, `proxy.rs` and `security.rs`.
 //!
 //! [RFC 6455 §4]: https://www.rfc-editor.org/rfc/rfc6455#section-4
 
@@ -9,7 +8,7 @@ use ws_headers::Headers;
 
 use crate::{InvalidHeader, InvalidMessage, NegotiationError, ProxyError, Response, SecurityError};
 
-/// The opening handshake failed, so that there is no connection.
+/// The opening handshake failed: there is no connection.
 ///
 /// ```
 /// use ws_errors::{HttpAnswer, InvalidHandshake, InvalidMethod};
@@ -21,56 +20,56 @@ use crate::{InvalidHeader, InvalidMessage, NegotiationError, ProxyError, Respons
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidHandshake {
-    /// The application stopped the handshake: something failed in a hook of its own.
+    /// A failure without a class of its own, such as one in a hook of the application.
     #[error("{msg}")]
     Base {
-        /// What failed, in the application's words: for its log, not for the peer.
+        /// The failure, for the log and not for the peer.
         msg: Box<str>,
     },
-    /// A limit was exceeded, or a rule that protects users was broken.
+    /// The handshake exceeds a limit, or breaks a rule that protects users.
     #[error(transparent)]
     SecurityError(SecurityError),
-    /// The proxy doesn't give a connection.
+    /// The proxy doesn't open a connection to the server.
     #[error(transparent)]
     ProxyError(ProxyError),
-    /// What was received isn't HTTP, or isn't complete.
+    /// A request or response isn't valid HTTP, or isn't complete.
     #[error(transparent)]
     InvalidMessage(InvalidMessage),
-    /// The request has another method than `GET`.
+    /// The method of the request isn't `GET`.
     #[error(transparent)]
     InvalidMethod(InvalidMethod),
-    /// The request has another version of HTTP than 1.1.
+    /// The HTTP version of the request isn't 1.1.
     #[error(transparent)]
     InvalidProtocol(InvalidProtocol),
-    /// The response has another status than 101.
+    /// The status of the response isn't 101.
     #[error(transparent)]
     InvalidStatus(InvalidStatus),
-    /// A header is missing, or isn't as it has to be.
+    /// A header is missing or wrong.
     #[error(transparent)]
     InvalidHeader(InvalidHeader),
-    /// Early form of `InvalidStatus`.
+    /// The earlier form of `InvalidStatus`.
     #[error(transparent)]
     InvalidStatusCode(InvalidStatusCode),
-    /// The sides have no extension or subprotocol that both want.
+    /// Client and server don't agree on an extension or subprotocol.
     #[error(transparent)]
     NegotiationError(NegotiationError),
-    /// The application answers the request on its own.
+    /// The application answers the request itself.
     #[error(transparent)]
     AbortHandshake(Box<AbortHandshake>),
-    /// The server sends the client elsewhere.
+    /// The server redirects the client.
     #[error(transparent)]
     RedirectHandshake(RedirectHandshake),
 }
 
 impl InvalidHandshake {
-    /// The exception for what failed in a hook of the application: not the peer's fault.
+    /// Makes the exception for a failure without a class of its own; answered with 500.
     #[must_use]
     pub fn new(msg: impl Into<Box<str>>) -> Self {
         Self::Base { msg: msg.into() }
     }
 }
 
-/// The request has another method than `GET` ([RFC 6455 §4.1]).
+/// The method of the request isn't `GET` ([RFC 6455 §4.1]); answered with 405.
 ///
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -82,14 +81,14 @@ pub struct InvalidMethod {
 }
 
 impl InvalidMethod {
-    /// The exception for this method.
+    /// Makes the exception for this method.
     #[must_use]
     pub fn new(method: impl Into<Box<str>>) -> Self {
         Self { method: method.into() }
     }
 }
 
-/// The request has another version of HTTP than 1.1 ([RFC 6455 §4.1]).
+/// The HTTP version of the request isn't 1.1 ([RFC 6455 §4.1]); answered with 505.
 ///
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -101,14 +100,14 @@ pub struct InvalidProtocol {
 }
 
 impl InvalidProtocol {
-    /// The exception for this version.
+    /// Makes the exception for this version.
     #[must_use]
     pub fn new(protocol: impl Into<Box<str>>) -> Self {
         Self { protocol: protocol.into() }
     }
 }
 
-/// The server's response has another status than 101 ([RFC 6455 §4.1]).
+/// The status of the server's response isn't 101 ([RFC 6455 §4.1]).
 ///
 /// ```
 /// use ws_errors::{Headers, InvalidStatus, Response};
@@ -123,20 +122,21 @@ impl InvalidProtocol {
 #[error("server rejected WebSocket connection: HTTP {}", .response.status_code)]
 #[non_exhaustive]
 pub struct InvalidStatus {
-    /// The whole response.
+    /// The whole response, with its body.
     pub response: Box<Response>,
 }
 
 impl InvalidStatus {
-    /// The exception for this response.
+    /// Makes the exception for this response.
     #[must_use]
     pub fn new(response: impl Into<Box<Response>>) -> Self {
         Self { response: response.into() }
     }
 }
 
-/// The server's response has another status than 101: early form of [`InvalidStatus`], which holds the
-/// whole response. Nothing here raises it; it is for programs that know only the number.
+/// The status of the server's response isn't 101: the earlier form of [`InvalidStatus`].
+///
+/// Nothing here raises it; it serves programs that know only the number.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("server rejected WebSocket connection: HTTP {status_code}")]
 #[non_exhaustive]
@@ -146,16 +146,16 @@ pub struct InvalidStatusCode {
 }
 
 impl InvalidStatusCode {
-    /// The exception for this status code.
+    /// Makes the exception for this status code.
     #[must_use]
     pub fn new(status_code: u16) -> Self {
         Self { status_code }
     }
 }
 
-/// The application stops the handshake on purpose and answers the request with a response of its own.
+/// The application answers the request with a response of its own instead of accepting it.
 ///
-/// The server's hook for requests is the public way to do this.
+/// A server raises it when its hook for requests returns a response.
 ///
 /// ```
 /// use ws_errors::{AbortHandshake, Headers, HttpAnswer, InvalidHandshake};
@@ -170,35 +170,35 @@ impl InvalidStatusCode {
 pub struct AbortHandshake {
     /// The status code.
     pub status: u16,
-    /// The headers; the text counts their distinct names.
+    /// The headers; `Display` writes the number of distinct names.
     pub headers: Headers,
     /// The body; often empty.
     pub body: Vec<u8>,
 }
 
 impl AbortHandshake {
-    /// The exception for this answer.
+    /// Makes the exception for this response.
     #[must_use]
     pub fn new(status: u16, headers: Headers, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers, body: body.into() }
     }
 }
 
-/// The server sends the client elsewhere ([RFC 9110 §15.4]).
+/// The server redirects the client ([RFC 9110 §15.4]).
 ///
-/// The client follows redirects itself and doesn't raise this.
+/// Nothing here raises it; it serves programs that follow redirects themselves.
 ///
 /// [RFC 9110 §15.4]: https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("redirect to {uri}")]
 #[non_exhaustive]
 pub struct RedirectHandshake {
-    /// Where to.
+    /// The URI that the client is redirected to.
     pub uri: Box<str>,
 }
 
 impl RedirectHandshake {
-    /// The exception for this target.
+    /// Makes the exception for this URI.
     #[must_use]
     pub fn new(uri: impl Into<Box<str>>) -> Self {
         Self { uri: uri.into() }

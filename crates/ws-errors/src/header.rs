@@ -1,4 +1,4 @@
-//! Headers that are missing, or aren't as they have to be ([RFC 6455 §4.2.1], [§4.1]).
+//! Missing and wrong headers of the opening handshake ([RFC 6455 §4.2.1], [§4.1]).
 //!
 //! [RFC 6455 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 //! [§4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use ws_headers::InvalidHeaderValue;
 use ws_types::Origin;
 
-/// A header of the handshake is missing, or isn't as it has to be.
+/// A header of the opening handshake is missing or wrong.
 ///
 /// The text is `missing {name} header`, `empty {name} header` or `invalid {name} header: {value}`.
 ///
@@ -23,30 +23,30 @@ use ws_types::Origin;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidHeader {
-    /// The header isn't there exactly once.
+    /// The header is missing or repeated.
     #[error("{}", describe(name, value.as_deref()))]
     Base {
         /// The header's name.
         name: Box<str>,
-        /// What is wrong, such as `multiple values`; `None` when the header is missing.
+        /// The fault, such as `multiple values`; `None` when the header is missing.
         value: Option<Box<str>>,
     },
     /// The value doesn't match the header's grammar.
     #[error(transparent)]
     InvalidHeaderFormat(Box<InvalidHeaderFormat>),
-    /// The value matches the grammar, but can't be accepted.
+    /// The value matches the grammar and isn't acceptable.
     #[error(transparent)]
     InvalidHeaderValue(Box<InvalidHeaderValue>),
     /// The origin isn't allowed.
     #[error(transparent)]
     InvalidOrigin(InvalidOrigin),
-    /// `Upgrade` or `Connection` doesn't ask for a WebSocket.
+    /// `Upgrade` or `Connection` doesn't request or accept a WebSocket.
     #[error(transparent)]
     InvalidUpgrade(InvalidUpgrade),
 }
 
 impl InvalidHeader {
-    /// The exception for the header `name`, which is missing (`None`) or wrong.
+    /// Makes the exception for the header `name`; `None` when it is missing.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Self {
         Self::Base { name: name.into(), value: value.map(Into::into) }
@@ -64,9 +64,9 @@ impl InvalidHeader {
         }
     }
 
-    /// The value, or what is wrong with it; `None` when the header is missing.
+    /// The value or its fault, as in the text; `None` when the header is missing.
     ///
-    /// For an [`InvalidHeaderFormat`] it is `{error} at {pos} in {header}`.
+    /// For [`InvalidHeaderFormat`] it is `{error} at {pos} in {header}`, which allocates.
     #[must_use]
     pub fn value(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -95,17 +95,18 @@ impl InvalidHeader {
 pub struct InvalidHeaderFormat {
     /// The header's name.
     pub name: Box<str>,
-    /// What is wrong, such as `expected token`.
+    /// The fault, such as `expected token`.
     pub error: &'static str,
-    /// The whole value of the header line as it was received; may be empty.
+    /// The whole received value of the header line; may be empty.
     pub header: Box<str>,
-    /// Where it is wrong: how many characters of `header` are before the fault. A character stands for
-    /// one octet of the wire.
+    /// The position of the fault in `header`, in characters from 0. A character is one octet on the
+    /// wire.
     pub pos: usize,
 }
 
 impl InvalidHeaderFormat {
-    /// The exception for the value `header` of the header `name`, wrong at the character `pos`.
+    /// Makes the exception for the value `header` of the header `name`, with a fault at the character
+    /// `pos`.
     #[must_use]
     pub fn new(
         name: impl Into<Box<str>>,
@@ -117,27 +118,27 @@ impl InvalidHeaderFormat {
     }
 }
 
-/// The value of `Origin` isn't among those that the server allows ([RFC 6455 §10.2]).
+/// The server doesn't allow the origin ([RFC 6455 §10.2]); answered with 403.
 ///
 /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{}", describe(ORIGIN, .origin.as_ref().map(Origin::as_str)))]
 #[non_exhaustive]
 pub struct InvalidOrigin {
-    /// The refused origin; `None` when the header is missing, which a server can refuse too.
+    /// The refused origin; `None` when the header is missing.
     pub origin: Option<Origin>,
 }
 
 impl InvalidOrigin {
-    /// The exception for this origin, or for none.
+    /// Makes the exception for this origin; `None` when the header is missing.
     #[must_use]
     pub fn new(origin: Option<Origin>) -> Self {
         Self { origin }
     }
 }
 
-/// `Upgrade` or `Connection` doesn't ask for, or doesn't grant, the upgrade to a WebSocket
-/// ([RFC 6455 §4.2.1]).
+/// `Upgrade` or `Connection` doesn't request or accept the upgrade to a WebSocket
+/// ([RFC 6455 §4.2.1]); a server answers with 426.
 ///
 /// [RFC 6455 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -151,7 +152,7 @@ pub struct InvalidUpgrade {
 }
 
 impl InvalidUpgrade {
-    /// The exception for the header `name` with this value, or without any.
+    /// Makes the exception for the header `name`; `None` when it is missing.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Self {
         Self { name: name.into(), value: value.map(Into::into) }
@@ -160,7 +161,7 @@ impl InvalidUpgrade {
 
 const ORIGIN: &str = "Origin";
 
-/// The text that all these exceptions share.
+/// The text of all these exceptions.
 fn describe(name: &str, value: Option<&str>) -> String {
     match value {
         None => format!("missing {name} header"),

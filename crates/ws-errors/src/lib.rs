@@ -2,11 +2,10 @@
 //!
 //! # Where to look
 //!
-//! Here are the classes, their texts, and what follows from them: the close code
-//! ([`WebSocketException::close_code`]), the answer over HTTP ([`InvalidHandshake::http_status`]) and
-//! whether trying again may help ([`WebSocketException::is_retryable`]). What raises them lives above,
-//! in `ws-proto`; I/O errors and timeouts are no exceptions of the protocol and live in `ws-tokio`.
-//! Start reading at [`WebSocketException`].
+//! Start reading at [`WebSocketException`]. The effects of an exception are beside the classes:
+//! [`WebSocketException::close_code`], [`InvalidHandshake::http_status`] and
+//! [`WebSocketException::is_retryable`]. `ws-proto` raises the exceptions; I/O errors and timeouts
+//! aren't exceptions of the protocol and are in `ws-tokio`.
 
 #[macro_use]
 mod macros;

@@ -1,4 +1,4 @@
-//! The macros behind the table of the tree in `tree.rs`.
+//! Macros for the tables of `tree.rs`.
 
 /// Classes without classes below them.
 macro_rules! leaves {
@@ -8,9 +8,9 @@ macro_rules! leaves {
     )*};
 }
 
-/// Classes with classes below them, and `[Base]` where the class itself can be raised too.
+/// Classes with classes below them, with `[Base]` where the class itself can be raised too.
 ///
-/// The `match` has no `_` arm: a class that is missing from the table doesn't compile.
+/// The `match` has no `_` arm, so a class that is missing from the table doesn't compile.
 macro_rules! bases {
     ($($class:ident $([$base:ident])?: $($child:ident)*;)*) => {$(
         impl Sealed for $class {}
@@ -25,10 +25,10 @@ macro_rules! bases {
         }
 
         impl $class {
-            /// This exception as a `T`, at whatever depth `T` sits; `None` when it isn't one.
+            /// Returns the exception as a `T`, at any depth; `None` when it isn't a `T`.
             ///
-            /// It finds the class itself and every class below it, and keeps working when a class is
-            /// put between two others.
+            /// `T` is this class or any class below it. The call keeps working when a class is added
+            /// between two others.
             #[doc(alias = "isinstance")]
             #[doc(alias = "downcast_ref")]
             #[must_use]
@@ -39,7 +39,8 @@ macro_rules! bases {
     )*};
 }
 
-/// One line per class, `Class: Parent: Grandparent: …`: conversions into each class above it.
+/// Conversions of a class into each class above it, one line per class:
+/// `Class: Parent: Grandparent: …`.
 macro_rules! is_a {
     ($($child:ident: $parent:ident $(: $up:ident)*;)*) => {$(
         impl From<$child> for $parent {
@@ -52,7 +53,7 @@ macro_rules! is_a {
     )*};
 }
 
-/// Conversions of `$from` into each class above `$via`, into which it can be converted already.
+/// Conversions of `$from` into each class above `$via`, given one into `$via`.
 macro_rules! widen {
     ($from:ident: $via:ident) => {};
     ($from:ident: $via:ident: $to:ident $(: $up:ident)*) => {

@@ -1,10 +1,10 @@
-//! Requests and responses that aren't HTTP, or aren't complete.
+//! Requests and responses that aren't valid HTTP, or aren't complete.
 
 use std::fmt;
 
 use crate::SecurityError;
 
-/// What was received isn't a request or response of HTTP/1.1, or isn't complete.
+/// A request or response isn't valid HTTP/1.1, or isn't complete ([RFC 9112 §2.1]).
 ///
 /// ```
 /// use std::error::Error;
@@ -13,36 +13,37 @@ use crate::SecurityError;
 /// let error = InvalidMessage::new(HttpMessage::Request, MessageCause::UnexpectedEof);
 /// assert_eq!(error.to_string(), "did not receive a valid HTTP request");
 /// assert_eq!(error.source().unwrap().to_string(), "unexpected end of stream");
-/// // A server doesn't answer what it can't understand.
+/// // A server doesn't answer it.
 /// assert_eq!(InvalidHandshake::from(error).http_status(), HttpAnswer::Disconnect);
 /// ```
+///
+/// [RFC 9112 §2.1]: https://www.rfc-editor.org/rfc/rfc9112#section-2.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("did not receive a valid HTTP {message}")]
 #[non_exhaustive]
 pub struct InvalidMessage {
-    /// What was expected.
+    /// The expected message.
     pub message: HttpMessage,
-    /// What is wrong; it is the `source()` of this exception. `None` when the program that raises it
-    /// doesn't say.
+    /// The fault, if known; `source()` returns it.
     #[source]
     pub cause: Option<MessageCause>,
 }
 
 impl InvalidMessage {
-    /// The exception for this message with this cause.
+    /// Makes the exception for this message with this cause.
     #[must_use]
     pub fn new(message: HttpMessage, cause: impl Into<Option<MessageCause>>) -> Self {
         Self { message, cause: cause.into() }
     }
 }
 
-/// What an endpoint waits for in the opening handshake.
+/// The message of HTTP that an endpoint expects in the opening handshake.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "HTTP has these two")]
 pub enum HttpMessage {
-    /// A server waits for a request.
+    /// A request, expected by a server.
     Request,
-    /// A client waits for a response.
+    /// A response, expected by a client.
     Response,
 }
 
@@ -55,17 +56,16 @@ impl fmt::Display for HttpMessage {
     }
 }
 
-/// Why something isn't a valid message of HTTP: the cause of [`InvalidMessage`] and
-/// [`InvalidProxyMessage`](crate::InvalidProxyMessage).
+/// The cause of an [`InvalidMessage`] or [`InvalidProxyMessage`](crate::InvalidProxyMessage).
 ///
-/// It is no class of the tree: an `InvalidMessage` that is caused by a `SecurityError` isn't one.
+/// It isn't a class of the tree: `get` doesn't find a `SecurityError` that is a cause.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageCause {
     /// The stream ended before the message did.
     #[error("unexpected end of stream")]
     UnexpectedEof,
-    /// The message breaks the grammar or the rules of HTTP; the text says how.
+    /// The message breaks the grammar or the rules of HTTP, as the text says.
     #[error("{0}")]
     Malformed(Box<str>),
     /// The message exceeds a limit.

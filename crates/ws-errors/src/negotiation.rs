@@ -1,4 +1,4 @@
-//! Extensions and subprotocols that aren't agreed on ([RFC 6455 §9.1], [§4.1]).
+//! Failed negotiation of extensions and subprotocols ([RFC 6455 §9.1], [§4.1]).
 //!
 //! [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 //! [§4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -7,36 +7,36 @@ use std::fmt;
 
 use ws_types::{ExtensionName, ExtensionParameter, Subprotocol};
 
-/// The two sides don't agree on an extension or a subprotocol.
+/// Client and server don't agree on an extension or subprotocol.
 ///
 /// ```
 /// use ws_errors::{NegotiationError, NegotiationErrorKind};
 ///
 /// let error = NegotiationError::from(NegotiationErrorKind::MissingSubprotocol);
 /// assert_eq!(error.to_string(), "missing subprotocol");
-/// // Extensions of your own say what they refuse in their own words.
+/// // Other extensions have texts of their own.
 /// let error = NegotiationError::new("expected server_no_context_takeover");
 /// assert_eq!(error.to_string(), "expected server_no_context_takeover");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NegotiationError {
-    /// What was offered or accepted can't be used.
+    /// An offered or accepted extension or subprotocol can't be used.
     #[error("{0}")]
     Base(NegotiationErrorKind),
     /// A parameter of an extension is repeated.
     #[error(transparent)]
     DuplicateParameter(DuplicateParameter),
-    /// A parameter of an extension has a name that the extension doesn't know.
+    /// The extension has no parameter with this name.
     #[error(transparent)]
     InvalidParameterName(InvalidParameterName),
-    /// A parameter of an extension has a value that the extension doesn't take.
+    /// The value of a parameter is missing or not allowed.
     #[error(transparent)]
     InvalidParameterValue(Box<InvalidParameterValue>),
 }
 
 impl NegotiationError {
-    /// The exception with a text of your own: [`NegotiationErrorKind::Custom`].
+    /// Makes the exception with a text of your own: [`NegotiationErrorKind::Custom`].
     #[must_use]
     pub fn new(msg: impl Into<Box<str>>) -> Self {
         Self::Base(NegotiationErrorKind::Custom(msg.into()))
@@ -49,26 +49,26 @@ impl From<NegotiationErrorKind> for NegotiationError {
     }
 }
 
-/// What a [`NegotiationError`] is about; `Display` gives its text.
+/// The failure that a [`NegotiationError`] is about; `Display` writes its text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NegotiationErrorKind {
-    /// The server accepted an extension, and the client offered none.
+    /// The server accepted an extension although the client offered none.
     NoExtensions,
     /// The server accepted an extension that the client didn't offer, or not with these parameters.
     UnsupportedExtension(Box<UnsupportedExtension>),
-    /// The server chose a subprotocol, and the client offered none.
+    /// The server selected a subprotocol although the client offered none.
     NoSubprotocols,
-    /// The server chose a subprotocol that the client didn't offer.
+    /// The server selected a subprotocol that the client didn't offer.
     UnsupportedSubprotocol(Subprotocol),
-    /// The server wants a subprotocol, and the client offered none.
+    /// The server requires a subprotocol, and the client offered none.
     MissingSubprotocol,
-    /// The client offered none of the subprotocols that the server has.
+    /// The client offered none of the subprotocols that the server supports.
     InvalidSubprotocol {
-        /// Those that the server has, in its order of preference.
+        /// The subprotocols that the server supports, in its order of preference.
         expected: Box<[Subprotocol]>,
     },
-    /// In the words of an extension, or of a hook that selects the subprotocol.
+    /// A text of an extension, or of a hook that selects the subprotocol.
     Custom(Box<str>),
 }
 
@@ -89,7 +89,8 @@ impl fmt::Display for NegotiationErrorKind {
     }
 }
 
-/// An extension as the server accepted it, although the client didn't offer it like that.
+/// An extension that the server accepted and the client didn't offer, or not with these parameters
+/// ([RFC 6455 §4.1]).
 ///
 /// ```
 /// use ws_errors::UnsupportedExtension;
@@ -105,17 +106,19 @@ impl fmt::Display for NegotiationErrorKind {
 /// );
 /// # Ok::<(), ws_types::InvalidToken>(())
 /// ```
+///
+/// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct UnsupportedExtension {
-    /// The extension.
+    /// The name of the extension.
     pub name: ExtensionName,
     /// Its parameters, in the server's order.
     pub params: Vec<ExtensionParameter>,
 }
 
 impl UnsupportedExtension {
-    /// This extension with these parameters.
+    /// Makes the description of this extension with these parameters.
     #[must_use]
     pub fn new(name: ExtensionName, params: impl Into<Vec<ExtensionParameter>>) -> Self {
         Self { name, params: params.into() }
@@ -142,41 +145,45 @@ impl From<UnsupportedExtension> for NegotiationErrorKind {
     }
 }
 
-/// A parameter of an extension is repeated.
+/// A parameter of an extension is repeated ([RFC 6455 §9.1]).
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("duplicate parameter: {name}")]
 #[non_exhaustive]
 pub struct DuplicateParameter {
-    /// The parameter's name.
+    /// The name of the parameter.
     pub name: Box<str>,
 }
 
 impl DuplicateParameter {
-    /// The exception for the parameter `name`.
+    /// Makes the exception for the parameter `name`.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>) -> Self {
         Self { name: name.into() }
     }
 }
 
-/// A parameter of an extension has a name that the extension doesn't know.
+/// The extension has no parameter with this name ([RFC 6455 §9.1]).
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("invalid parameter name: {name}")]
 #[non_exhaustive]
 pub struct InvalidParameterName {
-    /// The parameter's name.
+    /// The name of the parameter.
     pub name: Box<str>,
 }
 
 impl InvalidParameterName {
-    /// The exception for the parameter `name`.
+    /// Makes the exception for the parameter `name`.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>) -> Self {
         Self { name: name.into() }
     }
 }
 
-/// A parameter of an extension has a value that the extension doesn't take, or lacks one.
+/// The value of a parameter of an extension is missing or not allowed ([RFC 6455 §9.1]).
 ///
 /// ```
 /// use ws_errors::InvalidParameterValue;
@@ -184,17 +191,19 @@ impl InvalidParameterName {
 /// let error = InvalidParameterValue::new("server_max_window_bits", Some("16"));
 /// assert_eq!(error.to_string(), "invalid value for parameter server_max_window_bits: 16");
 /// ```
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidParameterValue {
-    /// The parameter's name.
+    /// The name of the parameter.
     pub name: Box<str>,
     /// The refused value; `None` when it is missing.
     pub value: Option<Box<str>>,
 }
 
 impl InvalidParameterValue {
-    /// The exception for the parameter `name` with this value, or without any.
+    /// Makes the exception for the parameter `name`; `None` when it has no value.
     #[must_use]
     pub fn new(name: impl Into<Box<str>>, value: Option<&str>) -> Self {
         Self { name: name.into(), value: value.map(Into::into) }
@@ -229,7 +238,7 @@ fn separated<T>(
     Ok(())
 }
 
-/// A token in quotes, as Python writes it: in double quotes if it has an apostrophe.
+/// Puts a token in quotes as Python does: in double quotes if it contains an apostrophe.
 fn quoted(token: &str) -> String {
     if token.contains('\'') { format!("\"{token}\"") } else { format!("'{token}'") }
 }

@@ -1,12 +1,12 @@
-//! What goes wrong on an open connection: frames that break the protocol, messages above a limit, and
-//! operations that aren't possible.
+//! Failures of an open connection: frames that break the protocol, messages above a limit, and misuse
+//! by the caller.
 
 use std::error::Error;
 use std::fmt;
 
 use ws_types::{InvalidOpcode, State};
 
-/// A frame breaks the protocol; the connection is failed with 1002.
+/// A frame breaks the protocol; the connection fails with 1002 ([RFC 6455 §5]).
 ///
 /// ```
 /// use ws_errors::{ProtocolError, ProtocolErrorKind, WebSocketException};
@@ -16,23 +16,25 @@ use ws_types::{InvalidOpcode, State};
 /// assert_eq!(error.to_string(), "invalid opcode");
 /// assert_eq!(WebSocketException::from(error).close_code(), CloseCode::PROTOCOL_ERROR);
 /// ```
+///
+/// [RFC 6455 §5]: https://www.rfc-editor.org/rfc/rfc6455#section-5
 #[doc(alias = "WebSocketProtocolError")]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{kind}")]
 #[non_exhaustive]
 pub struct ProtocolError {
-    /// Which rule is broken, and by what.
+    /// The broken rule, with the value that breaks it.
     pub kind: ProtocolErrorKind,
 }
 
 impl ProtocolError {
-    /// The exception of this kind.
+    /// Makes the exception of this kind.
     #[must_use]
     pub fn new(kind: ProtocolErrorKind) -> Self {
         Self { kind }
     }
 
-    /// The exception with a text of your own: [`ProtocolErrorKind::Custom`].
+    /// Makes the exception with a text of an extension: [`ProtocolErrorKind::Custom`].
     #[must_use]
     pub fn custom(msg: &'static str) -> Self {
         Self::new(ProtocolErrorKind::Custom(msg))
@@ -51,10 +53,10 @@ impl From<InvalidOpcode> for ProtocolError {
     }
 }
 
-/// The early name of [`ProtocolError`].
+/// The earlier name of [`ProtocolError`].
 pub type WebSocketProtocolError = ProtocolError;
 
-/// What a [`ProtocolError`] is about; `Display` gives its text.
+/// The rule that a [`ProtocolError`] is about; `Display` writes its text.
 ///
 /// Most kinds are the peer's fault. [`ReasonWithoutCode`](Self::ReasonWithoutCode) is misuse by the
 /// caller, whose connection goes on; [`ControlFrameTooLong`](Self::ControlFrameTooLong) and
@@ -62,38 +64,70 @@ pub type WebSocketProtocolError = ProtocolError;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {
-    /// The opcode is a reserved one, given here ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+    /// The opcode, given here, is reserved ([RFC 6455 §5.2]).
+    ///
+    /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
     InvalidOpcode(u8),
-    /// A frame of a client isn't masked, or one of a server is ([RFC 6455 §5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.1)).
+    /// A client's frame isn't masked, or a server's frame is ([RFC 6455 §5.1]).
+    ///
+    /// [RFC 6455 §5.1]: https://www.rfc-editor.org/rfc/rfc6455#section-5.1
     IncorrectMasking,
-    /// A reserved bit is set that no extension in use defines for the frame ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+    /// A reserved bit is set, and no negotiated extension defines it for this frame ([RFC 6455 §5.2]).
+    ///
+    /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
     ReservedBits,
-    /// The payload of a control frame has more than 125 bytes, as many as given here ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+    /// The payload of a control frame is longer than 125 bytes; its length is given here
+    /// ([RFC 6455 §5.5]).
+    ///
+    /// [RFC 6455 §5.5]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5
     ControlFrameTooLong(u64),
-    /// A control frame is fragmented ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
+    /// A control frame is fragmented ([RFC 6455 §5.5]).
+    ///
+    /// [RFC 6455 §5.5]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5
     FragmentedControlFrame,
-    /// The payload of a close frame is a single byte ([RFC 6455 §5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
+    /// The payload of a close frame is one byte, too short for a code ([RFC 6455 §5.5.1]).
+    ///
+    /// [RFC 6455 §5.5.1]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
     CloseFrameTooShort,
-    /// The code of a close frame, given here, can't be in one ([RFC 6455 §7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4)).
+    /// The code of a close frame, given here, isn't allowed in one ([RFC 6455 §7.4]).
+    ///
+    /// [RFC 6455 §7.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4
     InvalidStatusCode(u16),
-    /// A continuation frame continues nothing ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
+    /// A continuation frame comes outside a fragmented message ([RFC 6455 §5.4]).
+    ///
+    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     UnexpectedContinuation,
-    /// A message begins within a fragmented one ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
+    /// A message begins inside a fragmented message ([RFC 6455 §5.4]).
+    ///
+    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     ExpectedContinuation,
-    /// The close frame comes within a fragmented message ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
+    /// A close frame comes inside a fragmented message ([RFC 6455 §5.4]).
+    ///
+    /// Nothing here raises it: such a close frame is answered like any other.
+    ///
+    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     IncompleteFragmentedMessage,
-    /// A continuation frame of a compressed message has RSV1 set ([RFC 7692 §6.1](https://www.rfc-editor.org/rfc/rfc7692#section-6.1)).
+    /// A continuation frame of a compressed message has RSV1 set ([RFC 7692 §6.1]).
+    ///
+    /// [RFC 7692 §6.1]: https://www.rfc-editor.org/rfc/rfc7692#section-6.1
     Rsv1InContinuation,
-    /// The payload of a compressed message isn't deflate data ([RFC 7692 §6.2](https://www.rfc-editor.org/rfc/rfc7692#section-6.2)).
+    /// The payload of a compressed message isn't DEFLATE data ([RFC 7692 §6.2]).
+    ///
+    /// [RFC 7692 §6.2]: https://www.rfc-editor.org/rfc/rfc7692#section-6.2
     DecompressionFailed,
-    /// An extension refuses a frame, in its own words.
+    /// An extension refuses a frame, with a text of its own.
     Custom(&'static str),
-    /// The length of a frame, given here, isn't in its shortest form ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+    /// The length of a frame, given here, isn't in the shortest encoding ([RFC 6455 §5.2]).
+    ///
+    /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
     FrameLengthNotMinimal(u64),
-    /// The length of a frame, given here, has its top bit set ([RFC 6455 §5.2](https://www.rfc-editor.org/rfc/rfc6455#section-5.2)).
+    /// The length of a frame, given here, has its most significant bit set ([RFC 6455 §5.2]).
+    ///
+    /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
     FrameLengthTooLong(u64),
-    /// A close frame was to be sent with a reason and without a code
-    /// ([RFC 6455 §5.5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1)).
+    /// The caller closes with a reason and without a code ([RFC 6455 §5.5.1]).
+    ///
+    /// [RFC 6455 §5.5.1]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
     ReasonWithoutCode,
 }
 
@@ -120,9 +154,9 @@ impl fmt::Display for ProtocolErrorKind {
     }
 }
 
-/// Text isn't UTF-8; the connection is failed with 1007 ([RFC 6455 §8.1]).
+/// A text message or close reason isn't UTF-8; the connection fails with 1007 ([RFC 6455 §8.1]).
 ///
-/// Python has no such class: there a `UnicodeDecodeError` comes out.
+/// Python raises its own `UnicodeDecodeError` instead.
 ///
 /// ```
 /// use ws_errors::{InvalidUtf8, WebSocketException};
@@ -139,21 +173,21 @@ impl fmt::Display for ProtocolErrorKind {
 #[error("{error} at position {position}")]
 #[non_exhaustive]
 pub struct InvalidUtf8 {
-    /// What is wrong: `invalid start byte`, `invalid continuation byte` or `unexpected end of data`.
+    /// The fault: `invalid start byte`, `invalid continuation byte` or `unexpected end of data`.
     pub error: &'static str,
-    /// How many bytes of the text are before the character that is wrong.
+    /// The offset of the invalid character in the text, in bytes.
     pub position: u64,
 }
 
 impl InvalidUtf8 {
-    /// The exception for a text that is wrong from the byte `position` on.
+    /// Makes the exception for text that is invalid at the byte `position`.
     #[must_use]
     pub fn new(error: &'static str, position: u64) -> Self {
         Self { error, position }
     }
 }
 
-/// A message exceeds its limit in bytes; the connection is failed with 1009 ([RFC 6455 §10.4]).
+/// A message exceeds the limit in bytes; the connection fails with 1009 ([RFC 6455 §10.4]).
 ///
 /// ```
 /// use ws_errors::PayloadTooBig;
@@ -169,17 +203,16 @@ impl InvalidUtf8 {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct PayloadTooBig {
-    /// The length of the frame that goes too far, in bytes; `None` when that shows only while it is
-    /// decompressed.
+    /// The length of the frame in bytes; `None` when the limit was exceeded while decompressing it.
     pub size: Option<u64>,
-    /// How many bytes of the message came in earlier frames; `None` in the first one.
+    /// The bytes of the message in earlier frames; `None` for the first frame.
     pub current: Option<u64>,
-    /// The limit of the whole message in bytes.
+    /// The limit of the whole message in bytes, inclusive.
     pub max: u64,
 }
 
 impl PayloadTooBig {
-    /// The exception for a frame of `size` bytes after `current` bytes, the limit of all being `max`.
+    /// Makes the exception for a frame of `size` bytes after `current` bytes, with the limit `max`.
     #[must_use]
     pub fn new(size: Option<u64>, current: Option<u64>, max: u64) -> Self {
         Self { size, current, max }
@@ -201,27 +234,26 @@ impl fmt::Display for PayloadTooBig {
 
 impl Error for PayloadTooBig {}
 
-/// A message has more fragments than its limit; the connection is failed with 1009
-/// ([RFC 6455 §5.4]).
+/// A message exceeds the limit in fragments; the connection fails with 1009 ([RFC 6455 §5.4]).
 ///
 /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("fragmented message exceeds limit of {max_fragments} frames")]
 #[non_exhaustive]
 pub struct TooManyFragments {
-    /// The limit, which one fragment more exceeded.
+    /// The limit, inclusive.
     pub max_fragments: usize,
 }
 
 impl TooManyFragments {
-    /// The exception for one fragment more than `max_fragments`.
+    /// Makes the exception for a message of more than `max_fragments` fragments.
     #[must_use]
     pub fn new(max_fragments: usize) -> Self {
         Self { max_fragments }
     }
 }
 
-/// The connection is in a state that forbids the operation: misuse by the program itself.
+/// The state of the connection forbids the operation: misuse by the caller.
 ///
 /// ```
 /// use ws_errors::InvalidState;
@@ -232,12 +264,12 @@ impl TooManyFragments {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidState {
-    /// The state that the connection is in.
+    /// The state of the connection.
     pub state: State,
 }
 
 impl InvalidState {
-    /// The exception for this state.
+    /// Makes the exception for this state.
     #[must_use]
     pub fn new(state: State) -> Self {
         Self { state }
@@ -257,7 +289,7 @@ impl fmt::Display for InvalidState {
 
 impl Error for InvalidState {}
 
-/// Two operations at once exclude each other: misuse by the program itself.
+/// An operation conflicts with one in progress on the same connection: misuse by the caller.
 ///
 /// ```
 /// use ws_errors::{ConcurrencyError, ConcurrencyErrorKind};
@@ -269,12 +301,12 @@ impl Error for InvalidState {}
 #[error("{kind}")]
 #[non_exhaustive]
 pub struct ConcurrencyError {
-    /// Which operations they are.
+    /// The operations in conflict.
     pub kind: ConcurrencyErrorKind,
 }
 
 impl ConcurrencyError {
-    /// The exception of this kind.
+    /// Makes the exception of this kind.
     #[must_use]
     pub fn new(kind: ConcurrencyErrorKind) -> Self {
         Self { kind }
@@ -287,20 +319,25 @@ impl From<ConcurrencyErrorKind> for ConcurrencyError {
     }
 }
 
-/// What a [`ConcurrencyError`] is about; `Display` gives its text.
+/// The operations that a [`ConcurrencyError`] is about; `Display` writes its text.
+///
+/// The texts of [`Recv`](Self::Recv) and [`RecvStreaming`](Self::RecvStreaming) are those of Python and
+/// say "coroutine" for a task. Nothing here raises these two: receiving borrows the connection mutably,
+/// so the compiler refuses a second receiver.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConcurrencyErrorKind {
-    /// A message was to be received while another task receives.
+    /// Receiving a message while another task receives.
     Recv,
-    /// A message was to be received piece by piece while another task receives.
+    /// Receiving a message in pieces while another task receives.
     RecvStreaming,
-    /// A ping was to be sent while another one with the same payload waits for its pong.
+    /// Sending a ping while another ping with the same payload is unanswered.
     SamePing,
-    /// A broadcast met a connection on which a fragmented message is being sent.
+    /// Broadcasting to a connection on which a message is being sent in pieces.
     FragmentedSend,
-    /// A message was begun while another one is being sent in pieces
-    /// ([RFC 6455 §5.4](https://www.rfc-editor.org/rfc/rfc6455#section-5.4)).
+    /// Beginning a message while another one is being sent in pieces ([RFC 6455 §5.4]).
+    ///
+    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     MessageInProgress,
 }
 

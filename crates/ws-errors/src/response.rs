@@ -1,10 +1,10 @@
-//! An HTTP response, as exceptions hold it.
+//! The HTTP response that exceptions hold.
 
 use ws_headers::Headers;
 
-/// A response of HTTP/1.1, complete with its body ([RFC 9112 §6]).
+/// A response of HTTP/1.1 with its body ([RFC 9112 §6]).
 ///
-/// Whoever reads one from a peer limits it first; nothing is checked here.
+/// It has no limits of its own: the reader of a peer's response applies them.
 ///
 /// [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,16 +12,16 @@ use ws_headers::Headers;
 pub struct Response {
     /// The status code, such as 101.
     pub status_code: u16,
-    /// What is behind the status code on its line, such as `Switching Protocols`; may be empty.
+    /// The reason phrase of the status line, such as `Switching Protocols`; may be empty.
     pub reason_phrase: String,
     /// The header lines.
     pub headers: Headers,
-    /// The body, without any transfer coding; may be empty.
+    /// The body after decoding the transfer coding; may be empty.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// A response with these parts.
+    /// Makes a response of these parts.
     #[must_use]
     pub fn new(
         status_code: u16,

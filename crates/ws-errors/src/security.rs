@@ -1,11 +1,10 @@
-//! Limits and rules that protect an endpoint while it opens a connection.
+//! Limits and security rules of the opening handshake.
 
 use std::fmt;
 
-/// A request or response of the opening handshake exceeds a limit, or breaks a rule that protects
-/// users.
+/// The opening handshake exceeds a limit, or breaks a rule that protects users.
 ///
-/// Which limit it was, its value and what exceeded it are fields.
+/// The limit and the value that exceeds it are fields of the classes and kinds.
 ///
 /// ```
 /// use ws_errors::{HttpAnswer, InvalidHandshake, RequestLineTooLong, SecurityErrorKind};
@@ -43,45 +42,46 @@ impl From<SecurityErrorKind> for SecurityError {
     }
 }
 
-/// What a [`SecurityError`] without a class of its own is about; `Display` gives its text.
+/// The limit or rule that a [`SecurityError`] without a class of its own is about; `Display` writes its
+/// text.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SecurityErrorKind {
-    /// The head of a request or response, from its first line to its empty line, exceeds its limit.
+    /// The head of a request or response, from its first line to the empty line, exceeds its limit.
     HeadTooLarge {
-        /// How many bytes of it had come when it was refused.
+        /// The bytes received when it was refused.
         size: usize,
-        /// The limit in bytes, line ends included.
+        /// The limit in bytes, inclusive, with line ends.
         max: usize,
     },
     /// The body has a `Content-Length` above the limit.
     BodyTooLarge {
         /// The declared length in bytes.
         size: u64,
-        /// The limit in bytes.
+        /// The limit in bytes, inclusive.
         max: u64,
     },
-    /// A body that lasts until the end of the stream exceeds the limit.
+    /// A body that ends with the stream exceeds the limit.
     UnsizedBodyTooLarge {
-        /// How many bytes of it had come when it was refused.
+        /// The bytes received when it was refused.
         size: usize,
-        /// The limit in bytes.
+        /// The limit in bytes, inclusive.
         max: usize,
     },
     /// A chunk would make the body exceed the limit.
     ChunkTooLarge {
         /// The declared length of the chunk in bytes.
         size: u64,
-        /// How many bytes of the body came before it.
+        /// The bytes of the body before it.
         after: u64,
-        /// The limit of the whole body in bytes.
+        /// The limit of the whole body in bytes, inclusive.
         max: u64,
     },
     /// The line with the size of a chunk exceeds its limit.
     ChunkLineTooLong {
-        /// How many bytes of it had come when it was refused.
+        /// The bytes received when it was refused.
         size: usize,
-        /// The limit in bytes, line end included.
+        /// The limit in bytes, inclusive, with the line end.
         max: usize,
     },
     /// The value of `Content-Length` isn't a number, or has too many digits.
@@ -91,17 +91,17 @@ pub enum SecurityErrorKind {
     },
     /// The size of a chunk isn't a hexadecimal number, or has too many digits.
     InvalidChunkSize {
-        /// What is there instead.
+        /// The text in its place.
         value: Box<str>,
     },
-    /// A redirect leads from `wss://` to `ws://`.
+    /// A redirect goes from `wss://` to `ws://`.
     InsecureRedirect {
-        /// Where it leads.
+        /// The URI that it goes to.
         uri: Box<str>,
     },
-    /// A redirect follows on as many as are allowed.
+    /// There are more redirects than the limit.
     TooManyRedirects {
-        /// The limit.
+        /// The limit, inclusive.
         max: usize,
     },
 }
@@ -128,7 +128,7 @@ impl fmt::Display for SecurityErrorKind {
     }
 }
 
-/// The three lines that have a limit, which differ only in name.
+/// Classes of lines above a limit, which differ only in name.
 macro_rules! line_too_long {
     ($($(#[$doc:meta])* $class:ident)*) => {$(
         $(#[$doc])*
@@ -136,14 +136,14 @@ macro_rules! line_too_long {
         #[error("read {size} bytes, expected no more than {max} bytes")]
         #[non_exhaustive]
         pub struct $class {
-            /// How many bytes of the line had come when it was refused.
+            /// The bytes of the line received when it was refused.
             pub size: usize,
-            /// The limit in bytes, line end included.
+            /// The limit in bytes, inclusive, with the line end.
             pub max: usize,
         }
 
         impl $class {
-            /// The exception for a line of which `size` bytes have come, the limit being `max`.
+            /// Makes the exception for a line of at least `size` bytes, with the limit `max`.
             #[must_use]
             pub fn new(size: usize, max: usize) -> Self {
                 Self { size, max }
@@ -174,14 +174,14 @@ line_too_long! {
 #[error("expected no more than {max} headers")]
 #[non_exhaustive]
 pub struct TooManyHeaders {
-    /// How many header lines had come when they were refused.
+    /// The number of header lines received when they were refused.
     pub size: usize,
-    /// The limit.
+    /// The limit, inclusive.
     pub max: usize,
 }
 
 impl TooManyHeaders {
-    /// The exception for `size` header lines, the limit being `max`.
+    /// Makes the exception for at least `size` header lines, with the limit `max`.
     #[must_use]
     pub fn new(size: usize, max: usize) -> Self {
         Self { size, max }

@@ -1,4 +1,4 @@
-//! The tree as tables: who is below whom, and who is above whom.
+//! The tree as tables: the classes below each class, and those above it.
 
 use std::borrow::Borrow;
 
@@ -83,7 +83,7 @@ is_a! {
     ConcurrencyError: WebSocketException;
 }
 
-// What is no class, but says all that a class holds.
+// Kinds, which convert into their class and those above it.
 widen!(SecurityErrorKind: SecurityError: InvalidHandshake: WebSocketException);
 widen!(NegotiationErrorKind: NegotiationError: InvalidHandshake: WebSocketException);
 widen!(ProtocolErrorKind: ProtocolError: WebSocketException);

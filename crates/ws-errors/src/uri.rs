@@ -1,11 +1,11 @@
-//! Strings that name no place to connect to ([RFC 6455 §3]).
+//! Invalid URIs of WebSockets and addresses of proxies ([RFC 6455 §3]).
 //!
 //! [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
 
 use std::error::Error;
 use std::fmt;
 
-/// A string isn't the URI of a WebSocket ([RFC 6455 §3]).
+/// A string isn't a WebSocket URI ([RFC 6455 §3]).
 ///
 /// ```
 /// use ws_errors::InvalidURI;
@@ -20,20 +20,20 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidURI {
-    /// The string; it may hold a password.
+    /// The string; it may contain a password.
     pub uri: Box<str>,
-    /// What is wrong with it; `None` when the program that raises the exception doesn't say.
+    /// The fault, if known.
     pub msg: Option<Box<str>>,
 }
 
 impl InvalidURI {
-    /// The exception for `uri`, which is wrong as `msg` says.
+    /// Makes the exception for `uri` with the fault `msg`.
     #[must_use]
     pub fn new(uri: impl Into<Box<str>>, msg: impl Into<Box<str>>) -> Self {
         Self { uri: uri.into(), msg: Some(msg.into()) }
     }
 
-    /// The exception for `uri`, without saying what is wrong.
+    /// Makes the exception for `uri` without a fault, as in early versions of Python `websockets`.
     #[must_use]
     pub fn without_msg(uri: impl Into<Box<str>>) -> Self {
         Self { uri: uri.into(), msg: None }
@@ -64,14 +64,14 @@ impl Error for InvalidURI {}
 #[error("{proxy} isn't a valid proxy: {msg}")]
 #[non_exhaustive]
 pub struct InvalidProxy {
-    /// The string; it may hold a password.
+    /// The string; it may contain a password.
     pub proxy: Box<str>,
-    /// What is wrong with it.
+    /// The fault.
     pub msg: Box<str>,
 }
 
 impl InvalidProxy {
-    /// The exception for `proxy`, which is wrong as `msg` says.
+    /// Makes the exception for `proxy` with the fault `msg`.
     #[must_use]
     pub fn new(proxy: impl Into<Box<str>>, msg: impl Into<Box<str>>) -> Self {
         Self { proxy: proxy.into(), msg: msg.into() }

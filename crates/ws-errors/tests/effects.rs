@@ -1,4 +1,4 @@
-//! What follows from each exception: the close code, the answer over HTTP, another attempt.
+//! Effects of each exception: close code, answer of a server, retry.
 
 use ws_errors::*;
 use ws_types::{Close, State};
@@ -48,7 +48,7 @@ fn http_statuses() {
         (NegotiationError::new("a").into(), Status(400)),
         (AbortHandshake::new(302, Headers::new(), "").into(), Status(302)),
         (AbortHandshake::new(503, Headers::new(), "").into(), Status(503)),
-        // What is left isn't the client's fault.
+        // The others aren't the client's fault.
         (InvalidHandshake::new("a"), Status(500)),
         (StatusLineTooLong::new(2, 1).into(), Status(500)),
         (SecurityErrorKind::BodyTooLarge { size: 2, max: 1 }.into(), Status(500)),

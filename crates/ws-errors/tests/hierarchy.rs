@@ -22,9 +22,9 @@ fn drawn() -> Tree {
     tree
 }
 
-/// Checks an exception of each class: it converts into each class above its own, is found there as
-/// what it was, and is of no other class. Gives the tree that this shows. The classes that come first
-/// are those that always hold a narrower one.
+/// Checks an exception of each class: it converts into each class above its own, `get` finds it there
+/// unchanged, and it is of no other class. Returns the resulting tree. The first line lists the classes
+/// that always hold a narrower one.
 macro_rules! check_classes {
     ($($abstract:ident)*; $($sample:expr => $class:ident $(: $up:ident)*;)*) => {{
         let mut tree = Tree::new();

@@ -13,7 +13,7 @@ fn check(error: impl Into<WebSocketException> + Error, text: &str) {
 }
 
 fn response(status_code: u16) -> Response {
-    Response::new(status_code, "whatever", Headers::new(), "body")
+    Response::new(status_code, "reason", Headers::new(), "body")
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn escaped_texts_hold_no_control_characters() {
         assert_eq!(Escaped(&error).to_string(), format!("unsupported HTTP method: {escaped}"));
     }
 
-    // What is escaped already stays as it is.
+    // Escaped text stays as it is.
     let closed = ConnectionClosed::new(Some(Close::new(4000, "a\r\n\u{1b}[2J")), None, None, None);
     let text = r"received 4000 (private use) a\r\n\u{1b}[2J; no close frame sent";
     check(closed.clone(), text);

@@ -1,11 +1,11 @@
-//! The size of each class that has classes below it: a `Result` is as large as its error.
+//! Sizes of the classes with classes below them: a `Result` is as large as its error.
 #![cfg(target_pointer_width = "64")]
 
 use std::error::Error;
 
 use ws_errors::*;
 
-/// What holds for all classes, and so for whatever is built from them.
+/// The size of a class, which has the traits of all classes.
 const fn size<T: Error + Clone + Eq + Send + Sync + 'static>() -> usize {
     size_of::<T>()
 }
