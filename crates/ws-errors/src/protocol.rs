@@ -205,7 +205,7 @@ impl InvalidUtf8 {
 pub struct PayloadTooBig {
     /// The length of the frame in bytes; `None` when the limit was exceeded while decompressing it.
     pub size: Option<u64>,
-    /// The bytes of the message in earlier frames; `None` for the first frame.
+    /// Bytes of the message in earlier frames; `None` for the first frame.
     pub current: Option<u64>,
     /// The limit of the whole message in bytes, inclusive.
     pub max: u64,

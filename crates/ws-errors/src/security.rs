@@ -49,7 +49,7 @@ impl From<SecurityErrorKind> for SecurityError {
 pub enum SecurityErrorKind {
     /// The head of a request or response, from its first line to the empty line, exceeds its limit.
     HeadTooLarge {
-        /// The bytes received when it was refused.
+        /// Bytes received when it was refused.
         size: usize,
         /// The limit in bytes, inclusive, with line ends.
         max: usize,
@@ -63,7 +63,7 @@ pub enum SecurityErrorKind {
     },
     /// A body that ends with the stream exceeds the limit.
     UnsizedBodyTooLarge {
-        /// The bytes received when it was refused.
+        /// Bytes received when it was refused.
         size: usize,
         /// The limit in bytes, inclusive.
         max: usize,
@@ -72,14 +72,14 @@ pub enum SecurityErrorKind {
     ChunkTooLarge {
         /// The declared length of the chunk in bytes.
         size: u64,
-        /// The bytes of the body before it.
+        /// Bytes of the body before it.
         after: u64,
         /// The limit of the whole body in bytes, inclusive.
         max: u64,
     },
     /// The line with the size of a chunk exceeds its limit.
     ChunkLineTooLong {
-        /// The bytes received when it was refused.
+        /// Bytes received when it was refused.
         size: usize,
         /// The limit in bytes, inclusive, with the line end.
         max: usize,
@@ -136,7 +136,7 @@ macro_rules! line_too_long {
         #[error("read {size} bytes, expected no more than {max} bytes")]
         #[non_exhaustive]
         pub struct $class {
-            /// The bytes of the line received when it was refused.
+            /// Bytes of the line received when it was refused.
             pub size: usize,
             /// The limit in bytes, inclusive, with the line end.
             pub max: usize,
@@ -174,7 +174,7 @@ line_too_long! {
 #[error("expected no more than {max} headers")]
 #[non_exhaustive]
 pub struct TooManyHeaders {
-    /// The number of header lines received when they were refused.
+    /// Header lines received when they were refused.
     pub size: usize,
     /// The limit, inclusive.
     pub max: usize,
