@@ -17,7 +17,7 @@ pub(crate) fn offers(
     let offer = |factory: &Arc<dyn ClientExtensionFactory>| {
         let name = ExtensionName::new(factory.name())
             .map_err(|invalid| NegotiationError::new(invalid.to_string()))?;
-        Ok((name, factory.offer()))
+        Ok(ExtensionHeader { name, params: factory.offer() })
     };
     factories.iter().map(offer).collect()
 }
@@ -28,8 +28,8 @@ pub(crate) fn accept_response(
     response: &[ExtensionHeader],
 ) -> Result<Extensions, NegotiationError> {
     let mut extensions = Extensions::default();
-    for (at, (name, params)) in response.iter().enumerate() {
-        if response.iter().take(at).any(|(earlier, _)| earlier == name) {
+    for (at, ExtensionHeader { name, params }) in response.iter().enumerate() {
+        if response.iter().take(at).any(|earlier| earlier.name == *name) {
             return Err(NegotiationError::new(format!("received duplicate {name}")));
         }
         let accepted = factories
@@ -54,9 +54,9 @@ pub(crate) fn accept_offers(
 ) -> (Vec<ExtensionHeader>, Extensions) {
     let mut answer: Vec<ExtensionHeader> = Vec::new();
     let mut extensions = Extensions::default();
-    for (name, params) in offers {
+    for ExtensionHeader { name, params } in offers {
         // A further offer of an extension that was accepted was to fall back on.
-        if answer.iter().any(|(accepted, _)| accepted == name) {
+        if answer.iter().any(|accepted| accepted.name == *name) {
             continue;
         }
         let accepted = factories
@@ -65,7 +65,7 @@ pub(crate) fn accept_offers(
             .filter_map(|factory| factory.accept(params).ok())
             .find_map(|(params, extension)| extensions.push(extension).then_some(params));
         if let Some(params) = accepted {
-            answer.push((name.clone(), params));
+            answer.push(ExtensionHeader { name: name.clone(), params });
         }
     }
     (answer, extensions)

@@ -46,7 +46,7 @@ pub(crate) fn combinations() -> impl Iterator<Item = Agreed> {
 /// What is offered and answered with this name and these parameters.
 pub(crate) fn params(params: &str) -> Vec<ExtensionParameter> {
     let header = format!("permessage-deflate{params}");
-    parse_extension(&header).unwrap_or_else(|e| panic!("{header}: {e}")).remove(0).1
+    parse_extension(&header).unwrap_or_else(|e| panic!("{header}: {e}")).remove(0).params
 }
 
 impl Agreed {
