@@ -352,7 +352,7 @@ impl ClientHandshake {
             return Err(NegotiationErrorKind::NoExtensions.into());
         }
         let accepted = all(headers, NAME, parse_extension)?;
-        let negotiated = extension::accept_response(&self.extensions, &accepted)?;
+        let negotiated = extension::process_response(&self.extensions, &accepted)?;
         Ok((accepted, negotiated))
     }
 

@@ -73,7 +73,7 @@
 //!         Vec::new()
 //!     }
 //!
-//!     fn accept(&self, _: &[ExtensionParameter]) -> Result<Box<dyn Extension>, NegotiationError> {
+//!     fn process_response(&self, _: &[ExtensionParameter]) -> Result<Box<dyn Extension>, NegotiationError> {
 //!         Ok(Box::new(Inverting))
 //!     }
 //! }
@@ -83,7 +83,7 @@
 //!         "x-invert"
 //!     }
 //!
-//!     fn accept(
+//!     fn process_offer(
 //!         &self,
 //!         offer: &[ExtensionParameter],
 //!     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {
@@ -136,7 +136,7 @@ pub(crate) use chain::PreparedKey;
 pub use deflate::{
     ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
 };
-pub(crate) use negotiate::{accept_offers, accept_response, offers};
+pub(crate) use negotiate::{offers, process_offers, process_response};
 
 /// Offers an extension in the client's half of the opening handshake, and takes the server's answer.
 ///
@@ -160,7 +160,7 @@ pub trait ClientExtensionFactory: fmt::Debug + Send + Sync {
     /// [`NegotiationError`] when they don't fit the offer. The next factory of this name is asked
     /// then; the connection fails when none is left.
     #[doc(alias = "process_response_params")]
-    fn accept(
+    fn process_response(
         &self,
         response: &[ExtensionParameter],
     ) -> Result<Box<dyn Extension>, NegotiationError>;
@@ -179,7 +179,7 @@ pub trait ServerExtensionFactory: fmt::Debug + Send + Sync {
     /// [`NegotiationError`] declines this offer. The next factory of this name is asked then, after
     /// that the client's next offer; if none fits, the connection goes without the extension.
     #[doc(alias = "process_request_params")]
-    fn accept(
+    fn process_offer(
         &self,
         offer: &[ExtensionParameter],
     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError>;

@@ -243,7 +243,7 @@ pub fn accept(
         true => Default::default(),
         false => {
             let offers = all(headers, "Sec-WebSocket-Extensions", parse_extension)?;
-            extension::accept_offers(&options.extensions, &offers)
+            extension::process_offers(&options.extensions, &offers)
         }
     };
     let subprotocol = select_subprotocol(request, options)?;

@@ -180,7 +180,7 @@ fn client_takes_or_refuses_each_answer() {
         ),
     ];
     for (row, own, answer, expected) in rows {
-        let accept = || ClientExtensionFactory::accept(&own, &params(answer));
+        let accept = || ClientExtensionFactory::process_response(&own, &params(answer));
         match (accept(), expected) {
             (Ok(_), Ok(expected)) => {
                 let agreed = probe(Side::Client, &|| accept().unwrap());
@@ -414,7 +414,7 @@ fn server_answers_or_declines_each_offer() {
         ),
     ];
     for (row, own, offer, expected) in rows {
-        let accept = || ServerExtensionFactory::accept(&own, &params(offer));
+        let accept = || ServerExtensionFactory::process_offer(&own, &params(offer));
         match (accept(), expected) {
             (Ok((answer, _)), Ok((text, expected))) => {
                 assert_eq!(shown(&answer), text, "{row}");
@@ -463,15 +463,15 @@ fn window_bits_are_8_to_15_in_exactly_that_spelling() {
                 other => panic!("{name}={value}: {other:?}"),
             };
             let param = std::slice::from_ref(&param);
-            refuse(ServerExtensionFactory::accept(&server(), param).err());
+            refuse(ServerExtensionFactory::process_offer(&server(), param).err());
             let client = client_window(ClientWindow::Any);
-            refuse(ClientExtensionFactory::accept(&client, param).err());
+            refuse(ClientExtensionFactory::process_response(&client, param).err());
         }
         for bits in 9..=15 {
             let param = [ExtensionParameter::new(name, Some(&bits.to_string())).unwrap()];
-            ServerExtensionFactory::accept(&server(), &param).unwrap();
+            ServerExtensionFactory::process_offer(&server(), &param).unwrap();
             let client = client_window(ClientWindow::Any);
-            ClientExtensionFactory::accept(&client, &param).unwrap();
+            ClientExtensionFactory::process_response(&client, &param).unwrap();
         }
     }
 }

@@ -26,14 +26,14 @@ fn long() -> LongMessages {
 fn server(long: LongMessages, takeover: bool) -> Box<dyn Extension> {
     let deflate = ServerDeflate::default().server_max_window_bits(BITS).unwrap();
     let deflate = deflate.long_messages(long).server_no_context_takeover(!takeover);
-    deflate.accept(&params("")).unwrap().1
+    deflate.process_offer(&params("")).unwrap().1
 }
 
 fn client(long: LongMessages, takeover: bool) -> Box<dyn Extension> {
     let deflate =
         ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(BITS)).unwrap();
     let deflate = deflate.long_messages(long).client_no_context_takeover(!takeover);
-    deflate.accept(&params("")).unwrap()
+    deflate.process_response(&params("")).unwrap()
 }
 
 fn conn(side: Side, takeover: bool) -> Connection {
@@ -193,7 +193,7 @@ fn filtered_suits_numbers() {
         .unwrap();
     }
     let size = |deflate: ServerDeflate| {
-        let extension = deflate.level(9).unwrap().accept(&params("")).unwrap().1;
+        let extension = deflate.level(9).unwrap().process_offer(&params("")).unwrap().1;
         let mut conn = connect(Side::Server, &Arc::new(Config::default()), NOW)
             .with_extensions(vec![extension].into());
         let payload = compressed(&mut conn, json.clone());

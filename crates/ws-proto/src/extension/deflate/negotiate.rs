@@ -33,7 +33,7 @@ impl ClientExtensionFactory for ClientDeflate {
         offer.build()
     }
 
-    fn accept(
+    fn process_response(
         &self,
         response: &[ExtensionParameter],
     ) -> Result<Box<dyn Extension>, NegotiationError> {
@@ -96,7 +96,7 @@ impl ServerExtensionFactory for ServerDeflate {
         NAME
     }
 
-    fn accept(
+    fn process_offer(
         &self,
         offer: &[ExtensionParameter],
     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {
