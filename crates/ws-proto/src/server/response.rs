@@ -5,7 +5,7 @@ use std::error::Error;
 use ws_errors::{AbortHandshake, HttpAnswer, InvalidHandshake};
 use ws_headers::Headers;
 
-use super::ServerOptions;
+use super::options::ServerOptions;
 use crate::http::Response;
 
 /// The response for an opening handshake that failed; `None` when the client didn't speak HTTP/1,
