@@ -125,18 +125,18 @@ impl ClientOptions {
     }
 }
 
-/// A connection that the server has accepted.
+/// The outcome of an opening handshake on the client's side.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct Negotiated {
     /// The response, `101 Switching Protocols`.
     pub response: Response,
-    /// The subprotocol that the server has chosen from those offered, if any.
+    /// The subprotocol that the server has chosen from the offers, if any.
     pub subprotocol: Option<Subprotocol>,
     /// The extensions that the server has accepted, in its order and with its parameters.
-    pub extensions: Vec<ExtensionHeader>,
-    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
-    pub negotiated: Extensions,
+    pub extension_headers: Vec<ExtensionHeader>,
+    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub extensions: Extensions,
 }
 
 /// One opening handshake, from the client's side.
@@ -145,7 +145,7 @@ pub struct Accepted {
 /// 2. Feed what the server sends to [`receive_data`](Self::receive_data), until it returns how many
 ///    of the bytes belong to the handshake, or an error. Bytes after these belong to the first
 ///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
-/// 3. Take the result with [`into_accepted`](Self::into_accepted).
+/// 3. Take the result with [`into_negotiated`](Self::into_negotiated).
 ///
 /// Meanwhile, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout)
 /// says so. After an error, close the connection without reading further. The first error is kept, and
@@ -165,8 +165,8 @@ pub struct Accepted {
 /// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
 ///     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81";
 /// assert_eq!(handshake.receive_data(answer)?, Some(answer.len() - 1)); // a frame has begun
-/// let accepted = handshake.into_accepted().expect("the head is complete");
-/// assert_eq!(accepted.response.status_code, 101);
+/// let negotiated = handshake.into_negotiated().expect("the head is complete");
+/// assert_eq!(negotiated.response.status_code, 101);
 /// # Ok::<(), ws_errors::WebSocketException>(())
 /// ```
 #[derive(Debug)]
@@ -183,7 +183,7 @@ pub struct ClientHandshake {
 enum Phase {
     /// The response is being received.
     Receiving(Box<ResponseReader>),
-    Accepted(Box<Accepted>),
+    Negotiated(Box<Negotiated>),
     Failed(InvalidHandshake),
 }
 
@@ -245,7 +245,7 @@ impl ClientHandshake {
     pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
-            Phase::Accepted(_) => return Ok(Some(0)),
+            Phase::Negotiated(_) => return Ok(Some(0)),
             Phase::Failed(error) => return Err(error.clone()),
         };
         match reader.receive_data(data) {
@@ -264,7 +264,7 @@ impl ClientHandshake {
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
-            Phase::Accepted(_) => return Ok(()),
+            Phase::Negotiated(_) => return Ok(()),
             Phase::Failed(error) => return Err(error.clone()),
         };
         match reader.receive_eof() {
@@ -296,20 +296,20 @@ impl ClientHandshake {
         }
     }
 
-    /// The accepted connection; `None` unless [`receive_data`](Self::receive_data) has said that
-    /// the handshake is complete.
+    /// The outcome; `None` unless [`receive_data`](Self::receive_data) has told that the handshake
+    /// is complete.
     #[must_use]
-    pub fn into_accepted(self) -> Option<Accepted> {
+    pub fn into_negotiated(self) -> Option<Negotiated> {
         match self.phase {
-            Phase::Accepted(accepted) => Some(*accepted),
+            Phase::Negotiated(negotiated) => Some(*negotiated),
             Phase::Receiving(_) | Phase::Failed(_) => None,
         }
     }
 
     fn finish(&mut self, response: Response) -> Result<(), InvalidHandshake> {
         match self.check(response) {
-            Ok(accepted) => {
-                self.phase = Phase::Accepted(Box::new(accepted));
+            Ok(negotiated) => {
+                self.phase = Phase::Negotiated(Box::new(negotiated));
                 Ok(())
             }
             Err(error) => Err(self.fail(error)),
@@ -324,7 +324,7 @@ impl ClientHandshake {
     /// Decides whether the server has accepted ([RFC 6455 §4.1]).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    fn check(&self, response: Response) -> Result<Accepted, InvalidHandshake> {
+    fn check(&self, response: Response) -> Result<Negotiated, InvalidHandshake> {
         if response.status_code != 101 {
             return Err(InvalidStatus::new(response).into());
         }
@@ -334,9 +334,9 @@ impl ClientHandshake {
         if accept != accept_key(&self.key) {
             return Err(InvalidHeaderValue::new("Sec-WebSocket-Accept", Some(accept.into())).into());
         }
-        let (extensions, negotiated) = self.check_extensions(headers)?;
+        let (extension_headers, extensions) = self.check_extensions(headers)?;
         let subprotocol = self.check_subprotocol(headers)?;
-        Ok(Accepted { response, subprotocol, extensions, negotiated })
+        Ok(Negotiated { response, subprotocol, extension_headers, extensions })
     }
 
     fn check_extensions(
@@ -352,8 +352,8 @@ impl ClientHandshake {
             return Err(NegotiationErrorKind::NoExtensions.into());
         }
         let accepted = all(headers, NAME, parse_extension)?;
-        let negotiated = extension::process_response(&self.extensions, &accepted)?;
-        Ok((accepted, negotiated))
+        let extensions = extension::process_response(&self.extensions, &accepted)?;
+        Ok((accepted, extensions))
     }
 
     fn check_subprotocol(

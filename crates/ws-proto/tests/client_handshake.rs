@@ -10,7 +10,7 @@ use ws_errors::{
     NegotiationError, StatusLineTooLong,
 };
 use ws_proto::Uri;
-use ws_proto::client::{Accepted, ClientHandshake, ClientOptions};
+use ws_proto::client::{ClientHandshake, ClientOptions, Negotiated};
 use ws_proto::grammar::ExtensionHeader;
 use ws_proto::http::{HandshakeLimits, Response};
 use ws_types::{Origin, Subprotocol};
@@ -52,12 +52,12 @@ fn plain() -> ClientOptions {
     ClientOptions::default().user_agent(None).expect("none is valid")
 }
 
-/// What can be compared of an [`Accepted`].
+/// What can be compared of a [`Negotiated`].
 #[derive(Debug, PartialEq)]
 struct Agreed {
     response: Response,
     subprotocol: Option<Subprotocol>,
-    extensions: Vec<ExtensionHeader>,
+    extension_headers: Vec<ExtensionHeader>,
 }
 
 /// What the client makes of an answer, however it is cut; and how much of it belongs to the
@@ -73,10 +73,10 @@ fn answer(
         |state, data| {
             let used = state.as_mut().expect("more than one answer").receive_data(data)?;
             Ok(used.map(|used| {
-                let accepted = state.take().and_then(ClientHandshake::into_accepted);
-                let Accepted { response, subprotocol, extensions, .. } =
-                    accepted.expect("accepted");
-                (Agreed { response, subprotocol, extensions }, used)
+                let negotiated = state.take().and_then(ClientHandshake::into_negotiated);
+                let Negotiated { response, subprotocol, extension_headers, .. } =
+                    negotiated.expect("accepted");
+                (Agreed { response, subprotocol, extension_headers }, used)
             }))
         },
     )
@@ -209,12 +209,12 @@ fn an_accepted_connection_has_its_response() {
     let head = with("Sec-WebSocket-Protocol", &["superchat"]);
     let data = [&*head, b"\x81\x05hello"].concat();
     let options = plain().subprotocols(subprotocols(["chat", "superchat"]));
-    let (accepted, used) = answer(&data, &options).expect("valid").expect("complete");
+    let (negotiated, used) = answer(&data, &options).expect("valid").expect("complete");
     assert_eq!(used, head.len());
-    assert_eq!(accepted.response.status_code, 101);
-    assert!(accepted.response.body.is_empty());
-    assert_eq!(accepted.subprotocol.expect("chosen"), "superchat");
-    assert!(accepted.extensions.is_empty());
+    assert_eq!(negotiated.response.status_code, 101);
+    assert!(negotiated.response.body.is_empty());
+    assert_eq!(negotiated.subprotocol.expect("chosen"), "superchat");
+    assert!(negotiated.extension_headers.is_empty());
 }
 
 /// Values of a header, and the text of the exception that they lead to; empty for none.
@@ -224,8 +224,8 @@ type Rows = &'static [(&'static [&'static str], &'static str)];
 fn check(name: &str, options: &ClientOptions, rows: Rows) {
     for &(values, expected) in rows {
         let text = match answer(&with(name, values), options) {
-            Ok(accepted) => {
-                assert!(accepted.is_some());
+            Ok(negotiated) => {
+                assert!(negotiated.is_some());
                 String::new()
             }
             Err(error) => error.to_string(),
@@ -407,15 +407,15 @@ fn a_rejection_has_its_body() {
     // The first error stays.
     assert_eq!(handshake.receive_data(b"x"), Err(error.clone()));
     assert_eq!(handshake.receive_eof(), Err(error));
-    assert!(handshake.into_accepted().is_none());
+    assert!(handshake.into_negotiated().is_none());
 }
 
 #[test]
 fn early_hints_come_before_the_answer() {
     let hints = &b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"[..];
     let data = [hints, hints, &with("", &[]), b"\x81\x00"].concat();
-    let (accepted, used) = answer(&data, &plain()).expect("valid").expect("complete");
-    assert_eq!((accepted.response.status_code, used), (101, data.len() - 2));
+    let (negotiated, used) = answer(&data, &plain()).expect("valid").expect("complete");
+    assert_eq!((negotiated.response.status_code, used), (101, data.len() - 2));
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
     assert_eq!(handshake.receive_data(&data), Ok(Some(data.len())));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
-    assert!(handshake.into_accepted().is_some());
+    assert!(handshake.into_negotiated().is_some());
 }
 
 #[test]
@@ -493,7 +493,7 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
             assert_eq!(handshake.handle_timeout(began), Err(error.clone()), "cut at {at}");
             assert_eq!(handshake.receive_data(&head[at..]), Err(error.clone()), "cut at {at}");
             assert_eq!(handshake.receive_eof(), Err(error), "cut at {at}");
-            assert!(handshake.into_accepted().is_none(), "cut at {at}");
+            assert!(handshake.into_negotiated().is_none(), "cut at {at}");
         }
     }
     // Once the server has accepted, there is nothing to wait for.
@@ -501,14 +501,14 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
     assert_eq!(handshake.receive_data(&head), Ok(Some(head.len())));
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()));
-    assert!(handshake.into_accepted().is_some());
+    assert!(handshake.into_negotiated().is_some());
 }
 
 /// Both halves of this crate understand each other.
 #[test]
 fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     use ws_proto::http::serialize_response;
-    use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+    use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 
     let chat = subprotocols(["chat"]);
     let options = ClientOptions::default().subprotocols(chat.clone());
@@ -518,11 +518,11 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     assert_eq!(server.receive_data(&bytes)?, Some(bytes.len()));
     let request = server.into_request().expect("complete");
     assert_eq!(&request, client.request());
-    let accepted = accept(&request, &ServerOptions::default().subprotocols(chat), None)?;
-    let bytes = serialize_response(&accepted.response);
+    let negotiated = negotiate(&request, &ServerOptions::default().subprotocols(chat), None)?;
+    let bytes = serialize_response(&negotiated.response);
     assert_eq!(client.receive_data(&bytes)?, Some(bytes.len()));
-    let on_client = client.into_accepted().expect("accepted");
-    assert_eq!(on_client.response, accepted.response);
-    assert_eq!(on_client.subprotocol, accepted.subprotocol);
+    let on_client = client.into_negotiated().expect("accepted");
+    assert_eq!(on_client.response, negotiated.response);
+    assert_eq!(on_client.subprotocol, negotiated.subprotocol);
     Ok(())
 }

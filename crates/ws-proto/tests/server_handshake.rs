@@ -12,7 +12,7 @@ use ws_errors::{
 };
 use ws_proto::http::{HandshakeLimits, Request, Response, serialize_response};
 use ws_proto::server::{
-    OriginRule, ServerHandshake, ServerOptions, accept, reject, respond, shutting_down,
+    OriginRule, ServerHandshake, ServerOptions, negotiate, reject, respond, shutting_down,
 };
 use ws_types::{Origin, Subprotocol};
 
@@ -59,8 +59,8 @@ fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
 /// The status, and the line of the body that tells why, of the response to a request.
 #[track_caller]
 fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
-    match accept(request, options, DATE) {
-        Ok(accepted) => (accepted.response.status_code, String::new()),
+    match negotiate(request, options, DATE) {
+        Ok(negotiated) => (negotiated.response.status_code, String::new()),
         Err(error) => {
             let response = reject(&error, options, DATE).expect("has an answer");
             let text = String::from_utf8(response.body).expect("UTF-8");
@@ -77,9 +77,10 @@ fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
     let options = options()
         .subprotocols(subprotocols(["superchat", "chat"]))
         .server_header(Some("test/1.0"))?;
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
+    let negotiated =
+        negotiate(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
     assert_eq!(
-        String::from_utf8_lossy(&serialize_response(&accepted.response)),
+        String::from_utf8_lossy(&serialize_response(&negotiated.response)),
         "HTTP/1.1 101 Switching Protocols\r\n\
          Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
          Upgrade: websocket\r\n\
@@ -89,20 +90,20 @@ fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
          Server: test/1.0\r\n\
          \r\n"
     );
-    assert_eq!(accepted.subprotocol, Some(Subprotocol::new("superchat").expect("a token")));
-    assert_eq!((accepted.origin, accepted.extensions), (None, Vec::new()));
+    assert_eq!(negotiated.subprotocol, Some(Subprotocol::new("superchat").expect("a token")));
+    assert_eq!((negotiated.origin, negotiated.extension_headers), (None, Vec::new()));
     Ok(())
 }
 
 #[test]
 fn date_and_server_can_be_left_out() -> Result<(), InvalidHandshake> {
     let options = options().server_header(None)?;
-    let accepted = accept(&with("", &[]), &options, None)?;
-    let names: Vec<_> = accepted.response.headers.raw_items().map(|(name, _)| name).collect();
+    let negotiated = negotiate(&with("", &[]), &options, None)?;
+    let names: Vec<_> = negotiated.response.headers.raw_items().map(|(name, _)| name).collect();
     assert_eq!(names, ["Upgrade", "Connection", "Sec-WebSocket-Accept"]);
     // A date with a line break in it isn't sent.
-    let accepted = accept(&with("", &[]), &options, Some("now\r\nX-Injected: 1"))?;
-    assert_eq!(accepted.response.headers.line_count(), 3);
+    let negotiated = negotiate(&with("", &[]), &options, Some("now\r\nX-Injected: 1"))?;
+    assert_eq!(negotiated.response.headers.line_count(), 3);
     Ok(())
 }
 
@@ -184,7 +185,7 @@ fn rejections_have_these_bytes() {
     ];
     let options = options().server_header(Some("test/1.0")).expect("valid");
     for (request, expected) in cases {
-        let error = accept(&request, &options, DATE).unwrap_err();
+        let error = negotiate(&request, &options, DATE).unwrap_err();
         let response = reject(&error, &options, DATE).expect("has an answer");
         let bytes = String::from_utf8(serialize_response(&response)).expect("UTF-8");
         assert_eq!(bytes, expected);
@@ -339,8 +340,8 @@ fn every_origin_is_allowed_unless_configured() -> Result<(), InvalidHandshake> {
             (&["a", "a"], 400, "invalid Origin header: multiple values"),
         ],
     );
-    let accepted = accept(&with("Origin", &["null"]), &options(), DATE)?;
-    assert_eq!(accepted.origin, Some(Origin::from("null")));
+    let negotiated = negotiate(&with("Origin", &["null"]), &options(), DATE)?;
+    assert_eq!(negotiated.origin, Some(Origin::from("null")));
     Ok(())
 }
 
@@ -412,9 +413,9 @@ fn subprotocols_without_any_configured_are_parsed_and_ignored() -> Result<(), In
             ),
         ],
     );
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
-    assert_eq!(accepted.subprotocol, None);
-    assert!(!accepted.response.headers.contains("Sec-WebSocket-Protocol"));
+    let negotiated = negotiate(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
+    assert_eq!(negotiated.subprotocol, None);
+    assert!(!negotiated.response.headers.contains("Sec-WebSocket-Protocol"));
     Ok(())
 }
 
@@ -443,9 +444,9 @@ fn the_servers_preference_decides_on_the_subprotocol() -> Result<(), InvalidHand
         (&["chat", "other, superchat"], "superchat"),
     ];
     for &(values, expected) in table {
-        let accepted = accept(&with("Sec-WebSocket-Protocol", values), &options, DATE)?;
-        assert_eq!(accepted.subprotocol.expect("chosen"), expected);
-        let sent = accepted.response.headers.get("Sec-WebSocket-Protocol");
+        let negotiated = negotiate(&with("Sec-WebSocket-Protocol", values), &options, DATE)?;
+        assert_eq!(negotiated.subprotocol.expect("chosen"), expected);
+        let sent = negotiated.response.headers.get("Sec-WebSocket-Protocol");
         assert_eq!(sent, Ok(Some(expected)));
     }
     Ok(())
@@ -461,9 +462,9 @@ fn a_function_can_choose_the_subprotocol() -> Result<(), InvalidHandshake> {
                 _ => Err(NegotiationError::new("no, thanks")),
             }
         });
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
-    assert_eq!(accepted.subprotocol.expect("chosen"), "c");
-    assert_eq!(accept(&with("", &[]), &options, DATE)?.subprotocol, None);
+    let negotiated = negotiate(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
+    assert_eq!(negotiated.subprotocol.expect("chosen"), "c");
+    assert_eq!(negotiate(&with("", &[]), &options, DATE)?.subprotocol, None);
     let mut lines = LINES.to_vec();
     lines.push(("Sec-WebSocket-Protocol", "a"));
     let elsewhere = request("GET /elsewhere HTTP/1.1", &lines);
@@ -682,8 +683,8 @@ proptest! {
         }
         let options = options().origins(["", "null"]).subprotocols(subprotocols(["a"]));
         let request = request("GET / HTTP/1.1", &head);
-        let status = match accept(&request, &options, DATE) {
-            Ok(accepted) => accepted.response.status_code,
+        let status = match negotiate(&request, &options, DATE) {
+            Ok(negotiated) => negotiated.response.status_code,
             Err(error) => reject(&error, &options, DATE).map_or(0, |response| response.status_code),
         };
         prop_assert!([101, 400, 403, 426].contains(&status), "{}", status);

@@ -52,11 +52,11 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> impl Future<Output = Result<WebSocket<S>, Error>> {
     async move {
         match receive_request(&mut io, settings, &shutting_down).await? {
-            Answer::Accepted { response, negotiated, info, rest } => {
+            Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
                 let config = Arc::clone(&settings.config);
                 let mut conn =
-                    Connection::server(config, origin.elapsed()).with_extensions(negotiated);
+                    Connection::server(config, origin.elapsed()).with_extensions(extensions);
                 conn.receive_data(&rest);
                 Ok(WebSocket::new(Shared::new(io, conn, origin), info))
             }
@@ -78,7 +78,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 enum Answer {
     Accepted {
         response: Vec<u8>,
-        negotiated: Extensions,
+        extensions: Extensions,
         info: Info,
         /// What came behind the request.
         rest: Vec<u8>,
@@ -161,15 +161,15 @@ fn answer(
             Err(_) => return refuse(InvalidHandshake::new("a hook panicked")),
         }
     }
-    match catch_unwind(AssertUnwindSafe(|| server::accept(&request, options, date))) {
-        Ok(Ok(accepted)) => Answer::Accepted {
-            response: serialize_response(&accepted.response),
-            negotiated: accepted.negotiated,
+    match catch_unwind(AssertUnwindSafe(|| server::negotiate(&request, options, date))) {
+        Ok(Ok(negotiated)) => Answer::Accepted {
+            response: serialize_response(&negotiated.response),
+            extensions: negotiated.extensions,
             info: Info {
                 request: Some(Box::new(request)),
                 response: None,
-                extensions: build_extension(&accepted.extensions).into(),
-                subprotocol: accepted.subprotocol,
+                extensions: build_extension(&negotiated.extension_headers).into(),
+                subprotocol: negotiated.subprotocol,
             },
             rest,
         },
@@ -213,17 +213,17 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     })
     .await?;
     let request = handshake.request().clone();
-    let Some(accepted) = handshake.into_accepted() else {
+    let Some(negotiated) = handshake.into_negotiated() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
     let mut conn = Connection::client(Arc::clone(&settings.config), seed, origin.elapsed())
-        .with_extensions(accepted.negotiated);
+        .with_extensions(negotiated.extensions);
     conn.receive_data(&rest);
     let info = Info {
         request: Some(Box::new(request)),
-        response: Some(Box::new(accepted.response)),
-        extensions: build_extension(&accepted.extensions).into(),
-        subprotocol: accepted.subprotocol,
+        response: Some(Box::new(negotiated.response)),
+        extensions: build_extension(&negotiated.extension_headers).into(),
+        subprotocol: negotiated.subprotocol,
     };
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }

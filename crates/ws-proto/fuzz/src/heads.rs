@@ -7,7 +7,7 @@ use std::time::Duration;
 use ws_errors::{InvalidHandshake, Response};
 use ws_proto::client::{ClientHandshake, ClientOptions};
 use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response};
-use ws_proto::server::{OriginRule, ServerOptions, accept, reject};
+use ws_proto::server::{OriginRule, ServerOptions, negotiate, reject};
 
 use crate::dice::Dice;
 
@@ -40,8 +40,8 @@ fn answer(request: &Request) {
         .subprotocols(["chat".parse().unwrap()])
         .origins([OriginRule::from("https://example.com"), OriginRule::Absent]);
     for options in [plain, choosy] {
-        let response = match accept(request, &options, None) {
-            Ok(accepted) => accepted.response,
+        let response = match negotiate(request, &options, None) {
+            Ok(negotiated) => negotiated.response,
             Err(error) => reject(&error, &options, None).expect("the request was read"),
         };
         check_response(&response);
@@ -103,7 +103,7 @@ fn handshake(data: &[u8]) {
     };
     let (result, clients) = feed(data, client, receive);
     let mut outcomes = clients.into_iter().map(|client| {
-        client.into_accepted().map(|it| (it.response, it.subprotocol, it.extensions))
+        client.into_negotiated().map(|it| (it.response, it.subprotocol, it.extension_headers))
     });
     let outcome = outcomes.next().expect("it was fed whole");
     outcomes.for_each(|other| assert_eq!(other, outcome));

@@ -1,13 +1,13 @@
 //! The server's half of the opening handshake ([RFC 6455 §4.2]).
 //!
-//! Three steps, with room for hooks between them: [`ServerHandshake`] reads the request, [`accept`]
-//! checks it and gives the response that opens the connection, and [`reject()`] turns an exception
-//! into the response that doesn't. The client's half is in [`client`](crate::client); what both
-//! share is in `handshake`.
+//! Three steps, with room for hooks between them: [`ServerHandshake`] reads the request,
+//! [`negotiate`] checks it and returns the response that opens the connection, and [`reject()`]
+//! turns an error into the response that doesn't. The client's half is in
+//! [`client`](crate::client).
 //!
 //! ```
 //! use std::time::Duration;
-//! use ws_proto::server::{ServerHandshake, ServerOptions, accept, reject};
+//! use ws_proto::server::{ServerHandshake, ServerOptions, negotiate, reject};
 //!
 //! let options = ServerOptions::default();
 //! let now = Duration::ZERO; // since an origin that you choose
@@ -19,8 +19,8 @@
 //! let request = handshake.into_request().expect("the head is complete");
 //!
 //! let date = Some("Tue, 15 Nov 1994 08:12:31 GMT");
-//! let response = match accept(&request, &options, date) {
-//!     Ok(accepted) => accepted.response,
+//! let response = match negotiate(&request, &options, date) {
+//!     Ok(negotiated) => negotiated.response,
 //!     Err(error) => reject(&error, &options, date).expect("it is a request"),
 //! };
 //! assert_eq!(response.status_code, 101);
@@ -39,7 +39,7 @@ mod options;
 mod response;
 
 pub use handshake::ServerHandshake;
-pub use negotiate::{Accepted, accept};
+pub use negotiate::{Negotiated, negotiate};
 pub use options::{OriginRule, SelectSubprotocol, ServerOptions};
 pub use response::{reject, respond, shutting_down};
 

@@ -1,4 +1,4 @@
-//! [`accept`]: checks a request and negotiates.
+//! [`negotiate`]: checks a request and negotiates.
 
 use ws_errors::{
     InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
@@ -8,39 +8,40 @@ use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
 use super::options::ServerOptions;
-use super::response::response;
+use super::response::switching_protocols;
 use crate::extension::{self, Extensions};
 use crate::grammar::{
-    ExtensionHeader, build_extension, parse_extension, parse_subprotocol, parse_subprotocol_names,
+    ExtensionHeader, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
-use crate::handshake::{ACCEPT_LEN, all, check_upgrade, is_key, put_accept_key, required, single};
+use crate::handshake::{all, check_upgrade, is_key, required, single};
 use crate::http::{HttpVersion, Request, Response};
 
-/// A connection that the server can accept, by sending the response.
+/// The outcome of an opening handshake on the server's side: send the response, and the connection
+/// is open.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct Negotiated {
     /// The response, `101 Switching Protocols`.
     pub response: Response,
     /// The value of the `Origin` header; `None` if there was none.
     pub origin: Option<Origin>,
-    /// The subprotocol that was chosen, if any.
+    /// The chosen subprotocol, if any.
     pub subprotocol: Option<Subprotocol>,
-    /// The extensions that were accepted, in the order of the response and with its parameters.
-    pub extensions: Vec<ExtensionHeader>,
-    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
-    pub negotiated: Extensions,
+    /// The accepted extensions, in the order and with the parameters of the response.
+    pub extension_headers: Vec<ExtensionHeader>,
+    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub extensions: Extensions,
 }
 
-/// Checks a request, and negotiates, in this order: method, version of HTTP, `Connection`,
+/// Checks a request and negotiates, in this order: method, version of HTTP, `Connection`,
 /// `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`, `Origin`, extensions, subprotocol
 /// ([RFC 6455 §4.2.1], [§4.2.2]).
 ///
 /// `date` is the value of the `Date` header (`Tue, 15 Nov 1994 08:12:31 GMT`, [RFC 9110 §5.6.7]),
-/// from the driver's clock; without it the header is left out.
+/// from the driver's clock. Without it, or when a header can't hold it, the header is left out.
 ///
 /// # Errors
-/// In this order:
+/// In this order; [`reject()`](super::reject()) turns them into responses:
 /// - [`InvalidMethod`] unless it is `GET`;
 /// - [`InvalidProtocol`] unless it is HTTP/1.1;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
@@ -51,18 +52,20 @@ pub struct Accepted {
 /// - [`InvalidHeader`](ws_errors::InvalidHeader) for several origins, or [`InvalidOrigin`] for one
 ///   that isn't allowed;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for malformed offers of extensions, if
-///   there are any to be accepted;
-/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or [`NegotiationError`](ws_errors::NegotiationError) when no
-///   subprotocol can be agreed on.
+///   the server has any extension;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
+///   [`NegotiationError`](ws_errors::NegotiationError) when no subprotocol can be agreed on.
 ///
 /// [RFC 6455 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 /// [§4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
 /// [RFC 9110 §5.6.7]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
-pub fn accept(
+#[doc(alias = "accept")]
+#[doc(alias = "process_request")]
+pub fn negotiate(
     request: &Request,
     options: &ServerOptions,
     date: Option<&str>,
-) -> Result<Accepted, InvalidHandshake> {
+) -> Result<Negotiated, InvalidHandshake> {
     if request.method() != "GET" {
         return Err(InvalidMethod::new(request.method()).into());
     }
@@ -80,8 +83,8 @@ pub fn accept(
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
     }
     let origin = check_origin(headers, options)?;
-    let (extensions, negotiated) = match options.extensions.is_empty() {
-        // A server without any ignores the offers, however malformed.
+    let (extension_headers, extensions) = match options.extensions.is_empty() {
+        // A server without extensions ignores the offers, however malformed.
         true => Default::default(),
         false => {
             let offers = all(headers, "Sec-WebSocket-Extensions", parse_extension)?;
@@ -89,32 +92,12 @@ pub fn accept(
         }
     };
     let subprotocol = select_subprotocol(request, options)?;
-
-    let mut response_headers = Headers::with_capacity(6);
-    let mut insert = |name, value: &str| {
-        // All values are tokens, base64, or checked before; a date that isn't is left out.
-        let _ = response_headers.insert(name, value);
-    };
-    if let Some(date) = date {
-        insert("Date", date);
-    }
-    insert("Upgrade", "websocket");
-    insert("Connection", "Upgrade");
-    insert("Sec-WebSocket-Accept", put_accept_key(key, &mut [0; ACCEPT_LEN]));
-    if !extensions.is_empty() {
-        insert("Sec-WebSocket-Extensions", &build_extension(&extensions));
-    }
-    if let Some(subprotocol) = &subprotocol {
-        insert("Sec-WebSocket-Protocol", subprotocol.as_str());
-    }
-    if let Some(server) = &options.server_header {
-        insert("Server", server);
-    }
-    let response = response(101, response_headers, Vec::new());
-    Ok(Accepted { response, origin, subprotocol, extensions, negotiated })
+    let response =
+        switching_protocols(key, &extension_headers, subprotocol.as_ref(), options, date);
+    Ok(Negotiated { response, origin, subprotocol, extension_headers, extensions })
 }
 
-/// Checks where the page comes from that made the browser connect ([RFC 6455 §10.2]).
+/// Checks the origin of the page that made the browser connect ([RFC 6455 §10.2]).
 ///
 /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 fn check_origin(
@@ -130,7 +113,7 @@ fn check_origin(
     }
 }
 
-/// Chooses a subprotocol: the first of the server's that the client offers too.
+/// Chooses the first of the server's subprotocols that the client offers too.
 fn select_subprotocol(
     request: &Request,
     options: &ServerOptions,

@@ -2,7 +2,7 @@
 
 use ws_proto::client::{ClientHandshake, ClientOptions};
 use ws_proto::http::serialize_response;
-use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 use ws_proto::{Event, Message};
 use ws_types::Side;
 
@@ -17,8 +17,8 @@ fn a_frame_right_behind_the_response_reaches_the_client() {
     let request = handshake().request().serialize();
     assert_eq!(server.receive_data(&request), Ok(Some(request.len())));
     let request = server.into_request().unwrap();
-    let accepted = accept(&request, &ServerOptions::default(), None).unwrap();
-    let head = serialize_response(&accepted.response);
+    let negotiated = negotiate(&request, &ServerOptions::default(), None).unwrap();
+    let head = serialize_response(&negotiated.response);
     let bytes = [&head[..], &wire(Side::Server, &[text("hello"), ping("p")])].concat();
     for at in 0..=bytes.len() {
         let mut client = handshake();

@@ -79,9 +79,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
         assert_eq!(handshake.receive_data(head.as_bytes()), Ok(Some(head.len())));
         let request = handshake.into_request().unwrap();
-        let accepted = ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
+        let negotiated =
+            ws_proto::server::negotiate(&request, &ServerOptions::default(), None).unwrap();
         let mut response = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
-        accepted.response.headers.write_to(&mut response);
+        negotiated.response.headers.write_to(&mut response);
         raw.io.write_all(&response).await.unwrap();
         raw
     }
