@@ -507,7 +507,6 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
 /// Both halves of this crate understand each other.
 #[test]
 fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
-    use ws_proto::http::serialize_response;
     use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 
     let chat = subprotocols(["chat"]);
@@ -519,7 +518,7 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     let request = server.into_request().expect("complete");
     assert_eq!(&request, client.request());
     let negotiated = negotiate(&request, &ServerOptions::default().subprotocols(chat), None)?;
-    let bytes = serialize_response(&negotiated.response);
+    let bytes = negotiated.response.serialize();
     assert_eq!(client.receive_data(&bytes)?, Some(bytes.len()));
     let on_client = client.into_negotiated().expect("accepted");
     assert_eq!(on_client.response, negotiated.response);

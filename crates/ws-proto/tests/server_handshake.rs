@@ -10,7 +10,7 @@ use ws_errors::{
     AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
     NegotiationError,
 };
-use ws_proto::http::{HandshakeLimits, Request, Response, serialize_response};
+use ws_proto::http::{HandshakeLimits, Request, Response};
 use ws_proto::server::{
     OriginRule, ServerHandshake, ServerOptions, negotiate, reject, respond, shutting_down,
 };
@@ -80,7 +80,7 @@ fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
     let negotiated =
         negotiate(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
     assert_eq!(
-        String::from_utf8_lossy(&serialize_response(&negotiated.response)),
+        String::from_utf8_lossy(&negotiated.response.serialize()),
         "HTTP/1.1 101 Switching Protocols\r\n\
          Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
          Upgrade: websocket\r\n\
@@ -187,7 +187,7 @@ fn rejections_have_these_bytes() {
     for (request, expected) in cases {
         let error = negotiate(&request, &options, DATE).unwrap_err();
         let response = reject(&error, &options, DATE).expect("has an answer");
-        let bytes = String::from_utf8(serialize_response(&response)).expect("UTF-8");
+        let bytes = String::from_utf8(response.serialize()).expect("UTF-8");
         assert_eq!(bytes, expected);
     }
 }
@@ -547,7 +547,7 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     let options = options().server_header(Some("test/1.0"))?;
     let response = reject(&abort.into(), &options, DATE).expect("has an answer");
     assert_eq!(
-        String::from_utf8_lossy(&serialize_response(&response)),
+        String::from_utf8_lossy(&response.serialize()),
         "HTTP/1.1 301 Moved Permanently\r\n\
          Location: /new\r\n\
          content-type: text/html\r\n\
@@ -562,7 +562,7 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     let abort = AbortHandshake::new(204, Headers::new(), "body");
     let response = reject(&abort.into(), &options, None).expect("has an answer");
     assert_eq!(
-        serialize_response(&response),
+        response.serialize(),
         b"HTTP/1.1 204 No Content\r\nConnection: close\r\nServer: test/1.0\r\n\r\n"
     );
     Ok(())
@@ -581,7 +581,7 @@ fn a_server_that_stops_says_so() {
 fn reason_phrases_cannot_split_a_response() {
     let empty: &[u8] = b"";
     let response = Response::new(200, "a\r\nb: c\u{e9}\u{20ac}", Headers::new(), empty);
-    assert_eq!(serialize_response(&response), b"HTTP/1.1 200 a??b: c\xe9?\r\n\r\n");
+    assert_eq!(response.serialize(), b"HTTP/1.1 200 a??b: c\xe9?\r\n\r\n");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
 use ws_proto::grammar::build_extension;
-use ws_proto::http::{Response, serialize_response};
+use ws_proto::http::Response;
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
@@ -91,7 +91,7 @@ enum Answer {
 
 impl Answer {
     fn refused(response: Option<Response>, error: InvalidHandshake) -> Self {
-        Self::Refused { response: response.map(|response| serialize_response(&response)), error }
+        Self::Refused { response: response.map(|response| response.serialize()), error }
     }
 }
 
@@ -163,7 +163,7 @@ fn answer(
     }
     match catch_unwind(AssertUnwindSafe(|| server::negotiate(&request, options, date))) {
         Ok(Ok(negotiated)) => Answer::Accepted {
-            response: serialize_response(&negotiated.response),
+            response: negotiated.response.serialize(),
             extensions: negotiated.extensions,
             info: Info {
                 request: Some(Box::new(request)),

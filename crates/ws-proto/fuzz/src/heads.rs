@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ws_errors::{InvalidHandshake, Response};
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response};
+use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader};
 use ws_proto::server::{OriginRule, ServerOptions, negotiate, reject};
 
 use crate::dice::Dice;
@@ -112,7 +112,7 @@ fn handshake(data: &[u8]) {
 
 /// A response that was read, or made by us, is read from what it is written as.
 fn check_response(response: &Response) {
-    let written = serialize_response(response);
+    let written = response.serialize();
     let shown = || written.escape_ascii().to_string();
     let chunked = response.headers.contains("Transfer-Encoding");
     let mut reader = ResponseReader::new(wide());

@@ -20,7 +20,7 @@ mod response;
 
 pub use limits::HandshakeLimits;
 pub use request::{HttpVersion, Request, RequestReader};
-pub use response::{Response, ResponseReader, serialize_response};
+pub use response::{Response, ResponseReader};
 
 use ws_errors::MessageCause;
 use ws_headers::Headers;

@@ -1,4 +1,4 @@
-//! Responses: what a server answers, with a body unless the connection is upgraded.
+//! Reading responses: a head, and a body unless the connection is upgraded.
 
 use std::mem::MaybeUninit;
 
@@ -109,43 +109,6 @@ impl ResponseReader {
         let response = if complete { self.take() } else { None };
         response.ok_or_else(|| exception(MessageCause::UnexpectedEof))
     }
-}
-
-/// The response as on the wire: status line, headers, empty line and body.
-///
-/// The headers have to tell where the body ends; nothing is added to them. Characters of the reason
-/// phrase that can't stand there, such as line breaks, are replaced by question marks.
-///
-/// ```
-/// use ws_errors::Headers;
-/// use ws_proto::http::{Response, serialize_response};
-/// let mut headers = Headers::new();
-/// headers.insert("Content-Length", "3")?;
-/// let response = Response::new(200, "OK", headers, "hi\n");
-/// assert_eq!(serialize_response(&response), b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[doc(alias = "Response::serialize")]
-#[must_use]
-pub fn serialize_response(response: &Response) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + response.body.len());
-    out.extend_from_slice(b"HTTP/1.1 ");
-    match response.status_code {
-        101 => out.extend_from_slice(b"101 "),
-        code => out.extend_from_slice(format!("{code:03} ").as_bytes()),
-    }
-    let reason = &response.reason_phrase;
-    match reason.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
-        true => out.extend_from_slice(reason.as_bytes()),
-        false => out.extend(reason.chars().map(|c| match u8::try_from(c) {
-            Ok(octet @ (b'\t' | b' '..=b'~' | 0x80..)) => octet,
-            Ok(_) | Err(_) => b'?',
-        })),
-    }
-    out.extend_from_slice(b"\r\n");
-    response.headers.write_to(&mut out);
-    out.extend_from_slice(&response.body);
-    out
 }
 
 /// The exception for a response that can't be read for this cause.

@@ -1,7 +1,6 @@
 //! From the opening handshake to the first message: no byte is lost on the way between the two.
 
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::http::serialize_response;
 use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 use ws_proto::{Event, Message};
 use ws_types::Side;
@@ -18,7 +17,7 @@ fn a_frame_right_behind_the_response_reaches_the_client() {
     assert_eq!(server.receive_data(&request), Ok(Some(request.len())));
     let request = server.into_request().unwrap();
     let negotiated = negotiate(&request, &ServerOptions::default(), None).unwrap();
-    let head = serialize_response(&negotiated.response);
+    let head = negotiated.response.serialize();
     let bytes = [&head[..], &wire(Side::Server, &[text("hello"), ping("p")])].concat();
     for at in 0..=bytes.len() {
         let mut client = handshake();

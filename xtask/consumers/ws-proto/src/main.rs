@@ -64,7 +64,7 @@ fn open() -> Result<(), Box<dyn Error>> {
     let request = client.request().serialize();
     println!("whole: {}", server.receive_data(&request)? == Some(request.len()));
     let request = server.into_request().ok_or("the request is incomplete")?;
-    let response = ws_proto::http::serialize_response(&negotiate(&request, &options, None)?.response);
+    let response = negotiate(&request, &options, None)?.response.serialize();
 
     println!("whole: {}", client.receive_data(&response)? == Some(response.len()));
     let negotiated = client.into_negotiated().ok_or("the response is incomplete")?;
