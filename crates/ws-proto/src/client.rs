@@ -21,18 +21,18 @@ use crate::grammar::{
     parse_extension, parse_subprotocol,
 };
 use crate::handshake::{
-    PRODUCT, accept_key, all, check_upgrade, checked, deadline, key, required, single, timed_out,
+    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, single, timed_out,
 };
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
 
-/// What a client asks for, besides the URI.
+/// Settings of a client for the opening handshake.
 ///
 /// ```
 /// use ws_proto::client::ClientOptions;
 /// let options = ClientOptions::default()
 ///     .subprotocols(["graphql-transport-ws".parse()?])
-///     .user_agent(None)?;
+///     .user_agent(None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -59,17 +59,18 @@ impl Default for ClientOptions {
 }
 
 impl ClientOptions {
-    /// Sends an `Origin` header, as browsers do. Default: none, as is right for other programs.
+    /// Sends an `Origin` header, as browsers do; `None` sends none. Default: none, as is right for
+    /// other programs.
     #[must_use]
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    pub fn origin(mut self, origin: impl Into<Option<Origin>>) -> Self {
+        self.origin = origin.into();
         self
     }
 
-    /// Offers an extension, after those that were given before. Default: none.
+    /// Adds an offer of an extension. Default: none.
     ///
-    /// The order is the order of preference; a further offer of the same extension is one to fall back
-    /// on ([RFC 6455 §9.1]).
+    /// Offers added first are preferred; a further offer of the same extension is a fallback
+    /// ([RFC 6455 §9.1]).
     ///
     /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
     #[must_use]
@@ -78,8 +79,10 @@ impl ClientOptions {
         self
     }
 
-    /// Offers subprotocols, the preferred one first. Default: none. A server may choose none of
-    /// them; that isn't an error.
+    /// Offers subprotocols, the preferred one first ([RFC 6455 §1.9]). Default: none. A server may
+    /// choose none of them; that isn't an error.
+    ///
+    /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
     #[must_use]
     pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
         self.subprotocols = subprotocols.into_iter().collect();
@@ -88,10 +91,9 @@ impl ClientOptions {
 
     /// Appends headers to those of the handshake. Default: none.
     ///
-    /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those that the
-    /// handshake would send. Headers that make the handshake what it is are refused when it is
-    /// made: `Upgrade`, `Connection`, everything that starts with `Sec-WebSocket-`,
-    /// `Content-Length` and `Transfer-Encoding`.
+    /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those of the handshake.
+    /// [`ClientHandshake::new`] refuses headers that only the handshake may set: `Upgrade`,
+    /// `Connection`, `Content-Length`, `Transfer-Encoding` and all that start with `Sec-WebSocket-`.
     #[doc(alias = "additional_headers")]
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
@@ -102,25 +104,26 @@ impl ClientOptions {
     /// Replaces the `User-Agent` header; `None` sends none. Default: `websockets/` and the version
     /// of this crate.
     ///
-    /// # Errors
-    /// [`InvalidHeaderValue`] when headers can't hold the value.
+    /// [`ClientHandshake::new`] refuses a value that a header can't hold.
     #[doc(alias = "user_agent_header")]
-    pub fn user_agent(mut self, user_agent: Option<&str>) -> Result<Self, InvalidHeaderValue> {
-        self.user_agent = checked("User-Agent", user_agent)?;
-        Ok(self)
+    #[must_use]
+    pub fn user_agent<'a>(mut self, user_agent: impl Into<Option<&'a str>>) -> Self {
+        self.user_agent = user_agent.into().map(str::to_owned);
+        self
     }
 
-    /// Replaces the limits of what the server may answer.
+    /// Replaces the limits on responses, [`open_timeout`](Self::open_timeout) included.
     #[must_use]
     pub fn limits(mut self, limits: HandshakeLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    /// Replaces the time limit alone: see [`HandshakeLimits::open_timeout`]. `None`: no limit.
+    /// Default: 10 s.
     #[must_use]
-    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.limits.open_timeout = timeout;
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.limits.open_timeout = timeout.into();
         self
     }
 }
@@ -158,7 +161,7 @@ pub struct Negotiated {
 /// let uri = "ws://example.com/chat".parse()?;
 /// let nonce = *b"the sample nonce"; // 16 random bytes
 /// let now = Duration::ZERO; // since an origin that you choose
-/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce, now)?;
+/// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), nonce, now)?;
 /// let request = handshake.request().serialize();
 /// assert!(request.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 ///
@@ -188,26 +191,32 @@ enum Phase {
 }
 
 impl ClientHandshake {
-    /// Prepares a handshake. `nonce` has to be random; it is no secret, but a server, or a cache
-    /// on the way, mustn't be able to foresee it. The handshake begins `now`, before the driver
-    /// connects; times are since an origin that the driver chooses.
+    /// Begins a handshake at `now`, before the driver connects. Times are since an origin that the
+    /// driver chooses. `nonce` has to be random: it is no secret, but servers and caches on the way
+    /// mustn't foresee it ([RFC 6455 §10.3]).
     ///
     /// # Errors
-    /// [`InvalidHeader`] when [`ClientOptions::headers`] has one that
-    /// only the handshake itself may send, or repeats one that may be there once;
-    /// [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a token.
+    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, or the user
+    ///   information of the URI;
+    /// - [`InvalidHeader`] when [`ClientOptions::headers`] has one that only the handshake may set,
+    ///   or repeats one that may appear once;
+    /// - [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a
+    ///   token.
+    ///
+    /// [RFC 6455 §10.3]: https://www.rfc-editor.org/rfc/rfc6455#section-10.3
     pub fn new(
         uri: &Uri,
-        options: ClientOptions,
+        options: &ClientOptions,
         nonce: [u8; 16],
         now: Duration,
     ) -> Result<Self, InvalidHandshake> {
         let key = key(nonce);
-        let request = build_request(uri, &options, &key)?;
+        let request = build_request(uri, options, &key)?;
         let deadline = deadline(&options.limits, now);
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
-        let ClientOptions { extensions, subprotocols, .. } = options;
+        let extensions = options.extensions.clone();
+        let subprotocols = options.subprotocols.clone();
         Ok(Self { request, key, extensions, subprotocols, deadline, phase })
     }
 

@@ -26,7 +26,7 @@ const LINES: [(&str, &str); 3] = [
 #[track_caller]
 fn handshake(uri: &str, options: ClientOptions) -> ClientHandshake {
     let uri = Uri::parse(uri).expect("a URI");
-    ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).expect("valid options")
+    ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).expect("valid options")
 }
 
 /// The request as on the wire.
@@ -49,7 +49,7 @@ fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
 }
 
 fn plain() -> ClientOptions {
-    ClientOptions::default().user_agent(None).expect("none is valid")
+    ClientOptions::default().user_agent(None)
 }
 
 /// What can be compared of a [`Negotiated`].
@@ -101,7 +101,7 @@ fn a_request_with_everything_has_these_bytes() -> Result<(), InvalidHandshake> {
         .origin(Origin::from("https://example.com"))
         .subprotocols(subprotocols(["chat", "superchat"]))
         .headers(headers([("X-A", "1"), ("Cookie", "b=2"), ("x-a", "caf\u{e9}")]))
-        .user_agent(Some("test/1.0"))?;
+        .user_agent("test/1.0");
     assert_eq!(
         sent("wss://hello:iloveyou@Example.com:8443/chat?room=1", options),
         "GET /chat?room=1 HTTP/1.1\r\n\
@@ -143,7 +143,11 @@ fn user_agent_names_this_crate_and_is_checked() {
     let request = sent("ws://localhost/", ClientOptions::default());
     let expected = concat!("\r\nUser-Agent: websockets/", env!("CARGO_PKG_VERSION"), "\r\n\r\n");
     assert!(request.ends_with(expected), "{request}");
-    assert!(ClientOptions::default().user_agent(Some("a\r\nb: c")).is_err());
+    let (uri, value) = (Uri::parse("ws://localhost/").expect("a URI"), "a\r\nb: c");
+    let options = ClientOptions::default().user_agent(value);
+    let error = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).unwrap_err();
+    let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
+    assert_eq!((&*error.name, error.value.as_deref()), ("User-Agent", Some(value)));
 }
 
 #[test]
@@ -187,7 +191,7 @@ fn additional_headers_cannot_contradict_the_handshake() {
         ),
     ];
     for (headers, name, value) in table {
-        let error = ClientHandshake::new(&uri, plain().headers(headers), NONCE, Duration::ZERO)
+        let error = ClientHandshake::new(&uri, &plain().headers(headers), NONCE, Duration::ZERO)
             .unwrap_err();
         assert_eq!(error.to_string(), format!("invalid {name} header: {value}"));
     }
@@ -198,7 +202,7 @@ fn an_origin_that_headers_cannot_hold_is_refused() {
     let uri = Uri::parse("ws://localhost/").expect("a URI");
     for origin in ["https://a\r\nX-Injected: 1", "https://\u{20ac}"] {
         let options = plain().origin(Origin::from(origin));
-        let error = ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).unwrap_err();
+        let error = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).unwrap_err();
         let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
         assert_eq!((&*error.name, error.value.as_deref()), ("Origin", Some(origin)));
     }
@@ -471,11 +475,12 @@ fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
 fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
     let uri = Uri::parse("ws://localhost/").unwrap();
     let (second, began) = (Duration::from_secs(1), Duration::from_secs(100));
-    let begin = |options| ClientHandshake::new(&uri, options, NONCE, began).unwrap();
+    let begin =
+        |options: ClientOptions| ClientHandshake::new(&uri, &options, NONCE, began).unwrap();
     let head = with("", &[]);
     for (timeout, deadline) in [
         (plain(), Some(began + 10 * second)),
-        (plain().open_timeout(Some(3 * second)), Some(began + 3 * second)),
+        (plain().open_timeout(3 * second), Some(began + 3 * second)),
         (plain().open_timeout(None), None),
     ] {
         for at in 0..head.len() {
@@ -512,7 +517,7 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     let chat = subprotocols(["chat"]);
     let options = ClientOptions::default().subprotocols(chat.clone());
     let mut client = handshake("ws://localhost:8765/path", options);
-    let mut server = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut server = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     let bytes = client.request().serialize();
     assert_eq!(server.receive_data(&bytes)?, Some(bytes.len()));
     let request = server.into_request().expect("complete");

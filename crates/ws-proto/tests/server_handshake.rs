@@ -10,7 +10,7 @@ use ws_errors::{
     AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
     NegotiationError,
 };
-use ws_proto::http::{HandshakeLimits, Request, Response};
+use ws_proto::http::{Request, Response};
 use ws_proto::server::{
     OriginRule, ServerHandshake, ServerOptions, negotiate, reject, respond, shutting_down,
 };
@@ -35,7 +35,7 @@ fn request(first_line: &str, lines: &[(&str, &str)]) -> Request {
     }
     head.push_str("\r\n");
     let octets: Vec<u8> = head.chars().map(|c| u8::try_from(c).expect("ISO-8859-1")).collect();
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(&octets), Ok(Some(octets.len())));
     handshake.into_request().expect("complete")
 }
@@ -74,9 +74,8 @@ fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
 
 #[test]
 fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
-    let options = options()
-        .subprotocols(subprotocols(["superchat", "chat"]))
-        .server_header(Some("test/1.0"))?;
+    let options =
+        options().subprotocols(subprotocols(["superchat", "chat"])).server_header("test/1.0");
     let negotiated =
         negotiate(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
     assert_eq!(
@@ -97,7 +96,7 @@ fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
 
 #[test]
 fn date_and_server_can_be_left_out() -> Result<(), InvalidHandshake> {
-    let options = options().server_header(None)?;
+    let options = options().server_header(None);
     let negotiated = negotiate(&with("", &[]), &options, None)?;
     let names: Vec<_> = negotiated.response.headers.raw_items().map(|(name, _)| name).collect();
     assert_eq!(names, ["Upgrade", "Connection", "Sec-WebSocket-Accept"]);
@@ -112,8 +111,15 @@ fn server_header_names_this_crate_and_is_checked() -> Result<(), InvalidHandshak
     let response = shutting_down(&options(), None);
     let expected = concat!("websockets/", env!("CARGO_PKG_VERSION"));
     assert_eq!(response.headers.get("Server"), Ok(Some(expected)));
-    let error = options().server_header(Some("a\r\nb: c")).unwrap_err();
-    assert_eq!(&*error.name, "Server");
+    options().validate()?;
+    options().server_header(None).validate()?;
+    let illegal = options().server_header("a\r\nb: c");
+    let error = illegal.validate().unwrap_err();
+    assert_eq!((&*error.name, error.value.as_deref()), ("Server", Some("a\r\nb: c")));
+    // It is never sent, even by a driver that doesn't check.
+    assert!(!shutting_down(&illegal, None).headers.contains("Server"));
+    let negotiated = negotiate(&with("", &[]), &illegal, None)?;
+    assert!(!negotiated.response.headers.contains("Server"));
     Ok(())
 }
 
@@ -183,7 +189,7 @@ fn rejections_have_these_bytes() {
              Failed to open a WebSocket connection: missing Sec-WebSocket-Key header.\n",
         ),
     ];
-    let options = options().server_header(Some("test/1.0")).expect("valid");
+    let options = options().server_header("test/1.0");
     for (request, expected) in cases {
         let error = negotiate(&request, &options, DATE).unwrap_err();
         let response = reject(&error, &options, DATE).expect("has an answer");
@@ -506,7 +512,7 @@ fn limits_are_answered_and_garbage_is_not() {
         ("\r\n".to_owned(), HttpAnswer::Disconnect),
     ];
     for (data, expected) in table {
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+        let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
         let error = handshake.receive_data(data.as_bytes()).unwrap_err();
         assert_eq!(error.http_status(), *expected);
         let response = reject(&error, &options(), DATE);
@@ -544,7 +550,7 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     headers.insert("Location", "/new")?;
     headers.insert("content-type", "text/html")?;
     let abort = AbortHandshake::new(301, headers, "<a href=/new>");
-    let options = options().server_header(Some("test/1.0"))?;
+    let options = options().server_header("test/1.0");
     let response = reject(&abort.into(), &options, DATE).expect("has an answer");
     assert_eq!(
         String::from_utf8_lossy(&response.serialize()),
@@ -590,7 +596,7 @@ fn what_follows_the_request_is_not_touched() {
     let data = [&head[..], b"\x81\x80\x00\x00\x00\x00"].concat();
     let result = feed(
         &data,
-        || ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO),
+        || ServerHandshake::new(&ServerOptions::default(), Duration::ZERO),
         |handshake, data| {
             let used = handshake.receive_data(data)?;
             Ok::<_, InvalidHandshake>(used.map(|used| (handshake.request().cloned(), used)))
@@ -603,7 +609,7 @@ fn what_follows_the_request_is_not_touched() {
 
 #[test]
 fn the_end_of_the_stream_fails_an_incomplete_request_only() {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n"), Ok(None));
     assert_eq!(handshake.request(), None);
     let error = handshake.receive_eof().unwrap_err();
@@ -611,7 +617,7 @@ fn the_end_of_the_stream_fails_an_incomplete_request_only() {
     assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
     assert_eq!(handshake.receive_data(b"\r\n"), Err(error));
 
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Ok(Some(18)));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
@@ -625,7 +631,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
     let early = deadline - Duration::from_nanos(1);
     // Nothing received, half a request, a whole one that is not answered yet.
     for data in ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\n\r\n"] {
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), began);
+        let mut handshake = ServerHandshake::new(&ServerOptions::default(), began);
         assert_eq!(handshake.handle_timeout(began), Ok(()));
         let received = handshake.receive_data(data.as_bytes());
         assert_eq!(handshake.poll_timeout(), Some(deadline), "{data:?}");
@@ -643,7 +649,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
 
 #[test]
 fn the_first_failure_stays_when_the_time_is_over() {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     let error = handshake.receive_data(b"\r\n").unwrap_err();
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Err(error));
@@ -658,8 +664,7 @@ fn the_open_timeout_is_an_option_that_can_be_absent_or_endless() {
         (Some(Duration::ZERO), Some(began)),
         (Some(Duration::MAX), Some(Duration::MAX)),
     ] {
-        let limits = options().open_timeout(timeout).handshake_limits();
-        let mut handshake = ServerHandshake::new(limits, began);
+        let mut handshake = ServerHandshake::new(&options().open_timeout(timeout), began);
         assert_eq!(handshake.poll_timeout(), deadline, "{timeout:?}");
         let due = deadline.is_some_and(|deadline| deadline <= Duration::from_secs(4));
         let result = handshake.handle_timeout(Duration::from_secs(4));

@@ -101,7 +101,7 @@ async fn receive_request<S: AsyncRead + Unpin>(
     settings: &ServerSettings,
     shutting_down: &impl Fn() -> bool,
 ) -> Result<Answer, Error> {
-    let mut handshake = ServerHandshake::new(settings.options.handshake_limits(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&settings.options, Duration::ZERO);
     let mut rest = Vec::new();
     let received = receive(io, &mut rest, |data| match data {
         Some(data) => handshake.receive_data(data),
@@ -191,8 +191,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         *to = from;
     }
     let origin = Instant::now();
-    let options = settings.options.clone();
-    let handshake = ClientHandshake::new(uri, options, nonce, Duration::ZERO)?;
+    let handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
     let timeout = handshake.poll_timeout();
     within(origin, timeout, pin!(connect_on(io, handshake, origin, settings, seed))).await
 }

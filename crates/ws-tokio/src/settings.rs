@@ -109,7 +109,7 @@ macro_rules! common_settings {
         /// How long the opening handshake may take, connecting included. `None`: forever.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.options = self.settings.options.open_timeout(timeout.into());
+            self.settings.options = self.settings.options.open_timeout(timeout);
             self
         }
 
@@ -211,16 +211,11 @@ macro_rules! server_settings {
         }
 
         /// The `Server` header of responses; `None` sends none. Default: the name and version of
-        /// this library.
-        ///
-        /// # Errors
+        /// this library. Awaiting the builder fails with
         /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
-        pub fn server_header(
-            mut self,
-            value: Option<&str>,
-        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
-            self.settings.options = self.settings.options.server_header(value)?;
-            Ok(self)
+        pub fn server_header<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
+            self.settings.options = self.settings.options.server_header(value);
+            self
         }
     };
 }
@@ -233,8 +228,8 @@ macro_rules! client_settings {
             ws_proto::extension::ClientExtensionFactory
         );
 
-        /// Sends an `Origin` header, as browsers do. Default: none.
-        pub fn origin(mut self, origin: ws_types::Origin) -> Self {
+        /// Sends an `Origin` header, as browsers do; `None` sends none. Default: none.
+        pub fn origin(mut self, origin: impl Into<Option<ws_types::Origin>>) -> Self {
             self.settings.options = self.settings.options.origin(origin);
             self
         }
@@ -250,16 +245,12 @@ macro_rules! client_settings {
         }
 
         /// The `User-Agent` header; `None` sends none. Default: the name and version of this library.
-        ///
-        /// # Errors
-        /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
+        /// Awaiting the builder fails with [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when
+        /// a header can't hold the value.
         #[doc(alias = "user_agent_header")]
-        pub fn user_agent(
-            mut self,
-            value: Option<&str>,
-        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
-            self.settings.options = self.settings.options.user_agent(value)?;
-            Ok(self)
+        pub fn user_agent<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
+            self.settings.options = self.settings.options.user_agent(value);
+            self
         }
     };
 }

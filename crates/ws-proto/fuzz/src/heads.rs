@@ -96,7 +96,7 @@ fn handshake(data: &[u8]) {
     let client = || {
         let options = ClientOptions::default().subprotocols(["chat".parse().unwrap()]);
         let nonce = *b"the sample nonce";
-        ClientHandshake::new(&uri, options, nonce, Duration::ZERO).expect("the options are right")
+        ClientHandshake::new(&uri, &options, nonce, Duration::ZERO).expect("the options are right")
     };
     let receive = |client: &mut ClientHandshake, piece: &[u8]| {
         client.receive_data(piece).map(|used| used.map(|used| ((), used)))

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ws_errors::InvalidHandshake;
 
+use super::options::ServerOptions;
 use crate::handshake::{deadline, timed_out};
-use crate::http::{HandshakeLimits, Request, RequestReader};
+use crate::http::{Request, RequestReader};
 
 /// Reads the request of an opening handshake, from the server's side.
 ///
@@ -29,10 +30,11 @@ enum Phase {
 }
 
 impl ServerHandshake {
-    /// A handshake that begins `now`, of which nothing has been received yet. Times are since an origin
-    /// that the driver chooses.
+    /// Begins a handshake at `now`, with the limits of `options`. Times are since an origin that the
+    /// driver chooses.
     #[must_use]
-    pub fn new(limits: HandshakeLimits, now: Duration) -> Self {
+    pub fn new(options: &ServerOptions, now: Duration) -> Self {
+        let limits = options.handshake_limits();
         let phase = Phase::Receiving(RequestReader::new(limits));
         Self { deadline: deadline(&limits, now), phase }
     }
@@ -77,7 +79,7 @@ impl ServerHandshake {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
     /// for: once the handshake has failed, or without a
-    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    /// [limit](ServerOptions::open_timeout). It doesn't change before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(_)))

@@ -11,7 +11,7 @@
 //!
 //! let options = ServerOptions::default();
 //! let now = Duration::ZERO; // since an origin that you choose
-//! let mut handshake = ServerHandshake::new(options.handshake_limits(), now);
+//! let mut handshake = ServerHandshake::new(&options, now);
 //! let request = b"GET /chat HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
 //!     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
 //!     Sec-WebSocket-Version: 13\r\n\r\n";
@@ -40,7 +40,7 @@ mod response;
 
 pub use handshake::ServerHandshake;
 pub use negotiate::{Negotiated, negotiate};
-pub use options::{OriginRule, SelectSubprotocol, ServerOptions};
+pub use options::{OriginRule, ServerOptions};
 pub use response::{reject, respond, shutting_down};
 
 pub use crate::handshake::accept_key;

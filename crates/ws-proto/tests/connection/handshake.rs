@@ -11,8 +11,8 @@ use crate::frames::{ping, text, wire};
 #[test]
 fn a_frame_right_behind_the_response_reaches_the_client() {
     let uri = "ws://localhost/".parse().unwrap();
-    let handshake = || ClientHandshake::new(&uri, ClientOptions::default(), [9; 16], NOW).unwrap();
-    let mut server = ServerHandshake::new(ServerOptions::default().handshake_limits(), NOW);
+    let handshake = || ClientHandshake::new(&uri, &ClientOptions::default(), [9; 16], NOW).unwrap();
+    let mut server = ServerHandshake::new(&ServerOptions::default(), NOW);
     let request = handshake().request().serialize();
     assert_eq!(server.receive_data(&request), Ok(Some(request.len())));
     let request = server.into_request().unwrap();

@@ -6,7 +6,6 @@
 use ws_errors::InvalidHandshake;
 use ws_proto::client::{self, ClientHandshake, ClientOptions};
 use ws_proto::extension::{ClientDeflate, ClientWindow, Rsv, ServerDeflate};
-use ws_proto::http::HandshakeLimits;
 use ws_proto::server::{self, ServerHandshake, ServerOptions};
 
 use crate::custom::Tagged;
@@ -18,14 +17,14 @@ fn request(
 ) -> (ClientHandshake, String) {
     let uri = "ws://localhost/".parse().unwrap();
     let handshake =
-        ClientHandshake::new(&uri, options, *b"the sample nonce", std::time::Duration::ZERO)
+        ClientHandshake::new(&uri, &options, *b"the sample nonce", std::time::Duration::ZERO)
             .unwrap();
     let request = String::from_utf8(handshake.request().serialize()).unwrap();
     (handshake, change(request))
 }
 
 fn answer(request: &str, options: &ServerOptions) -> Result<server::Negotiated, InvalidHandshake> {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), std::time::Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), std::time::Duration::ZERO);
     assert_eq!(handshake.receive_data(request.as_bytes()), Ok(Some(request.len())));
     server::negotiate(&handshake.into_request().unwrap(), options, None)
 }
@@ -302,7 +301,7 @@ fn a_name_that_is_no_token_is_refused_before_anything_is_sent() {
     let uri = "ws://localhost/".parse().unwrap();
     for name in ["", "a b", "a;b", "ä"] {
         let options = ClientOptions::default().extension(Tagged { name, bits: Rsv::NONE });
-        ClientHandshake::new(&uri, options, [0; 16], std::time::Duration::ZERO)
+        ClientHandshake::new(&uri, &options, [0; 16], std::time::Duration::ZERO)
             .map(drop)
             .unwrap_err();
     }

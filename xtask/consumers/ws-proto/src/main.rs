@@ -57,10 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn open() -> Result<(), Box<dyn Error>> {
     let uri = "ws://example.com/chat".parse()?;
     let options = ClientOptions::default().subprotocols(["chat".parse()?]);
-    let mut client = ClientHandshake::new(&uri, options, [9; 16], Duration::ZERO)?;
+    let mut client = ClientHandshake::new(&uri, &options, [9; 16], Duration::ZERO)?;
 
     let options = ServerOptions::default().subprotocols(["chat".parse()?]);
-    let mut server = ServerHandshake::new(options.handshake_limits(), Duration::ZERO);
+    let mut server = ServerHandshake::new(&options, Duration::ZERO);
     let request = client.request().serialize();
     println!("whole: {}", server.receive_data(&request)? == Some(request.len()));
     let request = server.into_request().ok_or("the request is incomplete")?;
