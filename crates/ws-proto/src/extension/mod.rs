@@ -252,7 +252,35 @@ pub trait Extension: Any + fmt::Debug + Send {
     }
 }
 
-/// What an extension is told of a data frame.
+/// A data frame without its payload, as an extension sees it.
+///
+/// An extension can be driven without a [`Connection`](crate::Connection), in its tests for example:
+///
+/// ```
+/// # #[cfg(feature = "deflate")] {
+/// use ws_proto::MessageKind;
+/// use ws_proto::extension::{
+///     ClientDeflate, ClientExtensionFactory, DataFrame, Extension, Rsv, ServerDeflate,
+///     ServerExtensionFactory,
+/// };
+///
+/// let client = ClientDeflate::default();
+/// let (params, mut server) = ServerDeflate::default().process_offer(&client.offer())?;
+/// let mut client = client.process_response(&params)?;
+///
+/// let mut frame = DataFrame::new(MessageKind::Text);
+/// let mut encoded = Vec::new();
+/// let rsv = server.encode(frame, "word ".repeat(20).as_bytes(), &mut encoded);
+/// assert_eq!(rsv, Some(Rsv::RSV1));
+///
+/// frame.rsv = Rsv::RSV1;
+/// assert!(client.begin_decode(frame)?);
+/// let (mut input, mut decoded) = (&encoded[..], Vec::new());
+/// assert!(client.decode(&mut input, true, &mut decoded, 1024)?);
+/// assert_eq!(decoded, "word ".repeat(20).as_bytes());
+/// # }
+/// # Ok::<(), ws_errors::WebSocketException>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DataFrame {
@@ -262,10 +290,19 @@ pub struct DataFrame {
     pub first: bool,
     /// Whether it is the last frame of its message.
     pub fin: bool,
-    /// When decoding, which of the extension's reserved bits are set; when encoding, none.
+    /// When decoding, the bits of the extension that are set; when encoding, none.
     pub rsv: Rsv,
-    /// When encoding, what the sender of the message wants; when decoding, [`Compress::Auto`].
+    /// When encoding, the wish of the sender; when decoding, [`Compress::Auto`].
     pub compress: Compress,
+}
+
+impl DataFrame {
+    /// Creates the only frame of a message: first and last, without reserved bits, with
+    /// [`Compress::Auto`]. Change the fields for other frames.
+    #[must_use]
+    pub const fn new(kind: MessageKind) -> Self {
+        Self { kind, first: true, fin: true, rsv: Rsv::NONE, compress: Compress::Auto }
+    }
 }
 
 /// A set of the three reserved bits of a frame ([RFC 6455 §5.2]).
