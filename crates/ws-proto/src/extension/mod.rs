@@ -133,9 +133,7 @@ use crate::{Compress, MessageKind};
 pub use chain::Extensions;
 pub(crate) use chain::PreparedKey;
 #[cfg(feature = "deflate")]
-pub use deflate::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
-};
+pub use deflate::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
 pub(crate) use negotiate::{offers, process_offers, process_response};
 
 /// Offers an extension in the client's half of the opening handshake, and takes the server's answer.

@@ -5,8 +5,8 @@
 
 use ws_errors::NegotiationError;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, LongMessages,
-    ServerDeflate, ServerExtensionFactory,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, ServerDeflate,
+    ServerExtensionFactory,
 };
 use ws_types::{ExtensionParameter, Side};
 
@@ -531,10 +531,6 @@ fn settings_out_of_their_range_are_refused() {
     check("level", 0..=9, |n| ClientDeflate::default().level(n));
     check("memory_level", 1..=9, |n| ServerDeflate::default().memory_level(n));
     check("memory_level", 1..=9, |n| ClientDeflate::default().memory_level(n));
-    let long = || LongMessages::from_size(1);
-    check("level", 0..=9, |n| long().level(n));
-    check("memory_level", 1..=9, |n| long().memory_level(n));
-    check("max_window_bits", 9..=15, |n| long().max_window_bits(n));
     check("server_max_window_bits", 9..=15, |n| ServerDeflate::default().server_max_window_bits(n));
     check("server_max_window_bits", 8..=15, |n| ClientDeflate::default().server_max_window_bits(n));
     check("client_max_window_bits", 8..=15, |n| ServerDeflate::default().client_max_window_bits(n));

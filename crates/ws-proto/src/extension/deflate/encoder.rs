@@ -11,7 +11,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status, Strategy};
 
 use super::TRAILER;
 use super::pool::Compressor;
-use super::settings::{DeflateStrategy, EncoderSettings, Tuning};
+use super::settings::{DeflateStrategy, EncoderSettings};
 use crate::Compress;
 use crate::extension::DataFrame;
 
@@ -30,10 +30,6 @@ pub(super) struct Encoder {
     takeover: bool,
     /// What decides how a message is compressed.
     pub(super) key: u64,
-    /// Whether the compressor is one for long messages.
-    long: bool,
-    /// How many bytes more of messages of the other length were sent with it than of this one.
-    unsuited: usize,
     /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
     compressor: Compressor,
     /// Whether a message is being sent in pieces, compressed.
@@ -49,8 +45,6 @@ impl Encoder {
             window_bits,
             takeover,
             key: hasher.finish(),
-            long: false,
-            unsuited: 0,
             compressor: Compressor::default(),
             encoding: false,
         }
@@ -72,9 +66,6 @@ impl Encoder {
         if !self.encoding {
             return false;
         }
-        if frame.first {
-            self.choose(payload.len());
-        }
         self.compress(payload, out);
         if frame.fin {
             self.encoding = false;
@@ -87,7 +78,7 @@ impl Encoder {
         }
         // What grows is sent as it is. The peer's decoder doesn't see it then, so ours must not
         // refer to it; with takeover, that is worth it only if little is forgotten.
-        let forgets_little = !self.takeover || payload.len() >= 1 << self.tuning().window_bits;
+        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits;
         if frame.first
             && frame.fin
             && out.len() >= payload.len()
@@ -100,42 +91,15 @@ impl Encoder {
         true
     }
 
-    /// Decides which settings a message gets that begins with this many bytes.
-    fn choose(&mut self, len: usize) {
-        let Some(settings) = &self.settings.long else { return };
-        let long = len >= settings.from;
-        if long == self.long {
-            self.unsuited = self.unsuited.saturating_sub(len);
-            return;
-        }
-        self.unsuited = self.unsuited.saturating_add(len);
-        // To forget costs something: not for a few messages in between.
-        if self.compressor.is_held() && self.unsuited < 1 << self.tuning().window_bits {
-            return;
-        }
-        self.compressor.release();
-        self.long = long;
-        self.unsuited = 0;
-    }
-
-    fn tuning(&self) -> Tuning {
-        let tuning = match &self.settings.long {
-            Some(long) if self.long => long.tuning,
-            _ => self.settings.tuning,
-        };
-        Tuning { window_bits: tuning.window_bits.min(self.window_bits), ..tuning }
-    }
-
     fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        let Tuning { level, memory_level, window_bits, strategy } = self.tuning();
         let config = DeflateConfig {
-            window_bits: -i32::from(window_bits),
-            mem_level: i32::from(memory_level),
-            strategy: match strategy {
+            window_bits: -i32::from(self.window_bits),
+            mem_level: i32::from(self.settings.memory_level),
+            strategy: match self.settings.strategy {
                 DeflateStrategy::Default => Strategy::Default,
                 DeflateStrategy::Filtered => Strategy::Filtered,
             },
-            ..DeflateConfig::new(i32::from(level))
+            ..DeflateConfig::new(i32::from(self.settings.level))
         };
         self.compressor.with(config, |deflate| flush(deflate, payload, out));
     }

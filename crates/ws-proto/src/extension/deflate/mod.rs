@@ -29,9 +29,7 @@ use super::{DataFrame, Extension, Rsv};
 use decoder::Decoder;
 use encoder::Encoder;
 
-pub use settings::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
-};
+pub use settings::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
 
 /// The name of the extension.
 const NAME: &str = "permessage-deflate";

@@ -27,34 +27,25 @@ fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, Invalid
     }
 }
 
-/// What concerns the encoder of this side alone, and isn't negotiated.
+/// Settings of this side's encoder, which aren't negotiated.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct EncoderSettings {
-    pub(super) tuning: Tuning,
-    pub(super) long: Option<LongMessages>,
+    pub(super) level: u8,
+    pub(super) memory_level: u8,
+    pub(super) strategy: DeflateStrategy,
     pub(super) min_size: usize,
     pub(super) idle: Duration,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
-        Self { tuning: Tuning::default(), long: None, min_size: 64, idle: Duration::from_secs(1) }
-    }
-}
-
-/// How a message is compressed.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Tuning {
-    pub(super) level: u8,
-    pub(super) memory_level: u8,
-    /// At most; what was agreed on may be less.
-    pub(super) window_bits: u8,
-    pub(super) strategy: DeflateStrategy,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self { level: 6, memory_level: 5, window_bits: 15, strategy: DeflateStrategy::Default }
+        Self {
+            level: 6,
+            memory_level: 5,
+            strategy: DeflateStrategy::Default,
+            min_size: 64,
+            idle: Duration::from_secs(1),
+        }
     }
 }
 
@@ -73,15 +64,19 @@ pub enum DeflateStrategy {
     Filtered,
 }
 
-macro_rules! tuning_settings {
+macro_rules! common_settings {
     () => {
+        fn encoder_mut(&mut self) -> &mut EncoderSettings {
+            Arc::make_mut(&mut self.encoder)
+        }
+
         /// How hard to try, from 0 (not at all: payloads are only wrapped) over 1 (fast) to 9 (small).
         /// Default: 6, where zlib puts it; above that, little is gained for much time.
         ///
         /// # Errors
         /// [`InvalidSetting`] above 9.
         pub fn level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.tuning_mut().level = within("level", level, 0, 9)?;
+            self.encoder_mut().level = within("level", level, 0, 9)?;
             Ok(self)
         }
 
@@ -92,80 +87,14 @@ macro_rules! tuning_settings {
         /// [`InvalidSetting`] unless it is between 1 and 9.
         #[doc(alias = "memLevel")]
         pub fn memory_level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.tuning_mut().memory_level = within("memory_level", level, 1, 9)?;
+            self.encoder_mut().memory_level = within("memory_level", level, 1, 9)?;
             Ok(self)
         }
 
         /// What to look for. Default: every repetition.
         #[must_use]
         pub fn strategy(mut self, strategy: DeflateStrategy) -> Self {
-            self.tuning_mut().strategy = strategy;
-            self
-        }
-    };
-}
-
-/// How long messages are compressed, where that is to differ from short ones: faster, so that a
-/// snapshot doesn't hold up others; or with a smaller window, which is faster too and loses little, since a
-/// long message has its repetitions within itself.
-///
-/// To change over, the encoder forgets what was sent before, so it does that only when the messages of the
-/// other length are a whole window ahead, in bytes: at once for one as long as the window, and for the first message
-/// after the compressor was given back. Without context takeover each message has its own settings. What is
-/// sent in pieces counts by its first piece.
-///
-/// Nothing of this is negotiated: an encoder may use less than the window that was agreed on
-/// ([RFC 7692 §7.1.2](https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2)).
-///
-/// ```
-/// use ws_proto::extension::{LongMessages, ServerDeflate};
-/// // Ticks as small as possible, snapshots as fast as possible.
-/// let snapshots = LongMessages::from_size(4096).level(1)?;
-/// let deflate = ServerDeflate::default().level(9)?.server_max_window_bits(15)?.long_messages(snapshots);
-/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
-/// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct LongMessages {
-    pub(super) from: usize,
-    pub(super) tuning: Tuning,
-}
-
-impl LongMessages {
-    /// For messages of this many bytes and more, with all settings at their defaults.
-    #[must_use]
-    pub fn from_size(bytes: usize) -> Self {
-        Self { from: bytes, tuning: Tuning::default() }
-    }
-
-    tuning_settings!();
-
-    fn tuning_mut(&mut self) -> &mut Tuning {
-        &mut self.tuning
-    }
-
-    /// The most of the window to use, as a power of two: 9 (512 bytes) to 15 (32 KiB), if as much was agreed
-    /// on. Default: 15, all of it.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15.
-    pub fn max_window_bits(mut self, bits: u8) -> Result<Self, InvalidSetting> {
-        self.tuning.window_bits = within("max_window_bits", bits, 9, 15)?;
-        Ok(self)
-    }
-}
-
-macro_rules! common_settings {
-    () => {
-        fn tuning_mut(&mut self) -> &mut Tuning {
-            &mut Arc::make_mut(&mut self.encoder).tuning
-        }
-
-        tuning_settings!();
-
-        /// How messages from some length on are compressed. Default: like all others.
-        #[must_use]
-        pub fn long_messages(mut self, settings: LongMessages) -> Self {
-            Arc::make_mut(&mut self.encoder).long = Some(settings);
+            self.encoder_mut().strategy = strategy;
             self
         }
 
@@ -174,7 +103,7 @@ macro_rules! common_settings {
         /// less than what TCP/IP adds.
         #[must_use]
         pub fn min_size(mut self, bytes: usize) -> Self {
-            Arc::make_mut(&mut self.encoder).min_size = bytes;
+            self.encoder_mut().min_size = bytes;
             self
         }
 
@@ -184,7 +113,7 @@ macro_rules! common_settings {
         /// connections that are sending.
         #[must_use]
         pub fn compressor_idle(mut self, time: Duration) -> Self {
-            Arc::make_mut(&mut self.encoder).idle = time;
+            self.encoder_mut().idle = time;
             self
         }
 
