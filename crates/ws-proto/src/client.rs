@@ -1,8 +1,7 @@
 //! The client's half of the opening handshake ([RFC 6455 §4.1]).
 //!
-//! Start reading at [`ClientHandshake`]. The server's half is in [`server`](crate::server); what
-//! both share is in `handshake`. Opening a socket, asking a proxy, following
-//! redirects and retrying are the driver's.
+//! Start reading at [`ClientHandshake`]. The server's half is in [`server`](crate::server). The
+//! driver opens the socket, asks the proxy, follows redirects and retries.
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
@@ -142,17 +141,16 @@ pub struct Negotiated {
     pub extensions: Extensions,
 }
 
-/// One opening handshake, from the client's side.
+/// An opening handshake on the client's side.
 ///
 /// 1. Write the request: `request().serialize()`.
-/// 2. Feed what the server sends to [`receive_data`](Self::receive_data), until it returns how many
-///    of the bytes belong to the handshake, or an error. Bytes after these belong to the first
-///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
-/// 3. Take the result with [`into_negotiated`](Self::into_negotiated).
+/// 2. Feed received bytes to [`receive_data`](Self::receive_data) until it returns `Some` or an
+///    error; at the end of the stream call [`receive_eof`](Self::receive_eof).
+/// 3. Take the outcome with [`into_negotiated`](Self::into_negotiated).
 ///
-/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout)
-/// says so. After an error, close the connection without reading further. The first error is kept, and
-/// returned by every later call.
+/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) at the time that
+/// [`poll_timeout`](Self::poll_timeout) returns. After an error, close the connection without
+/// reading further. The first error is kept; later calls repeat it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -226,9 +224,8 @@ impl ClientHandshake {
         &self.request
     }
 
-    /// Takes bytes from the server. Returns `None` if more are needed; otherwise the server has
-    /// accepted, and the result is how many of `data` belong to the handshake. The rest belongs to
-    /// the first frame.
+    /// Takes bytes from the server. Returns `None` while the response is incomplete, then the number
+    /// of bytes of `data` that belong to it; the rest begins the first frame.
     ///
     /// Informational responses that come first, such as `103 Early Hints`, are skipped
     /// ([RFC 9110 §15.2]).
@@ -238,17 +235,16 @@ impl ClientHandshake {
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) or
     ///   [`InvalidMessage`](ws_errors::InvalidMessage) when the server exceeds a limit or doesn't
     ///   speak HTTP/1.1;
-    /// - [`InvalidStatus`], once the body has been received, when the status isn't 101;
+    /// - [`InvalidStatus`] when the status isn't 101, once the body is complete;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
     ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) for `Connection` and `Upgrade`;
-    /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for
-    ///   `Sec-WebSocket-Accept`;
+    /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for `Sec-WebSocket-Accept`;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
-    ///   [`NegotiationError`](ws_errors::NegotiationError) when the server has accepted an extension
-    ///   that wasn't offered, or not with these parameters;
-    /// - [`NegotiationError`](ws_errors::NegotiationError), [`InvalidHeader`] or
-    ///   [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) when it has chosen a subprotocol
-    ///   that wasn't offered, or several.
+    ///   [`NegotiationError`](ws_errors::NegotiationError) for an extension that wasn't offered, or
+    ///   not with these parameters;
+    /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat), [`InvalidHeader`] or
+    ///   [`NegotiationError`](ws_errors::NegotiationError) for a subprotocol that wasn't offered,
+    ///   or several.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
@@ -264,12 +260,11 @@ impl ClientHandshake {
         }
     }
 
-    /// Takes note of the end of the stream.
+    /// Takes the end of the stream. Does nothing once the response is complete.
     ///
     /// # Errors
     /// [`InvalidStatus`] when this completes the body of a rejection, otherwise
-    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end; none if the
-    /// server had accepted before.
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
@@ -282,19 +277,17 @@ impl ClientHandshake {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
-    /// for: once the handshake is over, or without a
-    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    /// The time for [`handle_timeout`](Self::handle_timeout); `None` once the handshake is over, and
+    /// without an [`open_timeout`](ClientOptions::open_timeout). It doesn't change in between.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.deadline.filter(|_| matches!(self.phase, Phase::Receiving(_)))
     }
 
-    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
-    /// answer. Does nothing when nothing is due.
+    /// Fails the handshake if its deadline is `now` or earlier; drop the stream then.
     ///
     /// # Errors
-    /// [`InvalidHandshake::Base`] when the time is over.
+    /// [`InvalidHandshake::Base`] after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
             Phase::Failed(error) => Err(error.clone()),
@@ -330,7 +323,7 @@ impl ClientHandshake {
         error
     }
 
-    /// Decides whether the server has accepted ([RFC 6455 §4.1]).
+    /// Validates the response ([RFC 6455 §4.1]).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     fn check(&self, response: Response) -> Result<Negotiated, InvalidHandshake> {
@@ -356,7 +349,7 @@ impl ClientHandshake {
         if !headers.contains(NAME) {
             return Ok(Default::default());
         }
-        // A client that offered none has no use for what the answer says.
+        // Without an offer, the details of the answer don't matter.
         if self.extensions.is_empty() {
             return Err(NegotiationErrorKind::NoExtensions.into());
         }
@@ -389,7 +382,7 @@ impl ClientHandshake {
     }
 }
 
-/// The request, with its headers in the usual order.
+/// Builds the request, with its headers in the usual order.
 fn build_request(
     uri: &Uri,
     options: &ClientOptions,
@@ -436,7 +429,7 @@ fn build_request(
     Ok(request)
 }
 
-/// Refuses headers that would contradict those of the handshake, or promise a body.
+/// Refuses headers that contradict those of the handshake, or announce a body.
 fn check_headers(headers: &Headers) -> Result<(), InvalidHandshake> {
     const PREFIX: &str = "sec-websocket-";
     const OWNED: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];

@@ -8,14 +8,17 @@ use super::options::ServerOptions;
 use crate::handshake::{deadline, timed_out};
 use crate::http::{Request, RequestReader};
 
-/// Reads the request of an opening handshake, from the server's side.
+/// The first part of an opening handshake on the server's side: receives the request.
 ///
-/// Feed what the client sends to [`receive_data`](Self::receive_data), until it returns how many of
-/// the bytes belong to the request, or an error; then take the request with
-/// [`into_request`](Self::into_request), or turn the error into a response with [`reject()`].
-/// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) when
-/// [`poll_timeout`](Self::poll_timeout) says so. The first error is kept, and returned by every later
-/// call.
+/// 1. Feed received bytes to [`receive_data`](Self::receive_data) until it returns `Some` or an
+///    error; at the end of the stream call [`receive_eof`](Self::receive_eof).
+/// 2. Take the request with [`into_request`](Self::into_request) and
+///    [`negotiate`](super::negotiate), or turn the error into a response with
+///    [`reject`](super::reject()).
+///
+/// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) at the
+/// time that [`poll_timeout`](Self::poll_timeout) returns. The first error is kept; later calls
+/// repeat it.
 #[derive(Debug)]
 pub struct ServerHandshake {
     deadline: Option<Duration>,
@@ -39,9 +42,9 @@ impl ServerHandshake {
         Self { deadline: deadline(&limits, now), phase }
     }
 
-    /// Takes bytes from the client. Returns `None` if more are needed; otherwise the request is
-    /// complete, and the result is how many of `data` belong to it. The rest belongs to the first
-    /// frame: clients may send frames before they are accepted, although they shouldn't.
+    /// Takes bytes from the client. Returns `None` while the request is incomplete, then the number
+    /// of bytes of `data` that belong to it. The rest begins the first frame, from a client that
+    /// doesn't wait for the response, although it should.
     ///
     /// # Errors
     /// Those of [`RequestReader::receive_data`].
@@ -61,11 +64,10 @@ impl ServerHandshake {
         }
     }
 
-    /// Takes note of the end of the stream.
+    /// Takes the end of the stream. Does nothing once the request is complete.
     ///
     /// # Errors
-    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end, unless the
-    /// request was complete before.
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         match &mut self.phase {
             Phase::Receiving(reader) => {
@@ -77,19 +79,18 @@ impl ServerHandshake {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
-    /// for: once the handshake has failed, or without a
-    /// [limit](ServerOptions::open_timeout). It doesn't change before.
+    /// The time for [`handle_timeout`](Self::handle_timeout); `None` once the handshake has failed,
+    /// and without an [`open_timeout`](ServerOptions::open_timeout). It doesn't change in between.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(_)))
     }
 
-    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
-    /// answer. Does nothing when nothing is due.
+    /// Fails the handshake if its deadline is `now` or earlier; drop the stream then, without a
+    /// response.
     ///
     /// # Errors
-    /// [`InvalidHandshake::Base`] when the time is over.
+    /// [`InvalidHandshake::Base`] after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
             Phase::Failed(error) => Err(error.clone()),
@@ -100,7 +101,7 @@ impl ServerHandshake {
         }
     }
 
-    /// The request, if it is complete.
+    /// The request; `None` unless it is complete.
     #[must_use]
     pub fn request(&self) -> Option<&Request> {
         match &self.phase {
@@ -109,7 +110,7 @@ impl ServerHandshake {
         }
     }
 
-    /// The request, if it is complete.
+    /// Takes the request; `None` unless it is complete.
     #[must_use]
     pub fn into_request(self) -> Option<Request> {
         match self.phase {

@@ -183,7 +183,7 @@ pub enum OriginRule {
 }
 
 impl OriginRule {
-    /// Whether a request with this `Origin` header is allowed.
+    /// Tells whether a request with this `Origin` header is allowed.
     pub(super) fn allows(&self, origin: Option<&str>) -> bool {
         match self {
             Self::Absent => origin.is_none(),
