@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Extensions`: offers of extensions, and what was accepted of them.
+//! `Sec-WebSocket-Extensions`: the offered or the accepted extensions.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ const NAME: &str = "Sec-WebSocket-Extensions";
 /// Parses a `Sec-WebSocket-Extensions` header ([RFC 6455 §9.1]).
 ///
 /// Names and parameters are case-sensitive. A parameter without `=` has no value, which differs
-/// from any value; a quoted value is unquoted and has to be a token then.
+/// from an empty one. A quoted value is unquoted, and has to be a token.
 ///
 /// # Errors
 /// [`InvalidHeaderFormat`] (`expected token`, `expected comma`, `expected quoted string`,
