@@ -1,24 +1,24 @@
-//! What can be set for permessage-deflate, on a client and on a server.
+//! Settings of permessage-deflate: [`ClientDeflate`] and [`ServerDeflate`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A setting of permessage-deflate is out of its range.
+/// The error for a setting of permessage-deflate that is out of its range.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name} must be between {min} and {max}")]
 #[non_exhaustive]
 pub struct InvalidSetting {
-    /// The setting.
+    /// The name of the setting.
     pub name: &'static str,
-    /// The least value that it can have.
+    /// The least legal value.
     pub min: u8,
-    /// The greatest value that it can have.
+    /// The greatest legal value.
     pub max: u8,
-    /// The value that was given.
+    /// The given value.
     pub value: u8,
 }
 
-/// The value, if it is in the range.
+/// Returns the value if it is in the range.
 fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, InvalidSetting> {
     if (min..=max).contains(&value) {
         Ok(value)
@@ -49,17 +49,17 @@ impl Default for EncoderSettings {
     }
 }
 
-/// What to look for while compressing (zlib's strategy).
+/// The kinds of repetition that the compressor uses (zlib's strategy).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum DeflateStrategy {
-    /// Every repetition: for most data.
+    /// All repetitions: for most data.
     #[default]
     #[doc(alias = "Z_DEFAULT_STRATEGY")]
     Default,
-    /// Only repetitions of six bytes and more: for records of numbers, where shorter ones are mere chance. Makes
+    /// Repetitions of six bytes and more: for records of numbers, where shorter ones are chance. Makes
     /// long messages of such data up to 5 % smaller, and prose, source text and short messages as much
-    /// larger. Below level 7 it has no effect.
+    /// larger. No effect below level 7.
     #[doc(alias = "Z_FILTERED")]
     Filtered,
 }
@@ -70,8 +70,8 @@ macro_rules! common_settings {
             Arc::make_mut(&mut self.encoder)
         }
 
-        /// How hard to try, from 0 (not at all: payloads are only wrapped) over 1 (fast) to 9 (small).
-        /// Default: 6, where zlib puts it; above that, little is gained for much time.
+        /// The compression level, from 0 (no compression) over 1 (fast) to 9 (small). Default: 6, as in
+        /// zlib; higher levels gain little for much time.
         ///
         /// # Errors
         /// [`InvalidSetting`] above 9.
@@ -80,8 +80,8 @@ macro_rules! common_settings {
             Ok(self)
         }
 
-        /// How much memory the compressor may use while it is at work, from 1 to 9. Default: 5, as in
-        /// Python: what it needs fits the cache then, which makes it faster than with more.
+        /// The memory level of the compressor, from 1 to 9. Default: 5, as in Python: it needs 165 KB
+        /// then, with the default window, and fits the cache, which makes it faster than with more.
         ///
         /// # Errors
         /// [`InvalidSetting`] unless it is between 1 and 9.
@@ -91,35 +91,34 @@ macro_rules! common_settings {
             Ok(self)
         }
 
-        /// What to look for. Default: every repetition.
+        /// The kinds of repetition to use. Default: all.
         #[must_use]
         pub fn strategy(mut self, strategy: DeflateStrategy) -> Self {
             self.encoder_mut().strategy = strategy;
             self
         }
 
-        /// Messages of fewer bytes are sent as they are, unless they are sent with
-        /// [`Compress::Always`](crate::Compress::Always). Default: 64; below that, what is saved is
-        /// less than what TCP/IP adds.
+        /// The least size of a message to compress, in bytes, unless it is sent with
+        /// [`Compress::Always`](crate::Compress::Always). Default: 64; below that, compression saves
+        /// less than TCP/IP adds.
         #[must_use]
         pub fn min_size(mut self, bytes: usize) -> Self {
             self.encoder_mut().min_size = bytes;
             self
         }
 
-        /// Without a message to compress for this long, or up to twice as long, a connection gives the
-        /// memory of its compressor back; the next message is compressed without reference to
-        /// earlier ones. Default: 1 s, so that the memory of all compressors follows the number of
-        /// connections that are sending.
+        /// The time without a message to compress after which, or at most twice that, a connection
+        /// releases its compressor; the next message is compressed without reference to earlier ones.
+        /// Default: 1 s, so that only connections that are sending need memory for it.
         #[must_use]
         pub fn compressor_idle(mut self, time: Duration) -> Self {
             self.encoder_mut().idle = time;
             self
         }
 
-        /// Whether the server compresses each message without reference to earlier ones
+        /// Makes the server compress each message without reference to earlier ones
         /// ([RFC 7692 §7.1.1.1]): less memory on both sides, and worse compression of small messages.
-        /// Default: no.
+        /// Default: off.
         ///
         /// [RFC 7692 §7.1.1.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1
         #[must_use]
@@ -128,8 +127,8 @@ macro_rules! common_settings {
             self
         }
 
-        /// Whether the client compresses each message without reference to earlier ones
-        /// ([RFC 7692 §7.1.1.2]). Default: no.
+        /// Makes the client compress each message without reference to earlier ones
+        /// ([RFC 7692 §7.1.1.2]). Default: off.
         ///
         /// [RFC 7692 §7.1.1.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.2
         #[must_use]
@@ -140,8 +139,7 @@ macro_rules! common_settings {
     };
 }
 
-/// permessage-deflate for servers ([RFC 7692 §7]): what is accepted of clients' offers, and how to
-/// compress.
+/// permessage-deflate on a server ([RFC 7692 §7]): the parameters to accept, and the compression.
 ///
 /// ```
 /// use ws_proto::extension::ServerDeflate;
@@ -179,13 +177,15 @@ impl Default for ServerDeflate {
 impl ServerDeflate {
     common_settings!();
 
-    /// The most that the server's own window may be, as a power of two: 9 (512 bytes) to 15 (32 KiB).
-    /// `None`: what the client asks for, else 15. Default: 12, 4 KiB: most of the effect for a
-    /// fraction of the memory, on both sides. With 15, at most 32 connections at once have a compressor
-    /// with such a window; others make do with half of it.
+    /// Limits the server's own window ([RFC 7692 §7.1.2.1]), as a power of two: 9 (512 bytes) to 15
+    /// (32 KiB). `None`: no limit but the client's. Default: 12, 4 KiB: most of the effect for a
+    /// fraction of the memory, on both sides. With 15, at most 32 connections of a process use such a
+    /// window at the same time; others use half of it.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
+    ///
+    /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     pub fn server_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -195,12 +195,14 @@ impl ServerDeflate {
         Ok(self)
     }
 
-    /// The most that the client's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB). A
-    /// connection that waits keeps that many bytes. A client that doesn't offer to be limited isn't.
-    /// `None`: what the client offers, else 15. Default: 12, 4 KiB.
+    /// Limits the client's window ([RFC 7692 §7.1.2.2]), as a power of two: 8 (256 bytes) to 15
+    /// (32 KiB), if the client offers that. An idle connection keeps as many bytes. `None`: no limit
+    /// but the client's. Default: 12, 4 KiB.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 8 and 15.
+    /// [`InvalidSetting`] unless between 8 and 15.
+    ///
+    /// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
     pub fn client_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -210,8 +212,8 @@ impl ServerDeflate {
         Ok(self)
     }
 
-    /// Whether to decline offers of clients that can't limit their window. Has no effect without
-    /// [`client_max_window_bits`](Self::client_max_window_bits). Default: no.
+    /// Declines the offers of clients that can't limit their window. No effect without
+    /// [`client_max_window_bits`](Self::client_max_window_bits). Default: off.
     #[must_use]
     pub fn require_client_max_window_bits(mut self, yes: bool) -> Self {
         self.require_client_max_window_bits = yes;
@@ -219,7 +221,7 @@ impl ServerDeflate {
     }
 }
 
-/// permessage-deflate for clients ([RFC 7692 §7]): one offer, and how to compress.
+/// permessage-deflate on a client ([RFC 7692 §7]): one offer, and the compression.
 ///
 /// ```
 /// use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, ClientWindow};
@@ -240,29 +242,32 @@ pub struct ClientDeflate {
     pub(super) client_max_window_bits: ClientWindow,
 }
 
-/// What a client offers about its own window ([RFC 7692 §7.1.2.2]).
+/// The offer of a client about its own window ([RFC 7692 §7.1.2.2]).
 ///
 /// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the three offers that RFC 7692 knows")]
 pub enum ClientWindow {
-    /// Nothing: the server can't limit it.
+    /// No offer: the server can't limit it.
     Unlimited,
-    /// That the server may limit it.
+    /// The server may limit it.
     #[default]
     Any,
-    /// That it is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB).
+    /// It is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB); the server may limit it
+    /// further.
     AtMost(u8),
 }
 
 impl ClientDeflate {
     common_settings!();
 
-    /// The most that the server's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB).
-    /// `None`, the default: nothing is asked for, which every server can do.
+    /// Limits the server's window ([RFC 7692 §7.1.2.1]), as a power of two: 8 (256 bytes) to 15
+    /// (32 KiB). `None`, the default: no limit, which every server supports.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 8 and 15.
+    /// [`InvalidSetting`] unless between 8 and 15.
+    ///
+    /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     pub fn server_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -272,10 +277,10 @@ impl ClientDeflate {
         Ok(self)
     }
 
-    /// What to offer about the client's own window. Default: that the server may limit it.
+    /// Replaces the offer about the client's own window. Default: the server may limit it.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
     pub fn client_max_window_bits(mut self, window: ClientWindow) -> Result<Self, InvalidSetting> {
         if let ClientWindow::AtMost(bits) = window {
             within("client_max_window_bits", bits, 9, 15)?;
