@@ -1,4 +1,4 @@
-//! Opening handshakes over a stream: moves bytes for `ws_proto::{client, server}`.
+//! Opening handshakes over a stream: the driver of `ws_proto::{client, server}`.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -26,13 +26,14 @@ use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};
 
-/// At most this many bytes of a request that was refused are read after the refusal...
-const DRAINED: usize = 128 << 10;
-/// ... and for this long at most.
+/// The most bytes that are read after the response to a refused request.
+const MAX_DRAINED: usize = 128 << 10;
+
+/// The longest time for it.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// Opens the server's end of a connection. When the request is refused, the response has been sent and
-/// the stream was closed when this returns.
+/// Opens the server's end of a connection. When the request is refused, returns after the response was
+/// sent and the stream was closed.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: S,
     settings: &ServerSettings,
@@ -74,13 +75,13 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
-/// How a request is answered; responses are as on the wire.
+/// The answer to a request; responses are as on the wire.
 enum Answer {
     Accepted {
         response: Vec<u8>,
         extensions: Extensions,
         info: Info,
-        /// What came behind the request.
+        /// The bytes received behind the request.
         rest: Vec<u8>,
     },
     Refused {
@@ -95,7 +96,7 @@ impl Answer {
     }
 }
 
-/// Reads a request, and decides how it is answered.
+/// Reads a request, and decides on the answer.
 async fn receive_request<S: AsyncRead + Unpin>(
     io: &mut S,
     settings: &ServerSettings,
@@ -121,7 +122,7 @@ async fn receive_request<S: AsyncRead + Unpin>(
     }
 }
 
-/// Decides how a request is answered.
+/// Decides on the answer to a request.
 fn answer(
     handshake: ServerHandshake,
     rest: Vec<u8>,
@@ -139,7 +140,7 @@ fn answer(
             return refuse(InvalidHandshake::new("a hook answered with 101"));
         }
         let error = AbortHandshake::new(status_code, headers, body).into();
-        // Completed by what HTTP needs and the hook has left out.
+        // Adds the headers that HTTP needs.
         let mut response = server::reject(&error, options, date);
         if let Some(response) = &mut response
             && !reason_phrase.is_empty()
@@ -178,7 +179,7 @@ fn answer(
     }
 }
 
-/// Opens the client's end of a connection, on the stream that `io` gives.
+/// Opens the client's end of a connection, on the stream from `io`.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = io::Result<S>>,
     uri: &Uri,
@@ -227,7 +228,7 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }
 
-/// Waits for a handshake, but no longer than this after its origin.
+/// Waits for a handshake until `timeout` after `origin`.
 async fn within<T>(
     origin: Instant,
     timeout: Option<Duration>,
@@ -242,8 +243,8 @@ async fn within<T>(
     }
 }
 
-/// Reads and feeds, `None` at the end of the stream, until `feed` says how many of the last bytes were
-/// its; the others go to `rest`.
+/// Reads and feeds, `None` at the end of the stream, until `feed` returns how many of the last bytes it
+/// took; the others go to `rest`.
 async fn receive<S: AsyncRead + Unpin>(
     io: &mut S,
     rest: &mut Vec<u8>,
@@ -289,9 +290,9 @@ async fn write_all<S: AsyncWrite + Unpin>(io: &mut S, mut data: &[u8]) -> io::Re
     .await
 }
 
-/// Drops what arrives until the stream ends, or until there was more than anybody needs to send.
+/// Drops received bytes until the stream ends, or there are too many.
 async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
-    let mut left = DRAINED;
+    let mut left = MAX_DRAINED;
     poll_fn(|cx| {
         loop {
             let mut memory = buffers::take_input();
@@ -311,7 +312,7 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
     .await;
 }
 
-/// The value of the `Date` header; it is made once a second.
+/// The value of the `Date` header, formatted once a second.
 fn date() -> Rc<str> {
     thread_local! {
         static DATE: RefCell<(u64, Rc<str>)> = RefCell::new((0, "".into()));
@@ -330,8 +331,8 @@ fn date() -> Rc<str> {
 mod tests {
     use super::*;
 
-    /// What a client costs that has connected and takes its time, besides its task. More than 1,032 bytes
-    /// would take the allocator a longer way.
+    /// The memory for a client that has connected and takes its time, besides its task. Allocations of
+    /// more than 1,032 bytes are slower.
     #[test]
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
