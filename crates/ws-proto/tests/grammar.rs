@@ -161,7 +161,10 @@ fn extensions_have_parameters() {
             extensions
                 .into_iter()
                 .inspect(|extension| {
-                    assert_eq!(extension.to_string(), build_extension(&[extension.clone()]));
+                    assert_eq!(
+                        extension.to_string(),
+                        build_extension(std::slice::from_ref(extension))
+                    );
                 })
                 .map(|extension| extension.to_string())
                 .collect()

@@ -34,12 +34,12 @@
 //! [RFC 6455 §4.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2
 
 mod handshake;
-mod negotiate;
+mod negotiation;
 mod options;
 mod response;
 
 pub use handshake::ServerHandshake;
-pub use negotiate::{Negotiated, negotiate};
+pub use negotiation::{Negotiated, negotiate};
 pub use options::{OriginRule, ServerOptions};
 pub use response::{reject, respond, shutting_down};
 
