@@ -170,6 +170,7 @@ pub struct Negotiated {
 /// assert_eq!(negotiated.response.status_code, 101);
 /// # Ok::<(), ws_errors::WebSocketException>(())
 /// ```
+#[doc(alias = "ClientProtocol")]
 #[derive(Debug)]
 pub struct ClientHandshake {
     request: Request,
@@ -219,6 +220,7 @@ impl ClientHandshake {
     }
 
     /// The request to send.
+    #[doc(alias = "connect")]
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request

@@ -19,6 +19,7 @@ use crate::http::{Request, RequestReader};
 /// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) at the
 /// time that [`poll_timeout`](Self::poll_timeout) returns. The first error is kept; later calls
 /// repeat it.
+#[doc(alias = "ServerProtocol")]
 #[derive(Debug)]
 pub struct ServerHandshake {
     deadline: Option<Duration>,
