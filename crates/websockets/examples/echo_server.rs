@@ -6,7 +6,6 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use websockets::extensions::{DeflateStrategy, LongMessages};
 use websockets::{Error, ServerDeflate, WebSocket, serve};
 
 const HELP: &str = "\
@@ -23,8 +22,6 @@ usage: echo_server [ADDR] [options]
   --deflate-level N            how hard to compress, 0 to 9 (default: 6)
   --deflate-window-bits N      the server's window, 9 to 15 (default: 12)
   --deflate-memory-level N     the compressor's memory, 1 to 9 (default: 5)
-  --deflate-long BYTES,N,N,N   level, window bits and memory level from this length on; with
-                               \",filtered\" behind them, without looking for short repetitions
   --no-context-takeover        compress each message on its own, in both directions
   --help                       print this
 ";
@@ -132,10 +129,6 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
                 let level = parser.value()?.parse()?;
                 deflate = deflate.memory_level(level).map_err(|e| e.to_string())?;
             }
-            Long("deflate-long") => {
-                let long = parser.value()?.parse_with(long_messages)?;
-                deflate = deflate.long_messages(long);
-            }
             Long("no-context-takeover") => {
                 deflate = deflate.server_no_context_takeover(true).client_no_context_takeover(true);
             }
@@ -150,20 +143,6 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
     args.addr = addr.unwrap_or(args.addr);
     args.compression = compression.then_some(deflate);
     Ok(Some(args))
-}
-
-/// The length from which on messages are long; their level, window bits and memory level.
-fn long_messages(value: &str) -> Result<LongMessages, Box<dyn std::error::Error + Send + Sync>> {
-    let (numbers, strategy) = match value.strip_suffix(",filtered") {
-        Some(numbers) => (numbers, DeflateStrategy::Filtered),
-        None => (value, DeflateStrategy::Default),
-    };
-    let numbers: Vec<&str> = numbers.split(',').collect();
-    let [from, level, bits, memory] = numbers[..] else {
-        return Err("four numbers are needed".into());
-    };
-    let long = LongMessages::from_size(from.parse()?).strategy(strategy);
-    Ok(long.level(level.parse()?)?.max_window_bits(bits.parse()?)?.memory_level(memory.parse()?)?)
 }
 
 /// A value, or the word "none".

@@ -64,12 +64,11 @@ fn deflate(parameters: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>
 /// The compression that was agreed on, in JSON.
 fn agreed(ws: &WebSocket) -> String {
     let extensions = ws.extensions();
-    let Some((_, parameters)) = extensions.iter().find(|(name, _)| *name == "permessage-deflate")
-    else {
+    let Some(deflate) = extensions.iter().find(|it| it.name == "permessage-deflate") else {
         return "null".to_owned();
     };
     let value = |name, default| {
-        let parameter = parameters.iter().find(|parameter| parameter.name() == name);
+        let parameter = deflate.params.iter().find(|parameter| parameter.name() == name);
         parameter.map_or(default, |parameter| parameter.value().unwrap_or("true"))
     };
     format!(

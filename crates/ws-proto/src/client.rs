@@ -1,8 +1,7 @@
 //! The client's half of the opening handshake ([RFC 6455 §4.1]).
 //!
-//! Start reading at [`ClientHandshake`]. The server's half is in [`server`](crate::server); what
-//! both share is in `handshake`. Opening a socket, asking a proxy, following
-//! redirects and retrying are the driver's.
+//! Start reading at [`ClientHandshake`]. The server's half is in [`server`](crate::server). The
+//! driver opens the socket, asks the proxy, follows redirects and retries.
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
@@ -21,18 +20,18 @@ use crate::grammar::{
     parse_extension, parse_subprotocol,
 };
 use crate::handshake::{
-    PRODUCT, accept_key, all, check_upgrade, checked, deadline, key, required, single, timed_out,
+    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, single, timed_out,
 };
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
 
-/// What a client asks for, besides the URI.
+/// Settings of a client for the opening handshake.
 ///
 /// ```
 /// use ws_proto::client::ClientOptions;
 /// let options = ClientOptions::default()
 ///     .subprotocols(["graphql-transport-ws".parse()?])
-///     .user_agent(None)?;
+///     .user_agent(None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -59,17 +58,18 @@ impl Default for ClientOptions {
 }
 
 impl ClientOptions {
-    /// Sends an `Origin` header, as browsers do. Default: none, as is right for other programs.
+    /// Sends an `Origin` header, as browsers do; `None` sends none. Default: none, as is right for
+    /// other programs.
     #[must_use]
-    pub fn origin(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    pub fn origin(mut self, origin: impl Into<Option<Origin>>) -> Self {
+        self.origin = origin.into();
         self
     }
 
-    /// Offers an extension, after those that were given before. Default: none.
+    /// Adds an offer of an extension. Default: none.
     ///
-    /// The order is the order of preference; a further offer of the same extension is one to fall back
-    /// on ([RFC 6455 §9.1]).
+    /// Offers added first are preferred; a further offer of the same extension is a fallback
+    /// ([RFC 6455 §9.1]).
     ///
     /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
     #[must_use]
@@ -78,8 +78,10 @@ impl ClientOptions {
         self
     }
 
-    /// Offers subprotocols, the preferred one first. Default: none. A server may choose none of
-    /// them; that isn't an error.
+    /// Offers subprotocols, the preferred one first ([RFC 6455 §1.9]). Default: none. A server may
+    /// choose none of them; that isn't an error.
+    ///
+    /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
     #[must_use]
     pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
         self.subprotocols = subprotocols.into_iter().collect();
@@ -88,10 +90,9 @@ impl ClientOptions {
 
     /// Appends headers to those of the handshake. Default: none.
     ///
-    /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those that the
-    /// handshake would send. Headers that make the handshake what it is are refused when it is
-    /// made: `Upgrade`, `Connection`, everything that starts with `Sec-WebSocket-`,
-    /// `Content-Length` and `Transfer-Encoding`.
+    /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those of the handshake.
+    /// [`ClientHandshake::new`] refuses headers that only the handshake may set: `Upgrade`,
+    /// `Connection`, `Content-Length`, `Transfer-Encoding` and all that start with `Sec-WebSocket-`.
     #[doc(alias = "additional_headers")]
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
@@ -102,54 +103,54 @@ impl ClientOptions {
     /// Replaces the `User-Agent` header; `None` sends none. Default: `websockets/` and the version
     /// of this crate.
     ///
-    /// # Errors
-    /// [`InvalidHeaderValue`] when headers can't hold the value.
+    /// [`ClientHandshake::new`] refuses a value that a header can't hold.
     #[doc(alias = "user_agent_header")]
-    pub fn user_agent(mut self, user_agent: Option<&str>) -> Result<Self, InvalidHeaderValue> {
-        self.user_agent = checked("User-Agent", user_agent)?;
-        Ok(self)
+    #[must_use]
+    pub fn user_agent<'a>(mut self, user_agent: impl Into<Option<&'a str>>) -> Self {
+        self.user_agent = user_agent.into().map(str::to_owned);
+        self
     }
 
-    /// Replaces the limits of what the server may answer.
+    /// Replaces the limits on responses, [`open_timeout`](Self::open_timeout) included.
     #[must_use]
     pub fn limits(mut self, limits: HandshakeLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    /// Replaces the time limit alone: see [`HandshakeLimits::open_timeout`]. `None`: no limit.
+    /// Default: 10 s.
     #[must_use]
-    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.limits.open_timeout = timeout;
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.limits.open_timeout = timeout.into();
         self
     }
 }
 
-/// A connection that the server has accepted.
+/// The outcome of an opening handshake on the client's side.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct Negotiated {
     /// The response, `101 Switching Protocols`.
     pub response: Response,
-    /// The subprotocol that the server has chosen from those offered, if any.
+    /// The subprotocol that the server has chosen from the offers, if any.
     pub subprotocol: Option<Subprotocol>,
     /// The extensions that the server has accepted, in its order and with its parameters.
-    pub extensions: Vec<ExtensionHeader>,
-    /// The same, ready for [`Connection::with_extensions`](crate::Connection::with_extensions).
-    pub negotiated: Extensions,
+    pub extension_headers: Vec<ExtensionHeader>,
+    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub extensions: Extensions,
 }
 
-/// One opening handshake, from the client's side.
+/// An opening handshake on the client's side.
 ///
 /// 1. Write the request: `request().serialize()`.
-/// 2. Feed what the server sends to [`receive_data`](Self::receive_data), until it returns how many
-///    of the bytes belong to the handshake, or an error. Bytes after these belong to the first
-///    frame. At the end of the stream call [`receive_eof`](Self::receive_eof).
-/// 3. Take the result with [`into_accepted`](Self::into_accepted).
+/// 2. Feed received bytes to [`receive_data`](Self::receive_data) until it returns `Some` or an
+///    error; at the end of the stream call [`receive_eof`](Self::receive_eof).
+/// 3. Take the outcome with [`into_negotiated`](Self::into_negotiated).
 ///
-/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout)
-/// says so. After an error, close the connection without reading further. The first error is kept, and
-/// returned by every later call.
+/// Meanwhile, call [`handle_timeout`](Self::handle_timeout) at the time that
+/// [`poll_timeout`](Self::poll_timeout) returns. After an error, close the connection without
+/// reading further. The first error is kept; later calls repeat it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -158,17 +159,18 @@ pub struct Accepted {
 /// let uri = "ws://example.com/chat".parse()?;
 /// let nonce = *b"the sample nonce"; // 16 random bytes
 /// let now = Duration::ZERO; // since an origin that you choose
-/// let mut handshake = ClientHandshake::new(&uri, ClientOptions::default(), nonce, now)?;
+/// let mut handshake = ClientHandshake::new(&uri, &ClientOptions::default(), nonce, now)?;
 /// let request = handshake.request().serialize();
 /// assert!(request.starts_with(b"GET /chat HTTP/1.1\r\nHost: example.com\r\n"));
 ///
 /// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
 ///     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81";
 /// assert_eq!(handshake.receive_data(answer)?, Some(answer.len() - 1)); // a frame has begun
-/// let accepted = handshake.into_accepted().expect("the head is complete");
-/// assert_eq!(accepted.response.status_code, 101);
+/// let negotiated = handshake.into_negotiated().expect("the head is complete");
+/// assert_eq!(negotiated.response.status_code, 101);
 /// # Ok::<(), ws_errors::WebSocketException>(())
 /// ```
+#[doc(alias = "ClientProtocol")]
 #[derive(Debug)]
 pub struct ClientHandshake {
     request: Request,
@@ -183,43 +185,49 @@ pub struct ClientHandshake {
 enum Phase {
     /// The response is being received.
     Receiving(Box<ResponseReader>),
-    Accepted(Box<Accepted>),
+    Negotiated(Box<Negotiated>),
     Failed(InvalidHandshake),
 }
 
 impl ClientHandshake {
-    /// Prepares a handshake. `nonce` has to be random; it is no secret, but a server, or a cache
-    /// on the way, mustn't be able to foresee it. The handshake begins `now`, before the driver
-    /// connects; times are since an origin that the driver chooses.
+    /// Begins a handshake at `now`, before the driver connects. Times are since an origin that the
+    /// driver chooses. `nonce` has to be random: it is no secret, but servers and caches on the way
+    /// mustn't foresee it ([RFC 6455 §10.3]).
     ///
     /// # Errors
-    /// [`InvalidHeader`] when [`ClientOptions::headers`] has one that
-    /// only the handshake itself may send, or repeats one that may be there once;
-    /// [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a token.
+    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, or the user
+    ///   information of the URI;
+    /// - [`InvalidHeader`] when [`ClientOptions::headers`] has one that only the handshake may set,
+    ///   or repeats one that may appear once;
+    /// - [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a
+    ///   token.
+    ///
+    /// [RFC 6455 §10.3]: https://www.rfc-editor.org/rfc/rfc6455#section-10.3
     pub fn new(
         uri: &Uri,
-        options: ClientOptions,
+        options: &ClientOptions,
         nonce: [u8; 16],
         now: Duration,
     ) -> Result<Self, InvalidHandshake> {
         let key = key(nonce);
-        let request = build_request(uri, &options, &key)?;
+        let request = build_request(uri, options, &key)?;
         let deadline = deadline(&options.limits, now);
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
-        let ClientOptions { extensions, subprotocols, .. } = options;
+        let extensions = options.extensions.clone();
+        let subprotocols = options.subprotocols.clone();
         Ok(Self { request, key, extensions, subprotocols, deadline, phase })
     }
 
     /// The request to send.
+    #[doc(alias = "connect")]
     #[must_use]
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// Takes bytes from the server. Returns `None` if more are needed; otherwise the server has
-    /// accepted, and the result is how many of `data` belong to the handshake. The rest belongs to
-    /// the first frame.
+    /// Takes bytes from the server. Returns `None` while the response is incomplete, then the number
+    /// of bytes of `data` that belong to it; the rest begins the first frame.
     ///
     /// Informational responses that come first, such as `103 Early Hints`, are skipped
     /// ([RFC 9110 §15.2]).
@@ -229,23 +237,22 @@ impl ClientHandshake {
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) or
     ///   [`InvalidMessage`](ws_errors::InvalidMessage) when the server exceeds a limit or doesn't
     ///   speak HTTP/1.1;
-    /// - [`InvalidStatus`], once the body has been received, when the status isn't 101;
+    /// - [`InvalidStatus`] when the status isn't 101, once the body is complete;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
     ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) for `Connection` and `Upgrade`;
-    /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for
-    ///   `Sec-WebSocket-Accept`;
+    /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for `Sec-WebSocket-Accept`;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
-    ///   [`NegotiationError`](ws_errors::NegotiationError) when the server has accepted an extension
-    ///   that wasn't offered, or not with these parameters;
-    /// - [`NegotiationError`](ws_errors::NegotiationError), [`InvalidHeader`] or
-    ///   [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) when it has chosen a subprotocol
-    ///   that wasn't offered, or several.
+    ///   [`NegotiationError`](ws_errors::NegotiationError) for an extension that wasn't offered, or
+    ///   not with these parameters;
+    /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat), [`InvalidHeader`] or
+    ///   [`NegotiationError`](ws_errors::NegotiationError) for a subprotocol that wasn't offered,
+    ///   or several.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
-            Phase::Accepted(_) => return Ok(Some(0)),
+            Phase::Negotiated(_) => return Ok(Some(0)),
             Phase::Failed(error) => return Err(error.clone()),
         };
         match reader.receive_data(data) {
@@ -255,16 +262,15 @@ impl ClientHandshake {
         }
     }
 
-    /// Takes note of the end of the stream.
+    /// Takes the end of the stream. Does nothing once the response is complete.
     ///
     /// # Errors
     /// [`InvalidStatus`] when this completes the body of a rejection, otherwise
-    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end; none if the
-    /// server had accepted before.
+    /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
-            Phase::Accepted(_) => return Ok(()),
+            Phase::Negotiated(_) => return Ok(()),
             Phase::Failed(error) => return Err(error.clone()),
         };
         match reader.receive_eof() {
@@ -273,19 +279,17 @@ impl ClientHandshake {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when there is nothing to wait
-    /// for: once the handshake is over, or without a
-    /// [limit](HandshakeLimits::open_timeout). It doesn't change before.
+    /// The time for [`handle_timeout`](Self::handle_timeout); `None` once the handshake is over, and
+    /// without an [`open_timeout`](ClientOptions::open_timeout). It doesn't change in between.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.deadline.filter(|_| matches!(self.phase, Phase::Receiving(_)))
     }
 
-    /// Fails the handshake if it should be over at `now`; the stream is to be dropped, without an
-    /// answer. Does nothing when nothing is due.
+    /// Fails the handshake if its deadline is `now` or earlier; drop the stream then.
     ///
     /// # Errors
-    /// [`InvalidHandshake::Base`] when the time is over.
+    /// [`InvalidHandshake::Base`] after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
             Phase::Failed(error) => Err(error.clone()),
@@ -296,20 +300,20 @@ impl ClientHandshake {
         }
     }
 
-    /// The accepted connection; `None` unless [`receive_data`](Self::receive_data) has said that
-    /// the handshake is complete.
+    /// The outcome; `None` unless [`receive_data`](Self::receive_data) has told that the handshake
+    /// is complete.
     #[must_use]
-    pub fn into_accepted(self) -> Option<Accepted> {
+    pub fn into_negotiated(self) -> Option<Negotiated> {
         match self.phase {
-            Phase::Accepted(accepted) => Some(*accepted),
+            Phase::Negotiated(negotiated) => Some(*negotiated),
             Phase::Receiving(_) | Phase::Failed(_) => None,
         }
     }
 
     fn finish(&mut self, response: Response) -> Result<(), InvalidHandshake> {
         match self.check(response) {
-            Ok(accepted) => {
-                self.phase = Phase::Accepted(Box::new(accepted));
+            Ok(negotiated) => {
+                self.phase = Phase::Negotiated(Box::new(negotiated));
                 Ok(())
             }
             Err(error) => Err(self.fail(error)),
@@ -321,10 +325,10 @@ impl ClientHandshake {
         error
     }
 
-    /// Decides whether the server has accepted ([RFC 6455 §4.1]).
+    /// Validates the response ([RFC 6455 §4.1]).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    fn check(&self, response: Response) -> Result<Accepted, InvalidHandshake> {
+    fn check(&self, response: Response) -> Result<Negotiated, InvalidHandshake> {
         if response.status_code != 101 {
             return Err(InvalidStatus::new(response).into());
         }
@@ -334,9 +338,9 @@ impl ClientHandshake {
         if accept != accept_key(&self.key) {
             return Err(InvalidHeaderValue::new("Sec-WebSocket-Accept", Some(accept.into())).into());
         }
-        let (extensions, negotiated) = self.check_extensions(headers)?;
+        let (extension_headers, extensions) = self.check_extensions(headers)?;
         let subprotocol = self.check_subprotocol(headers)?;
-        Ok(Accepted { response, subprotocol, extensions, negotiated })
+        Ok(Negotiated { response, subprotocol, extension_headers, extensions })
     }
 
     fn check_extensions(
@@ -347,13 +351,13 @@ impl ClientHandshake {
         if !headers.contains(NAME) {
             return Ok(Default::default());
         }
-        // A client that offered none has no use for what the answer says.
+        // Without an offer, the details of the answer don't matter.
         if self.extensions.is_empty() {
             return Err(NegotiationErrorKind::NoExtensions.into());
         }
         let accepted = all(headers, NAME, parse_extension)?;
-        let negotiated = extension::accept_response(&self.extensions, &accepted)?;
-        Ok((accepted, negotiated))
+        let extensions = extension::process_response(&self.extensions, &accepted)?;
+        Ok((accepted, extensions))
     }
 
     fn check_subprotocol(
@@ -380,7 +384,7 @@ impl ClientHandshake {
     }
 }
 
-/// The request, with its headers in the usual order.
+/// Builds the request, with its headers in the usual order.
 fn build_request(
     uri: &Uri,
     options: &ClientOptions,
@@ -427,7 +431,7 @@ fn build_request(
     Ok(request)
 }
 
-/// Refuses headers that would contradict those of the handshake, or promise a body.
+/// Refuses headers that contradict those of the handshake, or announce a body.
 fn check_headers(headers: &Headers) -> Result<(), InvalidHandshake> {
     const PREFIX: &str = "sec-websocket-";
     const OWNED: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];

@@ -1,18 +1,18 @@
-//! What both opening handshakes share: the key, the accept value that proves that it was read, and
-//! the checks of headers that requests and responses have in common.
+//! Shared by both opening handshakes: the key and its accept value, the deadline, and checks of
+//! headers.
 
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha1::{Digest as _, Sha1};
-use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidUpgrade};
-use ws_headers::{HeaderValue, Headers};
+use ws_errors::{InvalidHandshake, InvalidHeader, InvalidUpgrade};
+use ws_headers::Headers;
 
 use crate::grammar::{join, parse_connection, parse_upgrade};
 use crate::http::HandshakeLimits;
 
-/// The value of `Sec-WebSocket-Accept` that answers this `Sec-WebSocket-Key`
-/// ([RFC 6455 §4.2.2]): the SHA-1 of the key and a constant, in base64.
+/// Returns the value of `Sec-WebSocket-Accept` for this `Sec-WebSocket-Key` ([RFC 6455 §4.2.2]):
+/// the SHA-1 of the key and a constant, in base64.
 ///
 /// It shows that a WebSocket server has read the request; it protects nothing.
 ///
@@ -27,59 +27,46 @@ pub fn accept_key(key: &str) -> String {
     put_accept_key(key, &mut [0; ACCEPT_LEN]).to_owned()
 }
 
-/// How many digits [`accept_key`] has.
+/// The length of an [`accept_key`], in digits.
 pub(crate) const ACCEPT_LEN: usize = 28;
 
-/// What [`accept_key`] gives, in memory of the caller's.
+/// [`accept_key`] in the caller's memory.
 pub(crate) fn put_accept_key<'a>(key: &str, digits: &'a mut [u8; ACCEPT_LEN]) -> &'a str {
     const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    // 20 bytes have so many digits, and those are ASCII.
+    // 20 bytes make 28 digits, which are ASCII.
     _ = STANDARD.encode_slice(hash, digits);
     str::from_utf8(digits).unwrap_or_default()
 }
 
-/// What this crate calls itself in `Server` and `User-Agent` headers.
+/// The name and version of this crate, for `Server` and `User-Agent` headers.
 pub(crate) const PRODUCT: &str = concat!("websockets/", env!("CARGO_PKG_VERSION"));
 
-/// The value of `Sec-WebSocket-Key` for 16 random bytes.
+/// Encodes 16 random bytes as the value of `Sec-WebSocket-Key`.
 pub(crate) fn key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
 /// Whether `key` is the base64 of 16 bytes.
 ///
-/// The last digit carries two bits only; whether its other four are zero isn't checked, since
-/// clients that draw 22 random digits don't make them so.
+/// The last digit carries two bits only. Its other four aren't checked: in clients that draw 22
+/// random digits they aren't zero.
 pub(crate) fn is_key(key: &str) -> bool {
     let is_digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     key.len() == 24 && key.strip_suffix("==").is_some_and(|digits| digits.bytes().all(is_digit))
 }
 
-/// When a handshake that began at `now` has to be over; `None` when it may take forever.
+/// The deadline of a handshake that begins at `now`; `None` for no limit.
 pub(crate) fn deadline(limits: &HandshakeLimits, now: Duration) -> Option<Duration> {
     limits.open_timeout.map(|timeout| now.saturating_add(timeout))
 }
 
-/// The failure of a handshake that isn't over at its deadline.
+/// The error of a handshake that isn't over at its deadline.
 pub(crate) fn timed_out() -> InvalidHandshake {
     InvalidHandshake::new("timed out during opening handshake")
 }
 
-/// An optional value for the header called `name`, if headers can hold it.
-pub(crate) fn checked(
-    name: &'static str,
-    value: Option<&str>,
-) -> Result<Option<String>, InvalidHeaderValue> {
-    match value {
-        Some(value) if HeaderValue::new(value).is_err() => {
-            Err(InvalidHeaderValue::new(name, Some(value.to_owned())))
-        }
-        value => Ok(value.map(str::to_owned)),
-    }
-}
-
-/// The value of a header that may appear once at most.
+/// The value of a header that may appear at most once.
 pub(crate) fn single<'a>(
     headers: &'a Headers,
     name: &'static str,
@@ -101,7 +88,7 @@ pub(crate) fn required<'a>(
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 /// [§4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
-    // Nearly always there is nothing else in the lists, so that they needn't be made.
+    // Nearly always the value is the only item: compare it without making a list.
     let is = |name, item| {
         headers.get(name).is_ok_and(|line| line.is_some_and(|it| it.eq_ignore_ascii_case(item)))
     };
@@ -120,7 +107,7 @@ pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
     Ok(())
 }
 
-/// The items of all lines of a header that is a list.
+/// The items of a list header, from all its lines.
 pub(crate) fn all<'a, T, E>(
     headers: &'a Headers,
     name: &str,

@@ -1,9 +1,8 @@
-//! Addresses of WebSocket endpoints: `ws://` and `wss://` URIs ([RFC 6455 §3]).
+//! `ws://` and `wss://` URIs ([RFC 6455 §3]).
 //!
-//! Parsed by hand: the grammar needed is small, and a general URL parser follows the rules for
-//! links in web pages, which repair what is better refused. Host names that aren't ASCII are
-//! refused, since turning them into DNS names takes large tables; paths and queries that aren't
-//! ASCII are percent-encoded.
+//! The parser is written by hand: the grammar is small, and general URL parsers follow the rules for
+//! links in web pages, which repair errors instead of refusing them. Host names that aren't ASCII are
+//! refused, since IDNA takes large tables; paths and queries that aren't ASCII are percent-encoded.
 //!
 //! [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
 
@@ -28,7 +27,7 @@ use crate::grammar::build_host;
 /// # Ok::<(), ws_errors::InvalidURI>(())
 /// ```
 ///
-/// `{}` and `{:?}` leave the user information out, so that it doesn't end in logs.
+/// `{}` and `{:?}` leave the user information out, which keeps it out of logs.
 #[doc(alias = "WebSocketURI")]
 #[derive(Clone, Eq, PartialEq, Hash)]
 pub struct Uri {
@@ -37,7 +36,7 @@ pub struct Uri {
     port: u16,
     user_info: Option<(Box<str>, Box<str>)>,
     resource_name: Box<str>,
-    /// Where the path ends in `resource_name`; the query, if any, follows with its question mark.
+    /// The length of the path in `resource_name`; the query, if any, follows with its question mark.
     path_len: usize,
 }
 
@@ -66,7 +65,7 @@ impl Uri {
         parse(uri).map_err(|msg| InvalidURI::new(uri, msg))
     }
 
-    /// Whether the connection is encrypted: true for `wss`, false for `ws`.
+    /// Tells whether the connection is encrypted: `true` for `wss`, `false` for `ws`.
     #[must_use]
     pub fn secure(&self) -> bool {
         self.secure
@@ -85,8 +84,10 @@ impl Uri {
         self.port
     }
 
-    /// What to ask the host for: the path, and the query behind a question mark unless it is empty.
-    /// Starts with `/` and is ASCII.
+    /// The path, and the query behind a question mark unless it is empty ([RFC 6455 §3]). ASCII;
+    /// starts with `/`.
+    ///
+    /// [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
     #[must_use]
     pub fn resource_name(&self) -> &str {
         &self.resource_name
@@ -104,8 +105,8 @@ impl Uri {
         self.resource_name.get(self.path_len..).unwrap_or_default().strip_prefix('?')
     }
 
-    /// The user name and the password, percent-decoded; `None` if the URI has none. They travel in
-    /// an `Authorization` header.
+    /// The user name and the password, percent-decoded; `None` if the URI has none. The request
+    /// carries them in an `Authorization` header.
     #[must_use]
     pub fn user_info(&self) -> Option<(&str, &str)> {
         self.user_info.as_ref().map(|(user, password)| (&**user, &**password))
@@ -237,8 +238,8 @@ fn parse_port(digits: &str) -> Option<u16> {
     digits.parse().ok().filter(|&port| port != 0)
 }
 
-/// An IPv6 address, perhaps with a zone, whose percent sign may be encoded as it should be
-/// ([RFC 6874 §2]) or stand for itself.
+/// An IPv6 address, perhaps with a zone. The percent sign before the zone should be encoded
+/// ([RFC 6874 §2]), but needn't be.
 ///
 /// [RFC 6874 §2]: https://www.rfc-editor.org/rfc/rfc6874#section-2
 fn parse_ipv6_address(text: &str) -> Result<Box<str>, &'static str> {
@@ -297,7 +298,7 @@ fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'static str> {
     Ok((user, password))
 }
 
-/// Undoes percent-encoding; `None` unless two hexadecimal digits follow each percent sign and the
+/// Decodes percent-encoding; `None` unless two hexadecimal digits follow each percent sign and the
 /// result is UTF-8.
 fn percent_decode(text: &str) -> Option<Box<str>> {
     let mut decoded = Vec::with_capacity(text.len());
@@ -315,7 +316,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// Appends `text` to `encoded`, percent-encoding what isn't ASCII.
+/// Appends `text` to `encoded`, with bytes that aren't ASCII percent-encoded.
 fn percent_encode(text: &str, encoded: &mut String) {
     for b in text.bytes() {
         if b.is_ascii() {

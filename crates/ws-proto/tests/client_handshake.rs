@@ -10,7 +10,7 @@ use ws_errors::{
     NegotiationError, StatusLineTooLong,
 };
 use ws_proto::Uri;
-use ws_proto::client::{Accepted, ClientHandshake, ClientOptions};
+use ws_proto::client::{ClientHandshake, ClientOptions, Negotiated};
 use ws_proto::grammar::ExtensionHeader;
 use ws_proto::http::{HandshakeLimits, Response};
 use ws_types::{Origin, Subprotocol};
@@ -26,7 +26,7 @@ const LINES: [(&str, &str); 3] = [
 #[track_caller]
 fn handshake(uri: &str, options: ClientOptions) -> ClientHandshake {
     let uri = Uri::parse(uri).expect("a URI");
-    ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).expect("valid options")
+    ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).expect("valid options")
 }
 
 /// The request as on the wire.
@@ -49,15 +49,15 @@ fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
 }
 
 fn plain() -> ClientOptions {
-    ClientOptions::default().user_agent(None).expect("none is valid")
+    ClientOptions::default().user_agent(None)
 }
 
-/// What can be compared of an [`Accepted`].
+/// What can be compared of a [`Negotiated`].
 #[derive(Debug, PartialEq)]
 struct Agreed {
     response: Response,
     subprotocol: Option<Subprotocol>,
-    extensions: Vec<ExtensionHeader>,
+    extension_headers: Vec<ExtensionHeader>,
 }
 
 /// What the client makes of an answer, however it is cut; and how much of it belongs to the
@@ -73,10 +73,10 @@ fn answer(
         |state, data| {
             let used = state.as_mut().expect("more than one answer").receive_data(data)?;
             Ok(used.map(|used| {
-                let accepted = state.take().and_then(ClientHandshake::into_accepted);
-                let Accepted { response, subprotocol, extensions, .. } =
-                    accepted.expect("accepted");
-                (Agreed { response, subprotocol, extensions }, used)
+                let negotiated = state.take().and_then(ClientHandshake::into_negotiated);
+                let Negotiated { response, subprotocol, extension_headers, .. } =
+                    negotiated.expect("accepted");
+                (Agreed { response, subprotocol, extension_headers }, used)
             }))
         },
     )
@@ -101,7 +101,7 @@ fn a_request_with_everything_has_these_bytes() -> Result<(), InvalidHandshake> {
         .origin(Origin::from("https://example.com"))
         .subprotocols(subprotocols(["chat", "superchat"]))
         .headers(headers([("X-A", "1"), ("Cookie", "b=2"), ("x-a", "caf\u{e9}")]))
-        .user_agent(Some("test/1.0"))?;
+        .user_agent("test/1.0");
     assert_eq!(
         sent("wss://hello:iloveyou@Example.com:8443/chat?room=1", options),
         "GET /chat?room=1 HTTP/1.1\r\n\
@@ -143,7 +143,11 @@ fn user_agent_names_this_crate_and_is_checked() {
     let request = sent("ws://localhost/", ClientOptions::default());
     let expected = concat!("\r\nUser-Agent: websockets/", env!("CARGO_PKG_VERSION"), "\r\n\r\n");
     assert!(request.ends_with(expected), "{request}");
-    assert!(ClientOptions::default().user_agent(Some("a\r\nb: c")).is_err());
+    let (uri, value) = (Uri::parse("ws://localhost/").expect("a URI"), "a\r\nb: c");
+    let options = ClientOptions::default().user_agent(value);
+    let error = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).unwrap_err();
+    let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
+    assert_eq!((&*error.name, error.value.as_deref()), ("User-Agent", Some(value)));
 }
 
 #[test]
@@ -187,7 +191,7 @@ fn additional_headers_cannot_contradict_the_handshake() {
         ),
     ];
     for (headers, name, value) in table {
-        let error = ClientHandshake::new(&uri, plain().headers(headers), NONCE, Duration::ZERO)
+        let error = ClientHandshake::new(&uri, &plain().headers(headers), NONCE, Duration::ZERO)
             .unwrap_err();
         assert_eq!(error.to_string(), format!("invalid {name} header: {value}"));
     }
@@ -198,7 +202,7 @@ fn an_origin_that_headers_cannot_hold_is_refused() {
     let uri = Uri::parse("ws://localhost/").expect("a URI");
     for origin in ["https://a\r\nX-Injected: 1", "https://\u{20ac}"] {
         let options = plain().origin(Origin::from(origin));
-        let error = ClientHandshake::new(&uri, options, NONCE, Duration::ZERO).unwrap_err();
+        let error = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).unwrap_err();
         let error = error.get::<InvalidHeaderValue>().expect("an InvalidHeaderValue");
         assert_eq!((&*error.name, error.value.as_deref()), ("Origin", Some(origin)));
     }
@@ -209,12 +213,12 @@ fn an_accepted_connection_has_its_response() {
     let head = with("Sec-WebSocket-Protocol", &["superchat"]);
     let data = [&*head, b"\x81\x05hello"].concat();
     let options = plain().subprotocols(subprotocols(["chat", "superchat"]));
-    let (accepted, used) = answer(&data, &options).expect("valid").expect("complete");
+    let (negotiated, used) = answer(&data, &options).expect("valid").expect("complete");
     assert_eq!(used, head.len());
-    assert_eq!(accepted.response.status_code, 101);
-    assert!(accepted.response.body.is_empty());
-    assert_eq!(accepted.subprotocol.expect("chosen"), "superchat");
-    assert!(accepted.extensions.is_empty());
+    assert_eq!(negotiated.response.status_code, 101);
+    assert!(negotiated.response.body.is_empty());
+    assert_eq!(negotiated.subprotocol.expect("chosen"), "superchat");
+    assert!(negotiated.extension_headers.is_empty());
 }
 
 /// Values of a header, and the text of the exception that they lead to; empty for none.
@@ -224,8 +228,8 @@ type Rows = &'static [(&'static [&'static str], &'static str)];
 fn check(name: &str, options: &ClientOptions, rows: Rows) {
     for &(values, expected) in rows {
         let text = match answer(&with(name, values), options) {
-            Ok(accepted) => {
-                assert!(accepted.is_some());
+            Ok(negotiated) => {
+                assert!(negotiated.is_some());
                 String::new()
             }
             Err(error) => error.to_string(),
@@ -407,15 +411,15 @@ fn a_rejection_has_its_body() {
     // The first error stays.
     assert_eq!(handshake.receive_data(b"x"), Err(error.clone()));
     assert_eq!(handshake.receive_eof(), Err(error));
-    assert!(handshake.into_accepted().is_none());
+    assert!(handshake.into_negotiated().is_none());
 }
 
 #[test]
 fn early_hints_come_before_the_answer() {
     let hints = &b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"[..];
     let data = [hints, hints, &with("", &[]), b"\x81\x00"].concat();
-    let (accepted, used) = answer(&data, &plain()).expect("valid").expect("complete");
-    assert_eq!((accepted.response.status_code, used), (101, data.len() - 2));
+    let (negotiated, used) = answer(&data, &plain()).expect("valid").expect("complete");
+    assert_eq!((negotiated.response.status_code, used), (101, data.len() - 2));
 }
 
 #[test]
@@ -464,18 +468,19 @@ fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
     assert_eq!(handshake.receive_data(&data), Ok(Some(data.len())));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
-    assert!(handshake.into_accepted().is_some());
+    assert!(handshake.into_negotiated().is_some());
 }
 
 #[test]
 fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
     let uri = Uri::parse("ws://localhost/").unwrap();
     let (second, began) = (Duration::from_secs(1), Duration::from_secs(100));
-    let begin = |options| ClientHandshake::new(&uri, options, NONCE, began).unwrap();
+    let begin =
+        |options: ClientOptions| ClientHandshake::new(&uri, &options, NONCE, began).unwrap();
     let head = with("", &[]);
     for (timeout, deadline) in [
         (plain(), Some(began + 10 * second)),
-        (plain().open_timeout(Some(3 * second)), Some(began + 3 * second)),
+        (plain().open_timeout(3 * second), Some(began + 3 * second)),
         (plain().open_timeout(None), None),
     ] {
         for at in 0..head.len() {
@@ -493,7 +498,7 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
             assert_eq!(handshake.handle_timeout(began), Err(error.clone()), "cut at {at}");
             assert_eq!(handshake.receive_data(&head[at..]), Err(error.clone()), "cut at {at}");
             assert_eq!(handshake.receive_eof(), Err(error), "cut at {at}");
-            assert!(handshake.into_accepted().is_none(), "cut at {at}");
+            assert!(handshake.into_negotiated().is_none(), "cut at {at}");
         }
     }
     // Once the server has accepted, there is nothing to wait for.
@@ -501,28 +506,27 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
     assert_eq!(handshake.receive_data(&head), Ok(Some(head.len())));
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()));
-    assert!(handshake.into_accepted().is_some());
+    assert!(handshake.into_negotiated().is_some());
 }
 
 /// Both halves of this crate understand each other.
 #[test]
 fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
-    use ws_proto::http::serialize_response;
-    use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+    use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 
     let chat = subprotocols(["chat"]);
     let options = ClientOptions::default().subprotocols(chat.clone());
     let mut client = handshake("ws://localhost:8765/path", options);
-    let mut server = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut server = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     let bytes = client.request().serialize();
     assert_eq!(server.receive_data(&bytes)?, Some(bytes.len()));
     let request = server.into_request().expect("complete");
     assert_eq!(&request, client.request());
-    let accepted = accept(&request, &ServerOptions::default().subprotocols(chat), None)?;
-    let bytes = serialize_response(&accepted.response);
+    let negotiated = negotiate(&request, &ServerOptions::default().subprotocols(chat), None)?;
+    let bytes = negotiated.response.serialize();
     assert_eq!(client.receive_data(&bytes)?, Some(bytes.len()));
-    let on_client = client.into_accepted().expect("accepted");
-    assert_eq!(on_client.response, accepted.response);
-    assert_eq!(on_client.subprotocol, accepted.subprotocol);
+    let on_client = client.into_negotiated().expect("accepted");
+    assert_eq!(on_client.response, negotiated.response);
+    assert_eq!(on_client.subprotocol, negotiated.subprotocol);
     Ok(())
 }

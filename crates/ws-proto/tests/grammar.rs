@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use ws_errors::InvalidHeaderFormat;
 use ws_proto::grammar::{
-    build_authorization_basic, build_extension, build_host, build_subprotocol,
+    ExtensionHeader, build_authorization_basic, build_extension, build_host, build_subprotocol,
     build_www_authenticate_basic, parse_authorization_basic, parse_connection, parse_extension,
     parse_subprotocol, parse_upgrade,
 };
@@ -158,7 +158,16 @@ fn extensions_have_parameters() {
     for &(header, expected) in table {
         let parsed = parse_extension(header);
         let items = parsed.map(|extensions| {
-            extensions.into_iter().map(|extension| build_extension(&[extension])).collect()
+            extensions
+                .into_iter()
+                .inspect(|extension| {
+                    assert_eq!(
+                        extension.to_string(),
+                        build_extension(std::slice::from_ref(extension))
+                    );
+                })
+                .map(|extension| extension.to_string())
+                .collect()
         });
         check("Sec-WebSocket-Extensions", header, items, expected);
     }
@@ -167,7 +176,7 @@ fn extensions_have_parameters() {
 #[test]
 fn a_parameter_without_value_differs_from_one_with_any() {
     let extensions = parse_extension("foo; a; b=1").unwrap();
-    let parameters: Vec<_> = extensions[0].1.iter().map(|p| (p.name(), p.value())).collect();
+    let parameters: Vec<_> = extensions[0].params.iter().map(|p| (p.name(), p.value())).collect();
     assert_eq!(parameters, [("a", None), ("b", Some("1"))]);
 }
 
@@ -306,12 +315,12 @@ proptest! {
     ) {
         let extensions: Vec<_> = extensions
             .into_iter()
-            .map(|(name, parameters)| {
-                let parameters = parameters
+            .map(|(name, params)| {
+                let params = params
                     .into_iter()
                     .map(|(name, value)| ExtensionParameter::new(name, value.as_deref()).unwrap())
                     .collect();
-                (ExtensionName::new(name).unwrap(), parameters)
+                ExtensionHeader { name: ExtensionName::new(name).unwrap(), params }
             })
             .collect();
         prop_assert_eq!(parse_extension(&build_extension(&extensions)), Ok(extensions));

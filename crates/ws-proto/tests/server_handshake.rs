@@ -10,9 +10,9 @@ use ws_errors::{
     AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
     NegotiationError,
 };
-use ws_proto::http::{HandshakeLimits, Request, Response, serialize_response};
+use ws_proto::http::{Request, Response};
 use ws_proto::server::{
-    OriginRule, ServerHandshake, ServerOptions, accept, reject, respond, shutting_down,
+    OriginRule, ServerHandshake, ServerOptions, negotiate, reject, respond, shutting_down,
 };
 use ws_types::{Origin, Subprotocol};
 
@@ -35,7 +35,7 @@ fn request(first_line: &str, lines: &[(&str, &str)]) -> Request {
     }
     head.push_str("\r\n");
     let octets: Vec<u8> = head.chars().map(|c| u8::try_from(c).expect("ISO-8859-1")).collect();
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(&octets), Ok(Some(octets.len())));
     handshake.into_request().expect("complete")
 }
@@ -59,8 +59,8 @@ fn subprotocols<const N: usize>(names: [&str; N]) -> [Subprotocol; N] {
 /// The status, and the line of the body that tells why, of the response to a request.
 #[track_caller]
 fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
-    match accept(request, options, DATE) {
-        Ok(accepted) => (accepted.response.status_code, String::new()),
+    match negotiate(request, options, DATE) {
+        Ok(negotiated) => (negotiated.response.status_code, String::new()),
         Err(error) => {
             let response = reject(&error, options, DATE).expect("has an answer");
             let text = String::from_utf8(response.body).expect("UTF-8");
@@ -74,12 +74,12 @@ fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
 
 #[test]
 fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
-    let options = options()
-        .subprotocols(subprotocols(["superchat", "chat"]))
-        .server_header(Some("test/1.0"))?;
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
+    let options =
+        options().subprotocols(subprotocols(["superchat", "chat"])).server_header("test/1.0");
+    let negotiated =
+        negotiate(&with("Sec-WebSocket-Protocol", &["chat, superchat"]), &options, DATE)?;
     assert_eq!(
-        String::from_utf8_lossy(&serialize_response(&accepted.response)),
+        String::from_utf8_lossy(&negotiated.response.serialize()),
         "HTTP/1.1 101 Switching Protocols\r\n\
          Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n\
          Upgrade: websocket\r\n\
@@ -89,20 +89,20 @@ fn an_accepted_request_gets_these_bytes() -> Result<(), InvalidHandshake> {
          Server: test/1.0\r\n\
          \r\n"
     );
-    assert_eq!(accepted.subprotocol, Some(Subprotocol::new("superchat").expect("a token")));
-    assert_eq!((accepted.origin, accepted.extensions), (None, Vec::new()));
+    assert_eq!(negotiated.subprotocol, Some(Subprotocol::new("superchat").expect("a token")));
+    assert_eq!((negotiated.origin, negotiated.extension_headers), (None, Vec::new()));
     Ok(())
 }
 
 #[test]
 fn date_and_server_can_be_left_out() -> Result<(), InvalidHandshake> {
-    let options = options().server_header(None)?;
-    let accepted = accept(&with("", &[]), &options, None)?;
-    let names: Vec<_> = accepted.response.headers.raw_items().map(|(name, _)| name).collect();
+    let options = options().server_header(None);
+    let negotiated = negotiate(&with("", &[]), &options, None)?;
+    let names: Vec<_> = negotiated.response.headers.raw_items().map(|(name, _)| name).collect();
     assert_eq!(names, ["Upgrade", "Connection", "Sec-WebSocket-Accept"]);
     // A date with a line break in it isn't sent.
-    let accepted = accept(&with("", &[]), &options, Some("now\r\nX-Injected: 1"))?;
-    assert_eq!(accepted.response.headers.line_count(), 3);
+    let negotiated = negotiate(&with("", &[]), &options, Some("now\r\nX-Injected: 1"))?;
+    assert_eq!(negotiated.response.headers.line_count(), 3);
     Ok(())
 }
 
@@ -111,8 +111,15 @@ fn server_header_names_this_crate_and_is_checked() -> Result<(), InvalidHandshak
     let response = shutting_down(&options(), None);
     let expected = concat!("websockets/", env!("CARGO_PKG_VERSION"));
     assert_eq!(response.headers.get("Server"), Ok(Some(expected)));
-    let error = options().server_header(Some("a\r\nb: c")).unwrap_err();
-    assert_eq!(&*error.name, "Server");
+    options().validate()?;
+    options().server_header(None).validate()?;
+    let illegal = options().server_header("a\r\nb: c");
+    let error = illegal.validate().unwrap_err();
+    assert_eq!((&*error.name, error.value.as_deref()), ("Server", Some("a\r\nb: c")));
+    // It is never sent, even by a driver that doesn't check.
+    assert!(!shutting_down(&illegal, None).headers.contains("Server"));
+    let negotiated = negotiate(&with("", &[]), &illegal, None)?;
+    assert!(!negotiated.response.headers.contains("Server"));
     Ok(())
 }
 
@@ -182,11 +189,11 @@ fn rejections_have_these_bytes() {
              Failed to open a WebSocket connection: missing Sec-WebSocket-Key header.\n",
         ),
     ];
-    let options = options().server_header(Some("test/1.0")).expect("valid");
+    let options = options().server_header("test/1.0");
     for (request, expected) in cases {
-        let error = accept(&request, &options, DATE).unwrap_err();
+        let error = negotiate(&request, &options, DATE).unwrap_err();
         let response = reject(&error, &options, DATE).expect("has an answer");
-        let bytes = String::from_utf8(serialize_response(&response)).expect("UTF-8");
+        let bytes = String::from_utf8(response.serialize()).expect("UTF-8");
         assert_eq!(bytes, expected);
     }
 }
@@ -339,8 +346,8 @@ fn every_origin_is_allowed_unless_configured() -> Result<(), InvalidHandshake> {
             (&["a", "a"], 400, "invalid Origin header: multiple values"),
         ],
     );
-    let accepted = accept(&with("Origin", &["null"]), &options(), DATE)?;
-    assert_eq!(accepted.origin, Some(Origin::from("null")));
+    let negotiated = negotiate(&with("Origin", &["null"]), &options(), DATE)?;
+    assert_eq!(negotiated.origin, Some(Origin::from("null")));
     Ok(())
 }
 
@@ -412,9 +419,9 @@ fn subprotocols_without_any_configured_are_parsed_and_ignored() -> Result<(), In
             ),
         ],
     );
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
-    assert_eq!(accepted.subprotocol, None);
-    assert!(!accepted.response.headers.contains("Sec-WebSocket-Protocol"));
+    let negotiated = negotiate(&with("Sec-WebSocket-Protocol", &["chat"]), &options(), DATE)?;
+    assert_eq!(negotiated.subprotocol, None);
+    assert!(!negotiated.response.headers.contains("Sec-WebSocket-Protocol"));
     Ok(())
 }
 
@@ -443,9 +450,9 @@ fn the_servers_preference_decides_on_the_subprotocol() -> Result<(), InvalidHand
         (&["chat", "other, superchat"], "superchat"),
     ];
     for &(values, expected) in table {
-        let accepted = accept(&with("Sec-WebSocket-Protocol", values), &options, DATE)?;
-        assert_eq!(accepted.subprotocol.expect("chosen"), expected);
-        let sent = accepted.response.headers.get("Sec-WebSocket-Protocol");
+        let negotiated = negotiate(&with("Sec-WebSocket-Protocol", values), &options, DATE)?;
+        assert_eq!(negotiated.subprotocol.expect("chosen"), expected);
+        let sent = negotiated.response.headers.get("Sec-WebSocket-Protocol");
         assert_eq!(sent, Ok(Some(expected)));
     }
     Ok(())
@@ -461,9 +468,9 @@ fn a_function_can_choose_the_subprotocol() -> Result<(), InvalidHandshake> {
                 _ => Err(NegotiationError::new("no, thanks")),
             }
         });
-    let accepted = accept(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
-    assert_eq!(accepted.subprotocol.expect("chosen"), "c");
-    assert_eq!(accept(&with("", &[]), &options, DATE)?.subprotocol, None);
+    let negotiated = negotiate(&with("Sec-WebSocket-Protocol", &["a", "b, c"]), &options, DATE)?;
+    assert_eq!(negotiated.subprotocol.expect("chosen"), "c");
+    assert_eq!(negotiate(&with("", &[]), &options, DATE)?.subprotocol, None);
     let mut lines = LINES.to_vec();
     lines.push(("Sec-WebSocket-Protocol", "a"));
     let elsewhere = request("GET /elsewhere HTTP/1.1", &lines);
@@ -505,7 +512,7 @@ fn limits_are_answered_and_garbage_is_not() {
         ("\r\n".to_owned(), HttpAnswer::Disconnect),
     ];
     for (data, expected) in table {
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+        let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
         let error = handshake.receive_data(data.as_bytes()).unwrap_err();
         assert_eq!(error.http_status(), *expected);
         let response = reject(&error, &options(), DATE);
@@ -543,10 +550,10 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     headers.insert("Location", "/new")?;
     headers.insert("content-type", "text/html")?;
     let abort = AbortHandshake::new(301, headers, "<a href=/new>");
-    let options = options().server_header(Some("test/1.0"))?;
+    let options = options().server_header("test/1.0");
     let response = reject(&abort.into(), &options, DATE).expect("has an answer");
     assert_eq!(
-        String::from_utf8_lossy(&serialize_response(&response)),
+        String::from_utf8_lossy(&response.serialize()),
         "HTTP/1.1 301 Moved Permanently\r\n\
          Location: /new\r\n\
          content-type: text/html\r\n\
@@ -561,7 +568,7 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     let abort = AbortHandshake::new(204, Headers::new(), "body");
     let response = reject(&abort.into(), &options, None).expect("has an answer");
     assert_eq!(
-        serialize_response(&response),
+        response.serialize(),
         b"HTTP/1.1 204 No Content\r\nConnection: close\r\nServer: test/1.0\r\n\r\n"
     );
     Ok(())
@@ -580,7 +587,7 @@ fn a_server_that_stops_says_so() {
 fn reason_phrases_cannot_split_a_response() {
     let empty: &[u8] = b"";
     let response = Response::new(200, "a\r\nb: c\u{e9}\u{20ac}", Headers::new(), empty);
-    assert_eq!(serialize_response(&response), b"HTTP/1.1 200 a??b: c\xe9?\r\n\r\n");
+    assert_eq!(response.serialize(), b"HTTP/1.1 200 a??b: c\xe9?\r\n\r\n");
 }
 
 #[test]
@@ -589,7 +596,7 @@ fn what_follows_the_request_is_not_touched() {
     let data = [&head[..], b"\x81\x80\x00\x00\x00\x00"].concat();
     let result = feed(
         &data,
-        || ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO),
+        || ServerHandshake::new(&ServerOptions::default(), Duration::ZERO),
         |handshake, data| {
             let used = handshake.receive_data(data)?;
             Ok::<_, InvalidHandshake>(used.map(|used| (handshake.request().cloned(), used)))
@@ -602,7 +609,7 @@ fn what_follows_the_request_is_not_touched() {
 
 #[test]
 fn the_end_of_the_stream_fails_an_incomplete_request_only() {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n"), Ok(None));
     assert_eq!(handshake.request(), None);
     let error = handshake.receive_eof().unwrap_err();
@@ -610,7 +617,7 @@ fn the_end_of_the_stream_fails_an_incomplete_request_only() {
     assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
     assert_eq!(handshake.receive_data(b"\r\n"), Err(error));
 
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Ok(Some(18)));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
@@ -624,7 +631,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
     let early = deadline - Duration::from_nanos(1);
     // Nothing received, half a request, a whole one that is not answered yet.
     for data in ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\n\r\n"] {
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), began);
+        let mut handshake = ServerHandshake::new(&ServerOptions::default(), began);
         assert_eq!(handshake.handle_timeout(began), Ok(()));
         let received = handshake.receive_data(data.as_bytes());
         assert_eq!(handshake.poll_timeout(), Some(deadline), "{data:?}");
@@ -642,7 +649,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
 
 #[test]
 fn the_first_failure_stays_when_the_time_is_over() {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
     let error = handshake.receive_data(b"\r\n").unwrap_err();
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Err(error));
@@ -657,8 +664,7 @@ fn the_open_timeout_is_an_option_that_can_be_absent_or_endless() {
         (Some(Duration::ZERO), Some(began)),
         (Some(Duration::MAX), Some(Duration::MAX)),
     ] {
-        let limits = options().open_timeout(timeout).handshake_limits();
-        let mut handshake = ServerHandshake::new(limits, began);
+        let mut handshake = ServerHandshake::new(&options().open_timeout(timeout), began);
         assert_eq!(handshake.poll_timeout(), deadline, "{timeout:?}");
         let due = deadline.is_some_and(|deadline| deadline <= Duration::from_secs(4));
         let result = handshake.handle_timeout(Duration::from_secs(4));
@@ -682,8 +688,8 @@ proptest! {
         }
         let options = options().origins(["", "null"]).subprotocols(subprotocols(["a"]));
         let request = request("GET / HTTP/1.1", &head);
-        let status = match accept(&request, &options, DATE) {
-            Ok(accepted) => accepted.response.status_code,
+        let status = match negotiate(&request, &options, DATE) {
+            Ok(negotiated) => negotiated.response.status_code,
             Err(error) => reject(&error, &options, DATE).map_or(0, |response| response.status_code),
         };
         prop_assert!([101, 400, 403, 426].contains(&status), "{}", status);

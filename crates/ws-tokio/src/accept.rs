@@ -53,10 +53,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     /// Fails with an exception of the opening handshake, after the response to it was sent; with
-    /// [`Error::Io`] when the stream failed, with [`Error::OpenTimeout`] when it took too long.
+    /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue), before anything is read, when a setting
+    /// is illegal; with [`Error::Io`] when the stream failed, with [`Error::OpenTimeout`] when it took too long.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
         let settings = settings.complete();
-        Box::pin(async move { handshake::accept(io, &settings, || false).await })
+        Box::pin(async move {
+            settings.options.validate()?;
+            handshake::accept(io, &settings, || false).await
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Opening handshakes over a stream: moves bytes for `ws_proto::{client, server}`.
+//! Opening handshakes over a stream: the driver of `ws_proto::{client, server}`.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -16,7 +16,7 @@ use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
 use ws_proto::grammar::build_extension;
-use ws_proto::http::{Response, serialize_response};
+use ws_proto::http::Response;
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
@@ -26,13 +26,14 @@ use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};
 
-/// At most this many bytes of a request that was refused are read after the refusal...
-const DRAINED: usize = 128 << 10;
-/// ... and for this long at most.
+/// The most bytes that are read after the response to a refused request.
+const MAX_DRAINED: usize = 128 << 10;
+
+/// The longest time for it.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// Opens the server's end of a connection. When the request is refused, the response has been sent and
-/// the stream was closed when this returns.
+/// Opens the server's end of a connection. When the request is refused, returns after the response was
+/// sent and the stream was closed.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: S,
     settings: &ServerSettings,
@@ -52,11 +53,11 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> impl Future<Output = Result<WebSocket<S>, Error>> {
     async move {
         match receive_request(&mut io, settings, &shutting_down).await? {
-            Answer::Accepted { response, negotiated, info, rest } => {
+            Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
                 let config = Arc::clone(&settings.config);
                 let mut conn =
-                    Connection::server(config, origin.elapsed()).with_extensions(negotiated);
+                    Connection::server(config, origin.elapsed()).with_extensions(extensions);
                 conn.receive_data(&rest);
                 Ok(WebSocket::new(Shared::new(io, conn, origin), info))
             }
@@ -74,13 +75,13 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     }
 }
 
-/// How a request is answered; responses are as on the wire.
+/// The answer to a request; responses are as on the wire.
 enum Answer {
     Accepted {
         response: Vec<u8>,
-        negotiated: Extensions,
+        extensions: Extensions,
         info: Info,
-        /// What came behind the request.
+        /// The bytes received behind the request.
         rest: Vec<u8>,
     },
     Refused {
@@ -91,17 +92,17 @@ enum Answer {
 
 impl Answer {
     fn refused(response: Option<Response>, error: InvalidHandshake) -> Self {
-        Self::Refused { response: response.map(|response| serialize_response(&response)), error }
+        Self::Refused { response: response.map(|response| response.serialize()), error }
     }
 }
 
-/// Reads a request, and decides how it is answered.
+/// Reads a request, and decides on the answer.
 async fn receive_request<S: AsyncRead + Unpin>(
     io: &mut S,
     settings: &ServerSettings,
     shutting_down: &impl Fn() -> bool,
 ) -> Result<Answer, Error> {
-    let mut handshake = ServerHandshake::new(settings.options.handshake_limits(), Duration::ZERO);
+    let mut handshake = ServerHandshake::new(&settings.options, Duration::ZERO);
     let mut rest = Vec::new();
     let received = receive(io, &mut rest, |data| match data {
         Some(data) => handshake.receive_data(data),
@@ -121,7 +122,7 @@ async fn receive_request<S: AsyncRead + Unpin>(
     }
 }
 
-/// Decides how a request is answered.
+/// Decides on the answer to a request.
 fn answer(
     handshake: ServerHandshake,
     rest: Vec<u8>,
@@ -139,7 +140,7 @@ fn answer(
             return refuse(InvalidHandshake::new("a hook answered with 101"));
         }
         let error = AbortHandshake::new(status_code, headers, body).into();
-        // Completed by what HTTP needs and the hook has left out.
+        // Adds the headers that HTTP needs.
         let mut response = server::reject(&error, options, date);
         if let Some(response) = &mut response
             && !reason_phrase.is_empty()
@@ -161,15 +162,15 @@ fn answer(
             Err(_) => return refuse(InvalidHandshake::new("a hook panicked")),
         }
     }
-    match catch_unwind(AssertUnwindSafe(|| server::accept(&request, options, date))) {
-        Ok(Ok(accepted)) => Answer::Accepted {
-            response: serialize_response(&accepted.response),
-            negotiated: accepted.negotiated,
+    match catch_unwind(AssertUnwindSafe(|| server::negotiate(&request, options, date))) {
+        Ok(Ok(negotiated)) => Answer::Accepted {
+            response: negotiated.response.serialize(),
+            extensions: negotiated.extensions,
             info: Info {
                 request: Some(Box::new(request)),
                 response: None,
-                extensions: build_extension(&accepted.extensions).into(),
-                subprotocol: accepted.subprotocol,
+                extensions: build_extension(&negotiated.extension_headers).into(),
+                subprotocol: negotiated.subprotocol,
             },
             rest,
         },
@@ -178,7 +179,7 @@ fn answer(
     }
 }
 
-/// Opens the client's end of a connection, on the stream that `io` gives.
+/// Opens the client's end of a connection, on the stream from `io`.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = io::Result<S>>,
     uri: &Uri,
@@ -191,8 +192,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         *to = from;
     }
     let origin = Instant::now();
-    let options = settings.options.clone();
-    let handshake = ClientHandshake::new(uri, options, nonce, Duration::ZERO)?;
+    let handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
     let timeout = handshake.poll_timeout();
     within(origin, timeout, pin!(connect_on(io, handshake, origin, settings, seed))).await
 }
@@ -213,22 +213,22 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     })
     .await?;
     let request = handshake.request().clone();
-    let Some(accepted) = handshake.into_accepted() else {
+    let Some(negotiated) = handshake.into_negotiated() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
     let mut conn = Connection::client(Arc::clone(&settings.config), seed, origin.elapsed())
-        .with_extensions(accepted.negotiated);
+        .with_extensions(negotiated.extensions);
     conn.receive_data(&rest);
     let info = Info {
         request: Some(Box::new(request)),
-        response: Some(Box::new(accepted.response)),
-        extensions: build_extension(&accepted.extensions).into(),
-        subprotocol: accepted.subprotocol,
+        response: Some(Box::new(negotiated.response)),
+        extensions: build_extension(&negotiated.extension_headers).into(),
+        subprotocol: negotiated.subprotocol,
     };
     Ok(WebSocket::new(Shared::new(io, conn, origin), info))
 }
 
-/// Waits for a handshake, but no longer than this after its origin.
+/// Waits for a handshake until `timeout` after `origin`.
 async fn within<T>(
     origin: Instant,
     timeout: Option<Duration>,
@@ -243,8 +243,8 @@ async fn within<T>(
     }
 }
 
-/// Reads and feeds, `None` at the end of the stream, until `feed` says how many of the last bytes were
-/// its; the others go to `rest`.
+/// Reads and feeds, `None` at the end of the stream, until `feed` returns how many of the last bytes it
+/// took; the others go to `rest`.
 async fn receive<S: AsyncRead + Unpin>(
     io: &mut S,
     rest: &mut Vec<u8>,
@@ -290,9 +290,9 @@ async fn write_all<S: AsyncWrite + Unpin>(io: &mut S, mut data: &[u8]) -> io::Re
     .await
 }
 
-/// Drops what arrives until the stream ends, or until there was more than anybody needs to send.
+/// Drops received bytes until the stream ends, or there are too many.
 async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
-    let mut left = DRAINED;
+    let mut left = MAX_DRAINED;
     poll_fn(|cx| {
         loop {
             let mut memory = buffers::take_input();
@@ -312,7 +312,7 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
     .await;
 }
 
-/// The value of the `Date` header; it is made once a second.
+/// The value of the `Date` header, formatted once a second.
 fn date() -> Rc<str> {
     thread_local! {
         static DATE: RefCell<(u64, Rc<str>)> = RefCell::new((0, "".into()));
@@ -331,8 +331,8 @@ fn date() -> Rc<str> {
 mod tests {
     use super::*;
 
-    /// What a client costs that has connected and takes its time, besides its task. More than 1,032 bytes
-    /// would take the allocator a longer way.
+    /// The memory for a client that has connected and takes its time, besides its task. Allocations of
+    /// more than 1,032 bytes are slower.
     #[test]
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();

@@ -19,7 +19,7 @@ pub use transport::Transport;
 pub use ws_proto::extension;
 #[cfg(feature = "deflate")]
 pub use ws_proto::extension::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
+    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate,
 };
 pub use ws_proto::grammar::ExtensionHeader;
 pub use ws_proto::http::{HandshakeLimits, Request, Response};

@@ -1,4 +1,4 @@
-//! What can be set on a client or a server, with the defaults in `ws-proto`.
+//! Settings of clients and servers; `ws-proto` has the defaults.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use ws_proto::extension::{ClientDeflate, ServerDeflate};
 use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
 
-/// Looks at a request before it is answered; a response that it gives is sent instead.
+/// Inspects a request before the handshake; a returned response is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl ClientSettings {
 macro_rules! complete {
     ($($settings:ident)*) => {$(
         impl $settings {
-            /// The settings, with compression as the last of the extensions.
+            /// Adds compression as the last extension.
             #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "nothing is added"))]
             pub(crate) fn complete(mut self) -> Self {
                 #[cfg(feature = "deflate")]
@@ -81,62 +81,63 @@ impl fmt::Debug for ServerSettings {
     }
 }
 
-/// Methods of every builder; it has a field `settings`.
+/// Methods of all builders, which have a field `settings`.
 macro_rules! common_settings {
     ($deflate:path, $factory:path) => {
-        /// The most bytes that a received message may have, all fragments together; a longer one
-        /// fails the connection with 1009. `None`: no limit. Default: 1 MiB.
+        /// Limits received messages, in bytes after decompression, all fragments together, inclusive;
+        /// a longer one fails the connection with 1009. `None`: no limit. Default: 1 MiB, so that a
+        /// stranger can't fill the memory.
         #[doc(alias = "max_size")]
         pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_message_size = bytes.into();
             self
         }
 
-        /// The most bytes that a received frame may have. `None`, the default: only the limit on
-        /// messages holds.
+        /// Limits the payload of received frames, in bytes, inclusive; a longer one fails the
+        /// connection with 1009. `None`, the default: only the limit on messages holds.
         pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_frame_size = bytes.into();
             self
         }
 
-        /// The most fragments that a received message may have; more fail the connection with 1009.
+        /// Limits the fragments of a received message, inclusive; more fail the connection with 1009.
         /// `None`: no limit. Default: 4096.
         pub fn max_fragments(mut self, fragments: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).max_fragments = fragments.into();
             self
         }
 
-        /// How long the opening handshake may take, connecting included. `None`: forever.
+        /// Limits the duration of the opening handshake, connecting included. `None`: no limit.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.options = self.settings.options.open_timeout(timeout.into());
+            self.settings.options = self.settings.options.open_timeout(timeout);
             self
         }
 
-        /// How long the closing handshake may take, the end of the stream included. `None`: forever.
-        /// Default: 10 s.
+        /// Limits the duration of the closing handshake, the end of the stream included. `None`: no
+        /// limit. Default: 10 s.
         pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).close_timeout = timeout.into();
             self
         }
 
-        /// The time between keepalive pings. `None`: none are sent. Default: 20 s, which keeps proxies
-        /// from closing an idle connection.
+        /// The time between keepalive pings. `None`: no pings. Default: 20 s, which keeps proxies from
+        /// closing an idle connection.
         pub fn ping_interval(mut self, interval: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).ping_interval = interval.into();
             self
         }
 
-        /// How long to wait for the pong to a keepalive ping before the connection fails with 1011.
-        /// `None`: the lack of an answer doesn't matter. Default: 20 s.
+        /// Limits the time from a keepalive ping to its pong; without one the connection fails with
+        /// 1011. `None`: no limit. Default: 20 s.
         pub fn ping_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings.config).ping_timeout = timeout.into();
             self
         }
 
-        /// The subprotocols that this side speaks, the preferred one first
-        /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)). A server refuses
-        /// clients that offer none of them, if there are any. Default: none.
+        /// The supported subprotocols, the preferred one first
+        /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)). A server that has
+        /// any refuses clients that offer none of them. Default: none.
         pub fn subprotocols(
             mut self,
             subprotocols: impl IntoIterator<Item = ws_types::Subprotocol>,
@@ -145,11 +146,11 @@ macro_rules! common_settings {
             self
         }
 
-        /// How messages are compressed with permessage-deflate ([RFC 7692 §7]); `None`: not at all.
-        /// Default: the defaults of those settings.
+        /// Compresses messages with permessage-deflate ([RFC 7692 §7]), if the peer supports it; `None`:
+        /// no compression. Default: on, with default settings.
         ///
-        /// It is used if the peer can do it too. A connection without traffic keeps nothing of it but
-        /// the last bytes that it received, at most 4 KiB if the peer lets its window be limited.
+        /// An idle connection keeps only the last bytes that it received for it, at most 4 KiB if the
+        /// peer lets its window be limited.
         ///
         /// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
         #[cfg(feature = "deflate")]
@@ -158,15 +159,14 @@ macro_rules! common_settings {
             self
         }
 
-        /// Adds an extension of your own, preferred to those that were added after it, and to
-        /// compression: see [`ws_proto::extension`].
+        /// Adds an extension of your own, preferred to later ones and to compression: see
+        /// [`ws_proto::extension`].
         pub fn extension(mut self, factory: impl $factory + 'static) -> Self {
             self.settings.options = self.settings.options.extension(factory);
             self
         }
 
-        /// The limits of the opening handshake, all of them: what the peer may send, and
-        /// [`open_timeout`](Self::open_timeout).
+        /// Replaces all limits of the opening handshake, [`open_timeout`](Self::open_timeout) included.
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
             self.settings.options = self.settings.options.limits(limits);
             self
@@ -182,8 +182,8 @@ macro_rules! server_settings {
             ws_proto::extension::ServerExtensionFactory
         );
 
-        /// Accepts only requests with these origins; every browser sends one, and a server that
-        /// cookies give access to has to check it ([RFC 6455 §10.2]). Default: any, or none at all.
+        /// Accepts only requests with these origins. Every browser sends one, and a server that knows
+        /// its users by cookies has to check it ([RFC 6455 §10.2]). Default: accepts any, or none.
         ///
         /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
         pub fn origins<R: Into<ws_proto::server::OriginRule>>(
@@ -194,11 +194,10 @@ macro_rules! server_settings {
             self
         }
 
-        /// Looks at each request before it is answered. If `process` gives a response, that is sent
-        /// instead of opening a connection: a redirect, a refusal, an answer to a health check. Headers
-        /// that HTTP needs and the response lacks are added, such as `Content-Length`. It is called in
-        /// the task of the connection, and must not block; a panic, or a response with 101, is answered
-        /// with 500.
+        /// Inspects each request before the handshake. A response from `process` is sent instead of
+        /// opening a connection: a redirect, a refusal, an answer to a health check. Headers that HTTP
+        /// needs, such as `Content-Length`, are added if it lacks them. `process` runs in the task of
+        /// the connection and must not block. A panic, or a response with 101, is answered with 500.
         pub fn process_request(
             mut self,
             process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>
@@ -211,16 +210,11 @@ macro_rules! server_settings {
         }
 
         /// The `Server` header of responses; `None` sends none. Default: the name and version of
-        /// this library.
-        ///
-        /// # Errors
+        /// this library. Awaiting the builder fails with
         /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
-        pub fn server_header(
-            mut self,
-            value: Option<&str>,
-        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
-            self.settings.options = self.settings.options.server_header(value)?;
-            Ok(self)
+        pub fn server_header<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
+            self.settings.options = self.settings.options.server_header(value);
+            self
         }
     };
 }
@@ -233,16 +227,15 @@ macro_rules! client_settings {
             ws_proto::extension::ClientExtensionFactory
         );
 
-        /// Sends an `Origin` header, as browsers do. Default: none.
-        pub fn origin(mut self, origin: ws_types::Origin) -> Self {
+        /// Sends an `Origin` header, as browsers do; `None` sends none. Default: none.
+        pub fn origin(mut self, origin: impl Into<Option<ws_types::Origin>>) -> Self {
             self.settings.options = self.settings.options.origin(origin);
             self
         }
 
         /// Appends headers to the request, such as `Authorization` or `Cookie`. Default: none.
         ///
-        /// Those that make up the handshake, such as `Sec-WebSocket-Key`, are refused when
-        /// connecting.
+        /// Connecting fails if one belongs to the handshake itself, such as `Sec-WebSocket-Key`.
         #[doc(alias = "additional_headers")]
         pub fn headers(mut self, headers: ws_headers::Headers) -> Self {
             self.settings.options = self.settings.options.headers(headers);
@@ -250,16 +243,12 @@ macro_rules! client_settings {
         }
 
         /// The `User-Agent` header; `None` sends none. Default: the name and version of this library.
-        ///
-        /// # Errors
-        /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
+        /// Awaiting the builder fails with [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when
+        /// a header can't hold the value.
         #[doc(alias = "user_agent_header")]
-        pub fn user_agent(
-            mut self,
-            value: Option<&str>,
-        ) -> Result<Self, ws_errors::InvalidHeaderValue> {
-            self.settings.options = self.settings.options.user_agent(value)?;
-            Ok(self)
+        pub fn user_agent<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
+            self.settings.options = self.settings.options.user_agent(value);
+            self
         }
     };
 }

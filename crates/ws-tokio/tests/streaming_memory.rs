@@ -78,7 +78,7 @@ async fn receive(ws: &mut WebSocket<DuplexStream>) {
 
 /// The compressed payload of a message of zeros.
 fn bomb() -> Vec<u8> {
-    let deflate = ClientDeflate::default().accept(&[]).unwrap();
+    let deflate = ClientDeflate::default().process_response(&[]).unwrap();
     let mut conn = Connection::client(Arc::default(), [7; 32], Duration::ZERO)
         .with_extensions(Extensions::from(vec![deflate]));
     let mut payload = Vec::new();

@@ -213,8 +213,8 @@ pub(crate) fn factories(params: u8, min_size: usize) -> (ClientDeflate, ServerDe
 
 /// What a client and a server with these settings agree on; `None` if the offer is declined.
 pub(crate) fn agree(client: &ClientDeflate, server: &ServerDeflate) -> Option<[Extensions; 2]> {
-    let (answer, of_server) = server.accept(&client.offer()).ok()?;
-    let of_client = client.accept(&answer).expect("an answer that fits the offer");
+    let (answer, of_server) = server.process_offer(&client.offer()).ok()?;
+    let of_client = client.process_response(&answer).expect("an answer that fits the offer");
     let extensions = |extension: Box<dyn Extension>| Extensions::from(vec![extension]);
     Some([of_client, of_server].map(extensions))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ws_errors::{InvalidHandshake, Response};
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader, serialize_response};
-use ws_proto::server::{OriginRule, ServerOptions, accept, reject};
+use ws_proto::http::{HandshakeLimits, Request, RequestReader, ResponseReader};
+use ws_proto::server::{OriginRule, ServerOptions, negotiate, reject};
 
 use crate::dice::Dice;
 
@@ -40,8 +40,8 @@ fn answer(request: &Request) {
         .subprotocols(["chat".parse().unwrap()])
         .origins([OriginRule::from("https://example.com"), OriginRule::Absent]);
     for options in [plain, choosy] {
-        let response = match accept(request, &options, None) {
-            Ok(accepted) => accepted.response,
+        let response = match negotiate(request, &options, None) {
+            Ok(negotiated) => negotiated.response,
             Err(error) => reject(&error, &options, None).expect("the request was read"),
         };
         check_response(&response);
@@ -96,14 +96,14 @@ fn handshake(data: &[u8]) {
     let client = || {
         let options = ClientOptions::default().subprotocols(["chat".parse().unwrap()]);
         let nonce = *b"the sample nonce";
-        ClientHandshake::new(&uri, options, nonce, Duration::ZERO).expect("the options are right")
+        ClientHandshake::new(&uri, &options, nonce, Duration::ZERO).expect("the options are right")
     };
     let receive = |client: &mut ClientHandshake, piece: &[u8]| {
         client.receive_data(piece).map(|used| used.map(|used| ((), used)))
     };
     let (result, clients) = feed(data, client, receive);
     let mut outcomes = clients.into_iter().map(|client| {
-        client.into_accepted().map(|it| (it.response, it.subprotocol, it.extensions))
+        client.into_negotiated().map(|it| (it.response, it.subprotocol, it.extension_headers))
     });
     let outcome = outcomes.next().expect("it was fed whole");
     outcomes.for_each(|other| assert_eq!(other, outcome));
@@ -112,7 +112,7 @@ fn handshake(data: &[u8]) {
 
 /// A response that was read, or made by us, is read from what it is written as.
 fn check_response(response: &Response) {
-    let written = serialize_response(response);
+    let written = response.serialize();
     let shown = || written.escape_ascii().to_string();
     let chunked = response.headers.contains("Transfer-Encoding");
     let mut reader = ResponseReader::new(wide());

@@ -1,19 +1,18 @@
-//! Extensions: transforming the payloads of data frames ([RFC 6455 §9]).
+//! Extensions, which transform the payloads of data frames ([RFC 6455 §9]).
 //!
-//! Two kinds of things make an extension. A *factory* ([`ClientExtensionFactory`],
-//! [`ServerExtensionFactory`]) knows its name, offers or accepts parameters in the opening handshake,
-//! and makes an [`Extension`], which transforms the frames of one connection. Give factories to
+//! A *factory* ([`ClientExtensionFactory`], [`ServerExtensionFactory`]) negotiates the parameters in
+//! the opening handshake and creates an [`Extension`], which transforms the frames of one
+//! connection. Give factories to
 //! [`ClientOptions::extension`](crate::client::ClientOptions::extension) and
 //! [`ServerOptions::extension`](crate::server::ServerOptions::extension), the preferred one first.
-//! permessage-deflate, behind the feature `deflate`, is built with the same means.
+//! permessage-deflate, behind the feature `deflate`, implements the same traits.
 #![cfg_attr(feature = "deflate", doc = "Factories: [`ServerDeflate`], [`ClientDeflate`].")]
 //!
-//! Extensions see data frames only, and keep them data frames of the same kind: control frames pass
-//! untouched, as [RFC 7692 §5.1] has it, and no extension makes or swallows frames. The text of a text
-//! message is checked as UTF-8 after all of them have decoded it.
+//! Extensions see data frames only, and neither add nor drop frames, nor change their opcode.
+//! Control frames pass untouched ([RFC 7692 §5.1]). Text is checked as UTF-8 after all extensions
+//! have decoded it.
 //!
-//! A worked example: an extension that turns the payload of binary messages upside down, bit by bit,
-//! and marks them with RSV2.
+//! Example: an extension that inverts the bits of binary messages, and marks them with RSV2.
 //!
 //! ```
 //! use ws_errors::{NegotiationError, ProtocolError};
@@ -21,11 +20,11 @@
 //! use ws_proto::MessageKind;
 //! use ws_types::ExtensionParameter;
 //!
-//! /// The factory, for both sides.
+//! /// The factory for both sides.
 //! #[derive(Debug)]
 //! struct Invert;
 //!
-//! /// What it makes: one per connection.
+//! /// The instance for one connection.
 //! #[derive(Debug)]
 //! struct Inverting;
 //!
@@ -36,10 +35,10 @@
 //!
 //!     fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> Option<Rsv> {
 //!         if frame.kind != MessageKind::Binary {
-//!             return None; // sent as it is
+//!             return None; // sent unchanged
 //!         }
 //!         out.extend(payload.iter().map(|byte| !byte));
-//!         // The bit stands on the first frame of the message.
+//!         // The first frame of a message carries the bit.
 //!         Some(if frame.first { Rsv::RSV2 } else { Rsv::NONE })
 //!     }
 //!
@@ -73,7 +72,7 @@
 //!         Vec::new()
 //!     }
 //!
-//!     fn accept(&self, _: &[ExtensionParameter]) -> Result<Box<dyn Extension>, NegotiationError> {
+//!     fn process_response(&self, _: &[ExtensionParameter]) -> Result<Box<dyn Extension>, NegotiationError> {
 //!         Ok(Box::new(Inverting))
 //!     }
 //! }
@@ -83,14 +82,14 @@
 //!         "x-invert"
 //!     }
 //!
-//!     fn accept(
+//!     fn process_offer(
 //!         &self,
 //!         offer: &[ExtensionParameter],
 //!     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {
 //!         match offer {
 //!             [] => Ok((Vec::new(), Box::new(Inverting))),
-//!             // Declined; the client's next offer is looked at.
-//!             [first, ..] => Err(NegotiationError::new(format!("what is {first}?"))),
+//!             // Declines this offer; the client's next one is tried.
+//!             [first, ..] => Err(NegotiationError::new(format!("unknown parameter: {first}"))),
 //!         }
 //!     }
 //! }
@@ -133,92 +132,89 @@ use crate::{Compress, MessageKind};
 pub use chain::Extensions;
 pub(crate) use chain::PreparedKey;
 #[cfg(feature = "deflate")]
-pub use deflate::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
-};
-pub(crate) use negotiate::{accept_offers, accept_response, offers};
+pub use deflate::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
+pub(crate) use negotiate::{offers, process_offers, process_response};
 
-/// Offers an extension in the client's half of the opening handshake, and takes the server's answer.
+/// Negotiates an extension on the client's side of the opening handshake.
 ///
-/// One factory makes one offer. A second factory with the same name makes a further offer, to fall
-/// back on, behind the first in preference ([RFC 6455 §9.1]).
+/// One factory makes one offer. A second factory with the same name makes a fallback offer
+/// ([RFC 6455 §9.1]).
 ///
 /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 #[doc(alias = "ClientPerMessageDeflateFactory")]
 pub trait ClientExtensionFactory: fmt::Debug + Send + Sync {
-    /// The name of the extension, a token.
+    /// The name of the extension; a token.
     fn name(&self) -> &str;
 
-    /// The parameters of the offer, in their order.
+    /// Returns the parameters of the offer, in their order.
     #[doc(alias = "get_request_params")]
     fn offer(&self) -> Vec<ExtensionParameter>;
 
-    /// Takes the parameters with which the server accepted the extension, and makes an instance for
-    /// the connection.
+    /// Checks the parameters of the server's response; returns an instance for the connection.
     ///
     /// # Errors
-    /// [`NegotiationError`] when they don't fit the offer. The next factory of this name is asked
-    /// then; the connection fails when none is left.
+    /// [`NegotiationError`] when they don't fit the offer. Then the next factory of this name is
+    /// asked; if none accepts, the handshake fails.
     #[doc(alias = "process_response_params")]
-    fn accept(
+    fn process_response(
         &self,
-        response: &[ExtensionParameter],
+        params: &[ExtensionParameter],
     ) -> Result<Box<dyn Extension>, NegotiationError>;
 }
 
-/// Accepts or declines offers of an extension in the server's half of the opening handshake.
+/// Negotiates an extension on the server's side of the opening handshake.
 #[doc(alias = "ServerPerMessageDeflateFactory")]
 pub trait ServerExtensionFactory: fmt::Debug + Send + Sync {
-    /// The name of the extension, a token.
+    /// The name of the extension; a token.
     fn name(&self) -> &str;
 
-    /// Takes the parameters of one offer; gives those of the answer, and an instance for the
-    /// connection.
+    /// Accepts or declines the parameters of one offer; returns those of the response, and an
+    /// instance for the connection.
     ///
     /// # Errors
-    /// [`NegotiationError`] declines this offer. The next factory of this name is asked then, after
-    /// that the client's next offer; if none fits, the connection goes without the extension.
+    /// [`NegotiationError`] declines the offer. Then the next factory of this name is asked, after
+    /// that the client's next offer is tried; if none fits, the connection doesn't use the extension.
     #[doc(alias = "process_request_params")]
-    fn accept(
+    fn process_offer(
         &self,
-        offer: &[ExtensionParameter],
+        params: &[ExtensionParameter],
     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError>;
 }
 
-/// An extension at work on one connection: see the [module](self) for an example.
+/// An instance of an extension for one connection: see the example of the [module](self).
 ///
-/// When several are in use, what is sent passes through them in the order of the server's answer, what
-/// is received in the opposite order ([RFC 6455 §9.1]).
+/// With several extensions, sent frames pass through them in the order of the server's response,
+/// received frames in the opposite order ([RFC 6455 §9.1]).
 ///
 /// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
 pub trait Extension: Any + fmt::Debug + Send {
-    /// The reserved bits that it may set, and that mean something to it. A bit belongs to one
-    /// extension of a connection at most: of two that claim it, the second is not accepted.
+    /// The reserved bits that the extension uses. A bit belongs to at most one extension of a
+    /// connection: of two that claim it, the second isn't accepted.
     fn reserved_bits(&self) -> Rsv;
 
-    /// Encodes the payload of a frame that is to be sent: appends it to `out`, and gives the reserved
-    /// bits to set. `None` lets the frame go as it is, without any of its bits; `out` is ignored then.
+    /// Encodes the payload of a frame to send: appends it to `out`, and returns the reserved bits to
+    /// set. `None` sends the payload unchanged, without reserved bits, and ignores `out`.
     fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> Option<Rsv>;
 
-    /// A data frame begins to arrive. `true` lets its payload pass through [`decode`](Self::decode),
-    /// `false` leaves it as it is.
+    /// Begins a received data frame. `true` passes its payload through [`decode`](Self::decode),
+    /// `false` leaves it unchanged.
     ///
     /// # Errors
-    /// [`ProtocolError`] when its reserved bits make no sense; the connection fails with 1002.
+    /// [`ProtocolError`] for illegal reserved bits; the connection fails with 1002.
     fn begin_decode(&mut self, frame: DataFrame) -> Result<bool, ProtocolError>;
 
-    /// Decodes what has arrived of the frame's payload: takes bytes off the front of `input`, appends
-    /// at most `room` bytes to `out`. `end` tells that the frame ends with this input.
+    /// Decodes a part of the payload: takes bytes off the front of `input`, and appends at most
+    /// `room` bytes to `out`. `end`: the frame ends with this input.
     ///
-    /// `true` means that everything was taken, and nothing more can come of it. `false` means that the
-    /// room didn't suffice: it is called again, with what was left of `input`, perhaps with more behind
-    /// it, and new room. Output that can't be cut may leave room unused.
+    /// Returns `true` when all input is taken and no more output is pending. Returns `false` when
+    /// `room` is used up: then it is called again, with the rest of `input`, perhaps more behind it,
+    /// and new room. Output that can't be split may leave room unused.
     ///
-    /// `room` is what bounds the memory of the receiver, and stops a decompression bomb at the limit
-    /// on messages.
+    /// `room` bounds the memory of the receiver: it stops a decompression bomb at the limit on
+    /// messages.
     ///
     /// # Errors
-    /// [`ProtocolError`] when the payload makes no sense; the connection fails with 1002.
+    /// [`ProtocolError`] for a malformed payload; the connection fails with 1002.
     fn decode(
         &mut self,
         input: &mut &[u8],
@@ -227,45 +223,83 @@ pub trait Extension: Any + fmt::Debug + Send {
         room: usize,
     ) -> Result<bool, ProtocolError>;
 
-    /// The connection waits: memory for decoding that can be had again later is to be given back.
+    /// Releases memory that can be allocated again later, since the connection waits for input.
+    /// Default: does nothing.
     fn release(&mut self) {}
 
-    /// How long after the last message [`forget`](Self::forget) is to be called. `None`, the default:
-    /// there is nothing to be forgotten.
+    /// The time from the last message to the call of [`forget`](Self::forget). `None`, the default:
+    /// it isn't called.
     fn encoder_idle(&self) -> Option<Duration> {
         None
     }
 
-    /// Forgets what [`encode`](Self::encode) remembers of earlier messages, and gives its memory back:
-    /// the next message is encoded like the first one of a connection. `false`, the default: it can't.
+    /// Resets the encoder and releases its memory: the next message is encoded like the first one of
+    /// a connection. Returns `false`, the default, if the extension can't.
     fn forget(&mut self) -> bool {
         false
     }
 
-    /// Whatever decides how a message without history is encoded, as a number: two instances with the
-    /// same number encode it alike. `None`, the default: messages can't be prepared for it.
+    /// A fingerprint of the encoder's settings: instances with equal ones encode a first message
+    /// alike. `None`, the default: messages can't be prepared.
     ///
-    /// A [`PreparedMessage`](crate::PreparedMessage) is encoded once for each number, between two
-    /// calls of [`forget`](Self::forget).
+    /// A [`PreparedMessage`](crate::PreparedMessage) is encoded once for each fingerprint, between
+    /// two calls of [`forget`](Self::forget).
     fn prepared_key(&self) -> Option<u64> {
         None
     }
 }
 
-/// What an extension is told of a data frame.
+/// A data frame without its payload, as an extension sees it.
+///
+/// An extension can be driven without a [`Connection`](crate::Connection), in its tests for example:
+///
+/// ```
+/// # #[cfg(feature = "deflate")] {
+/// use ws_proto::MessageKind;
+/// use ws_proto::extension::{
+///     ClientDeflate, ClientExtensionFactory, DataFrame, Extension, Rsv, ServerDeflate,
+///     ServerExtensionFactory,
+/// };
+///
+/// let client = ClientDeflate::default();
+/// let (params, mut server) = ServerDeflate::default().process_offer(&client.offer())?;
+/// let mut client = client.process_response(&params)?;
+///
+/// let mut frame = DataFrame::new(MessageKind::Text);
+/// let mut encoded = Vec::new();
+/// let rsv = server.encode(frame, "word ".repeat(20).as_bytes(), &mut encoded);
+/// assert_eq!(rsv, Some(Rsv::RSV1));
+///
+/// frame.rsv = Rsv::RSV1;
+/// assert!(client.begin_decode(frame)?);
+/// let (mut input, mut decoded) = (&encoded[..], Vec::new());
+/// assert!(client.decode(&mut input, true, &mut decoded, 1024)?);
+/// assert_eq!(decoded, "word ".repeat(20).as_bytes());
+/// # }
+/// # Ok::<(), ws_errors::WebSocketException>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DataFrame {
-    /// The kind of the message that the frame belongs to.
+    /// The kind of the message.
     pub kind: MessageKind,
     /// Whether it is the first frame of its message.
     pub first: bool,
     /// Whether it is the last frame of its message.
     pub fin: bool,
-    /// When decoding, which of the extension's reserved bits are set; when encoding, none.
+    /// The set bits that belong to the extension, when decoding; none when encoding.
     pub rsv: Rsv,
-    /// When encoding, what the sender of the message wants; when decoding, [`Compress::Auto`].
+    /// The choice of the sender, when encoding; [`Compress::Auto`] when decoding.
     pub compress: Compress,
+}
+
+impl DataFrame {
+    /// Creates the only frame of a message: first and last, without reserved bits, with
+    /// [`Compress::Auto`]. Change the fields for other frames.
+    #[must_use]
+    pub const fn new(kind: MessageKind) -> Self {
+        Self { kind, first: true, fin: true, rsv: Rsv::NONE, compress: Compress::Auto }
+    }
 }
 
 /// A set of the three reserved bits of a frame ([RFC 6455 §5.2]).
@@ -285,27 +319,26 @@ pub struct Rsv(u8);
 impl Rsv {
     /// No bit.
     pub const NONE: Self = Self(0);
-    /// The first bit; permessage-deflate has it.
+    /// The first bit; permessage-deflate uses it.
     pub const RSV1: Self = Self(4);
     /// The second bit.
     pub const RSV2: Self = Self(2);
     /// The third bit.
     pub const RSV3: Self = Self(1);
 
-    /// The set with these bits, as [`FrameHeader::rsv`](crate::FrameHeader::rsv) has them; others are
-    /// ignored.
+    /// Creates a set from bits as in [`FrameHeader::rsv`](crate::FrameHeader::rsv); ignores others.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Self {
         Self(bits & 0b111)
     }
 
-    /// The bits as 0 to 7: RSV1 is 4, RSV2 is 2, RSV3 is 1.
+    /// The bits as a number from 0 to 7: RSV1 is 4, RSV2 is 2, RSV3 is 1.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0
     }
 
-    /// Whether no bit is set.
+    /// Tells whether no bit is set.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0

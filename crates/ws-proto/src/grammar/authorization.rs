@@ -1,6 +1,6 @@
 //! `Authorization` and `WWW-Authenticate` for the Basic scheme ([RFC 7617]).
 //!
-//! Comparing credentials is left to the caller, who does it in constant time.
+//! Callers compare credentials, in constant time.
 //!
 //! [RFC 7617]: https://www.rfc-editor.org/rfc/rfc7617
 
@@ -13,10 +13,10 @@ use super::cursor::Cursor;
 
 const NAME: &str = "Authorization";
 
-/// A user name and a password, as octets: which charset they are in is not said on the wire, and
-/// although UTF-8 is usual, clients that use ISO-8859-1 exist.
+/// A user name and a password, as octets: their charset isn't known. UTF-8 is usual, but some
+/// clients use ISO-8859-1.
 ///
-/// Printing it with `{:?}` shows the user name only.
+/// `{:?}` shows the user name only.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Credentials {
@@ -36,7 +36,7 @@ impl fmt::Debug for Credentials {
 
 /// Parses an `Authorization` header of the Basic scheme ([RFC 7617 §2]).
 ///
-/// Base64 has to be canonical: its alphabet alone, the padding complete.
+/// Base64 has to be canonical: no other characters, complete padding.
 ///
 /// # Errors
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) (`expected token`,
@@ -115,10 +115,10 @@ pub fn build_authorization_basic(
 }
 
 /// Writes a `WWW-Authenticate` header that asks for Basic credentials in UTF-8
-/// ([RFC 7617 §2.1]); `realm` tells the user what they are for.
+/// ([RFC 7617 §2.1]); `realm` tells the user their purpose.
 ///
 /// # Errors
-/// [`InvalidHeaderValue`] when `realm` has a character that headers can't hold: a control
+/// [`InvalidHeaderValue`] when `realm` has a character that a header can't hold: a control
 /// character other than tab, or one above U+00FF.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! `Connection` and `Upgrade`: which protocol to switch to, and that it is to be done at all.
+//! `Connection` and `Upgrade`: the request to switch protocols, and the protocol to switch to.
 
 use ws_errors::InvalidHeaderFormat;
 
@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 /// Parses a `Connection` header into its options, in their order and spelling
 /// ([RFC 9110 §7.6.1]).
 ///
-/// It is a list: Firefox sends `keep-alive, Upgrade`. Compare options without regard to case.
+/// It is a list: Firefox sends `keep-alive, Upgrade`. Options are case-insensitive.
 ///
 /// # Errors
 /// [`InvalidHeaderFormat`] (`expected token`, `expected comma`) when the value isn't a list of
@@ -46,7 +46,7 @@ pub fn parse_upgrade(header: &str) -> Result<Vec<&str>, InvalidHeaderFormat> {
         let start = cursor.mark();
         cursor.token("expected protocol")?;
         let end_of_name = cursor.mark();
-        // A slash without a version isn't part of the protocol, and nothing else can follow.
+        // Step back before a slash without a version: "expected comma" at the slash is the error.
         if cursor.eat(b'/') && cursor.token("expected protocol").is_err() {
             cursor.back(end_of_name);
         }

@@ -1,11 +1,11 @@
-//! The cursor that all header parsers share, and the list rule.
+//! [`Cursor`]: the tokens, quoted strings and lists of all header parsers.
 
 use ws_errors::InvalidHeaderFormat;
 
-/// A place in the value of one header line.
+/// A position in the value of one header line.
 ///
-/// Invariant: `pos <= header.len()`, and `pos` is on a character boundary: the cursor only ever
-/// steps over whole characters.
+/// Invariant: `pos <= header.len()`, and `pos` is on a character boundary, since the cursor steps
+/// over whole characters only.
 pub(crate) struct Cursor<'a> {
     name: &'static str,
     header: &'a str,
@@ -13,37 +13,38 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor at the start of `header`, a value of the header called `name`.
+    /// Creates a cursor at the start of `header`, a value of the header called `name`.
     pub(crate) fn new(name: &'static str, header: &'a str) -> Self {
         Self { name, header, pos: 0 }
     }
 
-    /// What is left.
+    /// The rest of the value.
     fn rest(&self) -> &'a str {
         self.header.get(self.pos..).unwrap_or_default()
     }
 
-    /// Whether nothing is left.
+    /// Tells whether the rest is empty.
     pub(crate) fn at_end(&self) -> bool {
         self.pos == self.header.len()
     }
 
-    /// The next byte: an ASCII octet, or the first of two bytes that stand for an octet from 0x80 on.
+    /// The next byte: an ASCII octet, or the first of the two bytes of an octet from 0x80 on.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.header.as_bytes().get(self.pos).copied()
     }
 
-    /// Steps over the next character if it is `octet`, which is ASCII.
+    /// Steps over the next character if it is the ASCII `octet`; tells whether it was.
     pub(crate) fn eat(&mut self, octet: u8) -> bool {
         let found = self.peek() == Some(octet);
         self.pos += usize::from(found);
         found
     }
 
-    /// Steps over and returns the longest run, perhaps empty, of ASCII octets that `accept` likes.
-    pub(crate) fn take_while(&mut self, accept: impl Fn(u8) -> bool) -> &'a str {
+    /// Steps over and returns the longest run, perhaps empty, of ASCII octets for which `predicate`
+    /// holds.
+    pub(crate) fn take_while(&mut self, predicate: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
-        let len = rest.bytes().position(|b| !(b.is_ascii() && accept(b))).unwrap_or(rest.len());
+        let len = rest.bytes().position(|b| !(b.is_ascii() && predicate(b))).unwrap_or(rest.len());
         self.pos += len;
         rest.get(..len).unwrap_or_default()
     }
@@ -53,7 +54,7 @@ impl<'a> Cursor<'a> {
         self.take_while(|b| matches!(b, b' ' | b'\t'));
     }
 
-    /// Reads a token; `error` is the text for there being none.
+    /// Reads a token; fails with `error` if there is none.
     pub(crate) fn token(&mut self, error: &'static str) -> Result<&'a str, InvalidHeaderFormat> {
         match self.take_while(is_token_octet) {
             "" => Err(self.fail(error)),
@@ -61,9 +62,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Reads a quoted string and returns what it quotes, without the backslashes.
+    /// Reads a quoted string; returns its content, unescaped.
     ///
-    /// Octets from 0x80 on are refused unless escaped, although RFC 9110 would let them pass.
+    /// Octets from 0x80 on are refused unless escaped, although RFC 9110 allows them.
     pub(crate) fn quoted_string(&mut self) -> Result<String, InvalidHeaderFormat> {
         let mut content = String::new();
         let mut chars = self.rest().char_indices();
@@ -117,29 +118,29 @@ impl<'a> Cursor<'a> {
         commas
     }
 
-    /// Where the cursor is, to go [`back`](Self::back) to.
+    /// The position, for [`back`](Self::back) and [`since`](Self::since).
     pub(crate) fn mark(&self) -> usize {
         self.pos
     }
 
-    /// Returns to a place that [`mark`](Self::mark) gave.
+    /// Returns to an earlier position.
     pub(crate) fn back(&mut self, mark: usize) {
         self.pos = mark;
     }
 
-    /// What was stepped over since `mark`.
+    /// The part from `mark` to the position.
     pub(crate) fn since(&self, mark: usize) -> &'a str {
         self.header.get(mark..self.pos).unwrap_or_default()
     }
 
-    /// The exception for the value making no sense here.
+    /// Creates the error for a fault at the position.
     pub(crate) fn fail(&self, error: &'static str) -> InvalidHeaderFormat {
         let pos = self.header.get(..self.pos).unwrap_or_default().chars().count();
         InvalidHeaderFormat::new(self.name, error, self.header, pos)
     }
 }
 
-/// Whether tokens may hold `octet` ([RFC 9110 §5.6.2]).
+/// Tells whether tokens may hold `octet` ([RFC 9110 §5.6.2]).
 ///
 /// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 fn is_token_octet(octet: u8) -> bool {

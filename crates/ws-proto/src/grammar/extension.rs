@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Extensions`: offers of extensions, and what was accepted of them.
+//! `Sec-WebSocket-Extensions`: the offered or the accepted extensions.
 
 use std::fmt;
 
@@ -7,17 +7,43 @@ use ws_types::{ExtensionName, ExtensionParameter, is_token};
 
 use super::cursor::Cursor;
 
-/// One extension as offered or accepted: its name and its parameters, in their order.
+/// One extension, as offered by a client or accepted by a server ([RFC 6455 §9.1]).
 ///
-/// Repeated parameters are kept: whether they are wrong is for the extension to say.
-pub type ExtensionHeader = (ExtensionName, Vec<ExtensionParameter>);
+/// It displays as on the wire, `name; flag; parameter=value`. Nothing is ever quoted, since values
+/// are tokens.
+///
+/// ```
+/// use ws_proto::grammar::ExtensionHeader;
+/// use ws_types::ExtensionParameter;
+/// let params = vec![ExtensionParameter::new("a", Some("1"))?, ExtensionParameter::new("b", None)?];
+/// let header = ExtensionHeader { name: "x-foo".parse()?, params };
+/// assert_eq!(header.to_string(), "x-foo; a=1; b");
+/// # Ok::<(), ws_types::InvalidToken>(())
+/// ```
+///
+/// [RFC 6455 §9.1]: https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the grammar of RFC 6455 has nothing else")]
+pub struct ExtensionHeader {
+    /// The name of the extension; case-sensitive.
+    pub name: ExtensionName,
+    /// Its parameters, in their order. Repeated ones are kept: the extension decides about them.
+    pub params: Vec<ExtensionParameter>,
+}
+
+impl fmt::Display for ExtensionHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.params.iter().try_for_each(|param| write!(f, "; {param}"))
+    }
+}
 
 const NAME: &str = "Sec-WebSocket-Extensions";
 
 /// Parses a `Sec-WebSocket-Extensions` header ([RFC 6455 §9.1]).
 ///
 /// Names and parameters are case-sensitive. A parameter without `=` has no value, which differs
-/// from any value; a quoted value is unquoted and has to be a token then.
+/// from an empty one. A quoted value is unquoted, and has to be a token.
 ///
 /// # Errors
 /// [`InvalidHeaderFormat`] (`expected token`, `expected comma`, `expected quoted string`,
@@ -27,9 +53,10 @@ const NAME: &str = "Sec-WebSocket-Extensions";
 /// ```
 /// use ws_proto::grammar::parse_extension;
 /// let offers = parse_extension("permessage-deflate; client_max_window_bits, x-b; a=\"1\"")?;
-/// assert_eq!(offers[0].0, "permessage-deflate");
-/// assert_eq!((offers[0].1[0].name(), offers[0].1[0].value()), ("client_max_window_bits", None));
-/// assert_eq!((offers[1].1[0].name(), offers[1].1[0].value()), ("a", Some("1")));
+/// assert_eq!(offers[0].name, "permessage-deflate");
+/// assert_eq!(offers[0].params[0].name(), "client_max_window_bits");
+/// assert_eq!(offers[0].params[0].value(), None);
+/// assert_eq!(offers[1].params[0].value(), Some("1"));
 /// # Ok::<(), ws_errors::InvalidHeaderFormat>(())
 /// ```
 ///
@@ -38,19 +65,18 @@ pub fn parse_extension(header: &str) -> Result<Vec<ExtensionHeader>, InvalidHead
     Cursor::new(NAME, header).list(|cursor| {
         let name = name(cursor)?;
         cursor.skip_ows();
-        let mut parameters = Vec::new();
+        let mut params = Vec::new();
         while cursor.eat(b';') {
             cursor.skip_ows();
-            parameters.push(parameter(cursor)?);
+            params.push(parameter(cursor)?);
         }
-        Ok((name, parameters))
+        Ok(ExtensionHeader { name, params })
     })
 }
 
-/// Writes a `Sec-WebSocket-Extensions` header: `name; flag; parameter=value`, joined with `, `.
+/// Writes a `Sec-WebSocket-Extensions` header: the extensions, joined with `, `.
 ///
-/// Nothing is ever quoted, since values are tokens. The result is empty if and only if
-/// `extensions` is: leave the header out then.
+/// The result is empty if and only if `extensions` is: leave the header out then.
 ///
 /// ```
 /// use ws_proto::grammar::{build_extension, parse_extension};
@@ -60,17 +86,7 @@ pub fn parse_extension(header: &str) -> Result<Vec<ExtensionHeader>, InvalidHead
 /// ```
 #[must_use]
 pub fn build_extension(extensions: &[ExtensionHeader]) -> String {
-    super::join(extensions.iter().map(Item))
-}
-
-struct Item<'a>(&'a ExtensionHeader);
-
-impl fmt::Display for Item<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, parameters) = self.0;
-        write!(f, "{name}")?;
-        parameters.iter().try_for_each(|parameter| write!(f, "; {parameter}"))
-    }
+    super::join(extensions)
 }
 
 fn name(cursor: &mut Cursor<'_>) -> Result<ExtensionName, InvalidHeaderFormat> {

@@ -1,12 +1,12 @@
-//! `Host`: which of the hosts behind one address is meant.
+//! `Host`: the host and port that a request is for.
 
 use core::net::Ipv6Addr;
 
 /// Writes a `Host` header ([RFC 9110 §7.2]): `host`, in brackets if it is an IPv6 address, and
 /// `port` unless it is the default of the scheme, 443 if `secure` and else 80.
 ///
-/// `host` is given without brackets. A zone (`fe80::1%eth0`) doesn't stop it from being an address;
-/// it means nothing to the peer, so leave it out of what is sent.
+/// `host` has no brackets. A zone (`fe80::1%eth0`) is kept, but means nothing to the peer: leave it
+/// out of what is sent.
 ///
 /// ```
 /// use ws_proto::grammar::build_host;

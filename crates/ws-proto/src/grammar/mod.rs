@@ -1,15 +1,15 @@
 //! Grammars of the header fields that the opening handshake reads and writes.
 //!
-//! A value is a `&str` whose characters are ISO-8859-1 octets, one for one, trimmed of spaces and
-//! tabs at both ends: what [`Headers`](ws_headers::Headers) holds. One header line is parsed at a
-//! time; where several lines make one list, callers join the results. Every parser reads its input
-//! once, and allocates nothing but what it returns.
+//! A value is a `&str` as [`Headers`](ws_headers::Headers) holds it: each character stands for an
+//! octet (ISO-8859-1), without spaces and tabs at both ends. A parser takes one header line; where
+//! several lines make one list, callers join the results. It reads its input once, and allocates
+//! only its result.
 //!
-//! A failure is an [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat), which says where the
-//! value stopped making sense: `pos` counts characters from 0, and so counts octets of the wire.
+//! A malformed value is an [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat). Its `pos` is the
+//! offset of the fault in characters, which is the offset in octets on the wire.
 //!
-//! What a well-formed value *means* is decided elsewhere: in [`client`](crate::client) and
-//! [`server`](crate::server). Start reading at [`parse_connection`].
+//! [`client`](crate::client) and [`server`](crate::server) decide what well-formed values mean.
+//! Start reading at [`parse_connection`].
 //!
 //! Specifications: [RFC 9110 §5.6] (lists, tokens, quoted strings), [RFC 6455 §4.3] and [§9.1]
 //! (the WebSocket headers), [RFC 7617] (Basic authentication).
@@ -35,7 +35,7 @@ pub use host::build_host;
 pub(crate) use subprotocol::parse_subprotocol_names;
 pub use subprotocol::{build_subprotocol, parse_subprotocol};
 
-/// Joins what `items` display with `, `, the separator of every list that this crate writes.
+/// Joins `items` with `, `, the separator of every list that this crate writes.
 pub(crate) fn join<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     use std::fmt::Write as _;
     let mut list = String::new();

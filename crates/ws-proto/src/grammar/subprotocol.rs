@@ -1,4 +1,4 @@
-//! `Sec-WebSocket-Protocol`: offers of subprotocols, and which one was accepted.
+//! `Sec-WebSocket-Protocol`: the offered subprotocols, or the chosen one.
 
 use ws_errors::InvalidHeaderFormat;
 use ws_types::Subprotocol;
@@ -23,7 +23,7 @@ pub fn parse_subprotocol(header: &str) -> Result<Vec<Subprotocol>, InvalidHeader
     parse(header, |token| Subprotocol::new(token).ok())
 }
 
-/// [`parse_subprotocol`] without the cost of owning the names.
+/// [`parse_subprotocol`] with borrowed names.
 pub(crate) fn parse_subprotocol_names(header: &str) -> Result<Vec<&str>, InvalidHeaderFormat> {
     parse(header, Some)
 }

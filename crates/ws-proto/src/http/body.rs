@@ -1,6 +1,5 @@
-//! Bodies of responses: the error page of a server that refuses the opening handshake.
-//!
-//! Requests have no bodies here; [`request`](super::request) refuses those that announce one.
+//! [`BodyReader`]: reads the body of a response, such as the error page of a server that refuses the
+//! opening handshake. Requests have no body here; [`request`](super::request) refuses it.
 
 use ws_errors::{
     HeaderLineTooLong, MessageCause, SecurityError, SecurityErrorKind, TooManyHeaders,
@@ -9,44 +8,44 @@ use ws_headers::Headers;
 
 use super::{HandshakeLimits, malformed};
 
-/// Collects a body while it arrives ([RFC 9112 §6]).
+/// Collects a body ([RFC 9112 §6]).
 ///
-/// Memory follows what was received, never what was declared.
+/// Memory follows the received bytes, never the declared length.
 ///
 /// [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 #[derive(Debug)]
 pub(super) struct BodyReader {
     limits: HandshakeLimits,
-    /// What was received of the body; at most `limits.max_body` bytes.
+    /// The received bytes; at most `limits.max_body`.
     body: Vec<u8>,
     framing: Framing,
 }
 
 #[derive(Debug)]
 enum Framing {
-    /// So many bytes, not counting those received.
+    /// A declared length; this many bytes are missing.
     Length(usize),
-    /// Whatever comes before the end of the stream.
+    /// All bytes up to the end of the stream.
     Eof,
     /// Chunks, the last of which is empty, and a trailer.
     Chunked { line: Vec<u8>, next: Next },
 }
 
-/// What comes next of a chunked body.
+/// The next part of a chunked body.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     /// A line that starts with the size of a chunk.
     Size,
-    /// So many bytes of a chunk.
+    /// This many bytes of a chunk.
     Chunk(usize),
     /// The line break after a chunk.
     ChunkEnd,
-    /// A line of the trailer, the last of which is empty; so many came before.
+    /// A line of the trailer, after this many others; an empty one ends it.
     Trailer(usize),
 }
 
 impl BodyReader {
-    /// A reader for the body of a response with these headers.
+    /// Creates a reader for the body of a response with these headers.
     pub(super) fn new(headers: &Headers, limits: HandshakeLimits) -> Result<Self, MessageCause> {
         let coding = headers.get("Transfer-Encoding");
         let coding = coding.map_err(|_| malformed("repeated Transfer-Encoding"))?;
@@ -61,18 +60,18 @@ impl BodyReader {
         Ok(Self { limits, body: Vec::new(), framing })
     }
 
-    /// Whether the end of the stream completes the body.
+    /// Tells whether the end of the stream completes the body.
     pub(super) fn lasts_until_eof(&self) -> bool {
         matches!(self.framing, Framing::Eof)
     }
 
-    /// What was received of the body.
+    /// The received bytes.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.body
     }
 
-    /// Takes bytes from the server; returns how many of them belong to the body when it is
-    /// complete.
+    /// Takes bytes from the server. Returns `None` while the body is incomplete, then the number of
+    /// bytes that belong to it.
     pub(super) fn receive(&mut self, data: &[u8]) -> Result<Option<usize>, MessageCause> {
         match &mut self.framing {
             Framing::Length(left) => {
@@ -176,7 +175,7 @@ fn content_length(text: &str, max: usize) -> Result<usize, MessageCause> {
 }
 
 /// The size of a chunk, from the line before it: 1 to 15 hexadecimal digits, then perhaps
-/// extensions, which are ignored; the chunk mustn't take the body above the limit.
+/// extensions, which are ignored. Refuses a chunk that takes the body above the limit.
 fn chunk_size(line: &[u8], before: usize, max: usize) -> Result<usize, MessageCause> {
     let text = line.split(|&b| b == b';').next().unwrap_or_default();
     let digits = (1..=15).contains(&text.len()) && text.iter().all(u8::is_ascii_hexdigit);
@@ -193,12 +192,12 @@ fn chunk_size(line: &[u8], before: usize, max: usize) -> Result<usize, MessageCa
     }
 }
 
-/// The cause for a limit that was exceeded.
+/// The cause for an exceeded limit.
 fn security(error: impl Into<SecurityError>) -> MessageCause {
     error.into().into()
 }
 
-/// Checks that a line of the trailer is a header; its value is of no use to anybody.
+/// Checks that a line of the trailer is a header; its value is dropped.
 fn check_trailer(line: &[u8]) -> Result<(), MessageCause> {
     let mut line = line.splitn(2, |&b| b == b':');
     let name = line.next().and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();

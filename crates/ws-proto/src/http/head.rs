@@ -1,7 +1,7 @@
-//! Finds the end of a head while it arrives, and enforces the limits meanwhile.
+//! [`HeadReader`]: finds the end of a head in received bytes, and enforces the limits.
 //!
-//! Parsing waits until the head is complete, and is then done once: a head that trickles in byte
-//! by byte costs no more than twice one that comes at once. Every byte is looked at once here.
+//! It looks at every byte once. A head is parsed once, when it is complete, so a head that arrives
+//! byte by byte costs at most twice as much as one that arrives at once.
 
 use memchr::memchr;
 use ws_errors::{
@@ -13,19 +13,19 @@ use super::{HandshakeLimits, malformed};
 
 /// Collects the bytes of one head after another.
 ///
-/// Nothing is copied when a head arrives in one piece, as nearly all do. Otherwise at most twice
-/// the received bytes are allocated.
+/// A head that arrives in one piece, as nearly all do, isn't copied. Otherwise at most twice the
+/// received bytes are allocated.
 #[derive(Debug)]
 pub(super) struct HeadReader {
     message: HttpMessage,
     limits: HandshakeLimits,
-    /// What was received of an unfinished head; empty when it arrives in one piece.
+    /// The bytes of an incomplete head; empty when it arrives in one piece.
     buffer: Vec<u8>,
-    /// Bytes of the unfinished line; at most `limits.max_line`.
+    /// Bytes of the incomplete line; at most `limits.max_line`.
     line: usize,
-    /// Whether the unfinished line ends with a carriage return so far.
+    /// Whether the incomplete line ends with a carriage return so far.
     after_cr: bool,
-    /// Finished lines of this head; the first one isn't a header.
+    /// Complete lines of this head; the first one isn't a header.
     lines: usize,
     /// Bytes of all heads so far; at most `limits.max_head`.
     total: usize,
@@ -36,9 +36,9 @@ pub(super) struct HeadReader {
 pub(super) struct Head<'a> {
     /// All its bytes.
     pub(super) bytes: &'a [u8],
-    /// How many header lines it has.
+    /// The number of header lines.
     pub(super) headers: usize,
-    /// How many of the bytes that were fed last belong to it.
+    /// The number of bytes of the last piece that belong to it.
     pub(super) used: usize,
 }
 
@@ -48,8 +48,8 @@ impl HeadReader {
         Self { message, limits, buffer, line: 0, after_cr: false, lines: 0, total: 0 }
     }
 
-    /// Takes bytes from the peer; gives the head when they complete it. The next byte after it
-    /// may start another head, for which [`restart`](Self::restart) has to be called.
+    /// Takes bytes from the peer; returns the head when they complete it. Call
+    /// [`restart`](Self::restart) before reading another head.
     pub(super) fn receive<'a>(
         &'a mut self,
         data: &'a [u8],
@@ -66,14 +66,13 @@ impl HeadReader {
         Ok(Some(Head { bytes, headers: self.lines.saturating_sub(1), used }))
     }
 
-    /// Makes ready for another head; the limit of bytes in all goes on counting.
+    /// Prepares for another head; `total` goes on counting.
     pub(super) fn restart(&mut self) {
         *self = Self { total: self.total, ..Self::new(self.message, self.limits) };
     }
 
-    /// Looks for the end of the head in `data`; returns how many bytes of it come before.
-    ///
-    /// What it returns doesn't depend on how the stream is cut into pieces.
+    /// Finds the end of the head in `data`; returns the number of bytes up to it. The result doesn't
+    /// depend on how the stream is cut into pieces.
     fn scan(&mut self, data: &[u8]) -> Result<Option<usize>, MessageCause> {
         let mut rest = data;
         while let Some(&first) = rest.first() {
@@ -81,8 +80,8 @@ impl HeadReader {
                 let max = self.limits.max_headers;
                 return Err(SecurityError::from(TooManyHeaders::new(self.lines, max)).into());
             }
-            // How much may come before the end of the line. A limit that is reached without it is
-            // one that the next byte exceeds.
+            // The line has to end within this window: at the limit without its end, the next byte
+            // exceeds the limit.
             let line_room = self.limits.max_line.saturating_sub(self.line);
             let head_room = self.limits.max_head.saturating_sub(self.total);
             let window = rest.get(..line_room.min(head_room)).unwrap_or(rest);
@@ -117,7 +116,7 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// The cause for a byte above the limit of the line, or else above that of the head.
+    /// The cause for a byte above the limit on lines (`line`), or else on the head.
     fn too_long(&self, line: bool) -> MessageCause {
         let max = if line { self.limits.max_line } else { self.limits.max_head };
         let size = max.saturating_add(1);

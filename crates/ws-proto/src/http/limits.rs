@@ -1,12 +1,12 @@
-//! How much of a peer's opening handshake is read, and how long is waited for it, before giving up.
+//! [`HandshakeLimits`]: size and time limits of the opening handshake.
 
 use std::time::Duration;
 
-/// The limits of an opening handshake, all inclusive.
+/// Size and time limits of the opening handshake, all inclusive.
 ///
-/// Each of the sizes is enforced as soon as one byte too many has been received, whether or not the line or
-/// head it belongs to is complete, so what a connection holds before it is open is bounded by
-/// [`max_head`](Self::max_head), and on a client by that and [`max_body`](Self::max_body).
+/// The first byte above a size limit fails the handshake, even if the line or head is still
+/// incomplete. So [`max_head`](Self::max_head) bounds the memory of a connection before it is open,
+/// on a client together with [`max_body`](Self::max_body).
 ///
 /// ```
 /// use ws_proto::http::HandshakeLimits;
@@ -17,24 +17,23 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub struct HandshakeLimits {
-    /// Bytes of one line, its CRLF included. Default: 8,192, what most HTTP servers grant.
+    /// Bytes of one line, its CRLF included. Default: 8,192, as in most HTTP servers.
     pub max_line: usize,
     /// Header lines. Default: 128, several times what browsers send.
     pub max_headers: usize,
-    /// Bytes of a whole head, that is of the first line, all headers and the empty line; on a
-    /// client, of all heads together when informational responses come first. Default: 131,072:
-    /// the limits above would let a megabyte pass, which no handshake needs.
+    /// Bytes of a head: first line, headers and empty line; on a client, of all heads together when
+    /// informational responses come first. Default: 131,072; the limits above would allow a
+    /// megabyte, which no handshake needs.
     pub max_head: usize,
-    /// Bytes of the body of a response that isn't the beginning of a WebSocket connection.
-    /// Default: 1,048,576, enough for any error page.
+    /// Bytes of the body of a response other than 101. Default: 1,048,576, enough for error pages.
     pub max_body: usize,
-    /// How long the whole handshake may take: on a client from before it connects until the server has
-    /// accepted, on a server from when it has accepted the stream until the response has left. `None`:
-    /// forever. Default: 10 s, enough for a slow network that loses a few packets, and all that a peer
-    /// who says nothing, or trickles, can hold.
+    /// Duration of the handshake: on a client from before it connects until the response is
+    /// complete, on a server from the accepted stream until the response has left. `None`: no
+    /// limit. Default: 10 s, enough for a slow network that loses a few packets.
     ///
-    /// It is kept by [`ClientHandshake`](crate::client::ClientHandshake) and
-    /// [`ServerHandshake`](crate::server::ServerHandshake); the readers of this module know no time.
+    /// [`ClientHandshake`](crate::client::ClientHandshake) and
+    /// [`ServerHandshake`](crate::server::ServerHandshake) enforce it; the readers of this module
+    /// know no time.
     pub open_timeout: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Requests: what a client asks a server, without a body.
+//! [`Request`] and its reader.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -41,8 +41,8 @@ impl fmt::Display for HttpVersion {
 /// An HTTP/1.1 request without a body: the client's half of an opening handshake
 /// ([RFC 6455 §4.1]).
 ///
-/// It always serialises to exactly one well-formed head: the method is a token, the path has
-/// neither spaces nor control characters, and [`Headers`] admits no line break either.
+/// It always serializes to exactly one well-formed head: the method is a token, the path has
+/// neither spaces nor control characters, and [`Headers`] refuses line breaks.
 ///
 /// ```
 /// use ws_proto::http::Request;
@@ -62,10 +62,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// An HTTP/1.1 request without headers for this method and path.
+    /// Creates an HTTP/1.1 request without headers.
     ///
-    /// `path` is whatever the request line is to have there: path and query (`/chat?room=1`), or
-    /// `host:port` for a `CONNECT` to a proxy.
+    /// `path` is the request target: path and query (`/chat?room=1`), or `host:port` for a `CONNECT`
+    /// to a proxy.
     ///
     /// # Errors
     /// [`InvalidHeaderValue`], with `method` or `path` as the name, when the method isn't a token
@@ -90,7 +90,7 @@ impl Request {
         &self.method
     }
 
-    /// What is asked for, as in the request line: the path, and the query behind a question mark.
+    /// The request target: the path, and the query behind a question mark.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -109,12 +109,12 @@ impl Request {
         &self.headers
     }
 
-    /// The headers, to be changed.
+    /// The headers, mutable.
     pub fn headers_mut(&mut self) -> &mut Headers {
         &mut self.headers
     }
 
-    /// The head of the request as on the wire, from the request line to the empty line.
+    /// Returns the request as on the wire, from the request line to the empty line.
     #[must_use]
     pub fn serialize(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
@@ -122,7 +122,7 @@ impl Request {
         out
     }
 
-    /// Appends what [`serialize`](Self::serialize) returns to `out`.
+    /// Appends the request to `out`, as [`serialize`](Self::serialize) returns it.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         for part in [&*self.method, " ", &self.path, " ", self.version.as_str(), "\r\n"] {
             out.extend_from_slice(part.as_bytes());
@@ -131,7 +131,7 @@ impl Request {
     }
 }
 
-/// Reads a request from bytes as they arrive.
+/// Reads a request, in pieces of any size.
 ///
 /// ```
 /// use ws_proto::http::{HandshakeLimits, RequestReader};
@@ -147,27 +147,26 @@ pub struct RequestReader {
 }
 
 impl RequestReader {
-    /// A reader that enforces `limits` and has received nothing yet.
+    /// Creates a reader that enforces `limits`.
     #[must_use]
     pub fn new(limits: HandshakeLimits) -> Self {
         Self { head: HeadReader::new(HttpMessage::Request, limits) }
     }
 
-    /// Takes bytes from the client. When they complete the request, returns it and how many of
-    /// `data` belong to it; the rest comes after the handshake. Nothing is to be fed after that,
-    /// nor after an error.
+    /// Takes bytes from the client. Returns `None` while the request is incomplete, then the request
+    /// and the number of bytes of `data` that belong to it. Feed nothing after that, nor after an
+    /// error.
     ///
     /// Lines end with CRLF, and continuation lines are refused ([RFC 9112 §2.2], [§5.2]).
-    /// Values are ISO-8859-1. The version may be 1.0, which only servers of something else accept.
+    /// Values are ISO-8859-1. HTTP/1.0 is read too; [`negotiate`](crate::server::negotiate) refuses
+    /// it.
     ///
     /// # Errors
     /// - [`RequestLineTooLong`](ws_errors::RequestLineTooLong),
     ///   [`HeaderLineTooLong`](ws_errors::HeaderLineTooLong),
     ///   [`TooManyHeaders`](ws_errors::TooManyHeaders) and
-    ///   [`SecurityError`](ws_errors::SecurityError) (the head as a whole) when a limit is
-    ///   exceeded, as soon as it is;
-    /// - [`InvalidMessage`] when this isn't a request of HTTP/1, or one
-    ///   with a body, which opening handshakes can't have.
+    ///   [`SecurityError`](ws_errors::SecurityError) (the whole head) when a limit is exceeded;
+    /// - [`InvalidMessage`] when this isn't an HTTP/1 request, or has a body.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
     /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2
@@ -185,15 +184,15 @@ impl RequestReader {
         }
     }
 
-    /// The exception for the stream having ended before the request was complete:
-    /// [`InvalidMessage`], caused by the unexpected end.
+    /// The error for a stream that ends before the request is complete: [`InvalidMessage`], caused by
+    /// the unexpected end.
     #[must_use]
     pub fn eof_error(&self) -> InvalidHandshake {
         exception(MessageCause::UnexpectedEof)
     }
 }
 
-/// The exception for a request that can't be read for this cause: for the limits, the cause itself.
+/// The error for an unreadable request: the cause itself for the limits, else [`InvalidMessage`].
 fn exception(cause: MessageCause) -> InvalidHandshake {
     match cause {
         MessageCause::SecurityError(error) => (*error).into(),
@@ -224,8 +223,8 @@ fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
     let version =
         if request.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
     let headers = collect(request.headers)?;
-    // Who sends a body before the handshake is done either doesn't speak WebSocket or wants the
-    // two ends to disagree about where the request ends.
+    // A body before the handshake is done: not WebSocket, or an attempt to make the two ends
+    // disagree about the end of the request.
     if headers.contains("Transfer-Encoding") {
         return Err(malformed("transfer codings aren't supported"));
     }

@@ -1,4 +1,4 @@
-//! Responses: what a server answers, with a body unless the connection is upgraded.
+//! [`ResponseReader`]: reads a head, and a body unless the connection is upgraded.
 
 use std::mem::MaybeUninit;
 
@@ -9,7 +9,7 @@ use super::body::BodyReader;
 use super::head::{Head, HeadReader};
 use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
 
-/// Reads a response from bytes as they arrive: its head, and its body if there is one.
+/// Reads a response, in pieces of any size: its head, and its body if there is one.
 ///
 /// ```
 /// use ws_proto::http::{HandshakeLimits, ResponseReader};
@@ -25,39 +25,38 @@ use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
 pub struct ResponseReader {
     limits: HandshakeLimits,
     head: HeadReader,
-    /// The response whose body is being received.
+    /// The response, while its body is being received.
     body: Option<(Response, BodyReader)>,
     for_proxy: bool,
 }
 
 impl ResponseReader {
-    /// A reader that enforces `limits` and has received nothing yet.
+    /// Creates a reader that enforces `limits`.
     #[must_use]
     pub fn new(limits: HandshakeLimits) -> Self {
         let head = HeadReader::new(HttpMessage::Response, limits);
         Self { limits, head, body: None, for_proxy: false }
     }
 
-    /// The same reader for the answer of a proxy to `CONNECT`: HTTP/1.0 is accepted too, and no
-    /// body is read, since what follows the head comes through the tunnel.
+    /// Reads the response of a proxy to `CONNECT` instead: HTTP/1.0 is accepted too, and no body is
+    /// read, since the bytes behind the head come through the tunnel.
     #[must_use]
     pub fn for_proxy(mut self) -> Self {
         self.for_proxy = true;
         self
     }
 
-    /// Takes bytes from the server. When they complete the response, returns it and how many of
-    /// `data` belong to it; the rest comes after the handshake. Nothing is to be fed after that,
-    /// nor after an error.
+    /// Takes bytes from the server. Returns `None` while the response is incomplete, then the
+    /// response and the number of bytes of `data` that belong to it. Feed nothing after that, nor
+    /// after an error.
     ///
-    /// Informational responses other than `101 Switching Protocols` are read and forgotten
-    /// ([RFC 9110 §15.2]): they only announce the one that is meant.
+    /// Informational responses other than `101 Switching Protocols` are skipped
+    /// ([RFC 9110 §15.2]).
     ///
     /// # Errors
-    /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) as soon as the status line exceeds its
-    ///   limit;
-    /// - [`InvalidMessage`] when another limit is exceeded, or when this
-    ///   isn't a response of HTTP/1.1; its source tells which.
+    /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) when the status line exceeds its limit;
+    /// - [`InvalidMessage`] when another limit is exceeded, or when this isn't an HTTP/1.1 response;
+    ///   its source tells which.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     pub fn receive_data(
@@ -92,15 +91,14 @@ impl ResponseReader {
         Ok(self.take().map(|response| (response, used + end)))
     }
 
-    /// The response with what was received of its body.
+    /// Takes the response, with the received part of its body.
     fn take(&mut self) -> Option<Response> {
         let (mut response, body) = self.body.take()?;
         response.body = body.into_bytes();
         Some(response)
     }
 
-    /// Takes note of the end of the stream; returns the response if a body that lasts until then
-    /// was being received.
+    /// Takes the end of the stream; returns the response if its body lasts until then.
     ///
     /// # Errors
     /// [`InvalidMessage`], caused by the unexpected end, otherwise.
@@ -111,44 +109,7 @@ impl ResponseReader {
     }
 }
 
-/// The response as on the wire: status line, headers, empty line and body.
-///
-/// The headers have to tell where the body ends; nothing is added to them. Characters of the reason
-/// phrase that can't stand there, such as line breaks, are replaced by question marks.
-///
-/// ```
-/// use ws_errors::Headers;
-/// use ws_proto::http::{Response, serialize_response};
-/// let mut headers = Headers::new();
-/// headers.insert("Content-Length", "3")?;
-/// let response = Response::new(200, "OK", headers, "hi\n");
-/// assert_eq!(serialize_response(&response), b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi\n");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[doc(alias = "Response::serialize")]
-#[must_use]
-pub fn serialize_response(response: &Response) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + response.body.len());
-    out.extend_from_slice(b"HTTP/1.1 ");
-    match response.status_code {
-        101 => out.extend_from_slice(b"101 "),
-        code => out.extend_from_slice(format!("{code:03} ").as_bytes()),
-    }
-    let reason = &response.reason_phrase;
-    match reason.bytes().all(|b| matches!(b, b'\t' | b' '..=b'~')) {
-        true => out.extend_from_slice(reason.as_bytes()),
-        false => out.extend(reason.chars().map(|c| match u8::try_from(c) {
-            Ok(octet @ (b'\t' | b' '..=b'~' | 0x80..)) => octet,
-            Ok(_) | Err(_) => b'?',
-        })),
-    }
-    out.extend_from_slice(b"\r\n");
-    response.headers.write_to(&mut out);
-    out.extend_from_slice(&response.body);
-    out
-}
-
-/// The exception for a response that can't be read for this cause.
+/// The error for an unreadable response.
 fn exception(cause: MessageCause) -> InvalidHandshake {
     match cause {
         MessageCause::SecurityError(error)
@@ -161,7 +122,7 @@ fn exception(cause: MessageCause) -> InvalidHandshake {
 }
 
 /// Parses a complete head whose lines all end with CRLF.
-fn parse(head: Head<'_>, accept_http10: bool) -> Result<Response, MessageCause> {
+fn parse(head: Head<'_>, allow_http10: bool) -> Result<Response, MessageCause> {
     let mut on_stack = [MaybeUninit::uninit(); STACK_HEADERS];
     let mut on_heap = Vec::new();
     let lines = on_stack.get_mut(..head.headers).unwrap_or_else(|| {
@@ -175,15 +136,15 @@ fn parse(head: Head<'_>, accept_http10: bool) -> Result<Response, MessageCause> 
         Ok(_) => return Err(malformed("unexpected end of head")),
         Err(error) => return Err(unparsable(error)),
     }
-    if response.version != Some(1) && !accept_http10 {
+    if response.version != Some(1) && !allow_http10 {
         return Err(malformed("unsupported protocol; expected HTTP/1.1"));
     }
     let status_code = response.code.unwrap_or_default();
     if !(100..=599).contains(&status_code) {
         return Err(malformed("invalid status code; expected 100 to 599"));
     }
-    // The second space is required, the reason after it isn't (RFC 9112 §4). The parser lets the
-    // space be absent, and gives no reason when it isn't ASCII: so read it here.
+    // The second space is required, the reason after it isn't (RFC 9112 §4). The parser accepts a
+    // line without the space, and returns no reason that isn't ASCII: so read it here.
     let line = head.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
     let reason = line.get("HTTP/1.1 200".len()..).and_then(|rest| rest.strip_prefix(b" "));
     let reason = reason.ok_or(malformed("no space after the status code"))?;

@@ -1,29 +1,30 @@
-//! What a server admits and offers.
+//! [`ServerOptions`]: settings of a server for the opening handshake.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ws_errors::{InvalidHeaderValue, NegotiationError};
+use ws_headers::HeaderValue;
 use ws_types::{Origin, Subprotocol};
 
 use crate::extension::ServerExtensionFactory;
-use crate::handshake::{PRODUCT, checked};
+use crate::handshake::PRODUCT;
 use crate::http::{HandshakeLimits, Request};
 
-/// Chooses a subprotocol, given the request and what it offers.
-pub type SelectSubprotocol = Arc<
+/// Chooses a subprotocol, given the request and its offers.
+pub(super) type SelectSubprotocol = Arc<
     dyn Fn(&Request, &[Subprotocol]) -> Result<Option<Subprotocol>, NegotiationError> + Send + Sync,
 >;
 
-/// What a server admits and offers in the opening handshake.
+/// Settings of a server for the opening handshake.
 ///
 /// ```
 /// use ws_proto::server::{OriginRule, ServerOptions};
 /// let options = ServerOptions::default()
 ///     .origins([OriginRule::from("https://example.com"), OriginRule::Absent])
 ///     .subprotocols(["graphql-transport-ws".parse()?])
-///     .server_header(None)?;
+///     .server_header(None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -62,28 +63,30 @@ impl ServerOptions {
         self
     }
 
-    /// Accepts an extension, if a client offers it. Default: none.
+    /// Adds an extension, to be accepted when a client offers it. Default: none.
     ///
-    /// Of several with the same name, the one that was given first is asked first.
+    /// Of several factories with the same name, the one added first is asked first.
     #[must_use]
     pub fn extension(mut self, factory: impl ServerExtensionFactory + 'static) -> Self {
         self.extensions.push(Arc::new(factory));
         self
     }
 
-    /// Supports these subprotocols, the preferred one first. Default: none.
+    /// Supports these subprotocols, the preferred one first ([RFC 6455 §1.9]). Default: none.
     ///
-    /// With none, offers are ignored. With some, a client that doesn't offer one of them is
-    /// rejected: have it accepted by [`select_subprotocol`](Self::select_subprotocol).
+    /// With none, offers are ignored. With some, a client that offers none of them is rejected;
+    /// [`select_subprotocol`](Self::select_subprotocol) can let it in.
+    ///
+    /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
     #[must_use]
     pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
         self.subprotocols = subprotocols.into_iter().collect();
         self
     }
 
-    /// Chooses the subprotocol with a function, which takes the place of the rule described at
-    /// [`subprotocols`](Self::subprotocols). It is given the request and what the client offers, in
-    /// the client's order, and returns one of these, or `None` to go without.
+    /// Chooses the subprotocol with a function, instead of the rule of
+    /// [`subprotocols`](Self::subprotocols). It takes the request and the client's offers, in their
+    /// order, and returns one of them, `None` to go without, or an error to reject the client.
     ///
     /// ```
     /// use ws_proto::server::ServerOptions;
@@ -105,14 +108,14 @@ impl ServerOptions {
     /// Replaces the `Server` header; `None` sends none. Default: `websockets/` and the version of
     /// this crate.
     ///
-    /// # Errors
-    /// [`InvalidHeaderValue`] when headers can't hold the value.
-    pub fn server_header(mut self, server: Option<&str>) -> Result<Self, InvalidHeaderValue> {
-        self.server_header = checked("Server", server)?;
-        Ok(self)
+    /// [`validate`](Self::validate) checks the value; an illegal one is never sent.
+    #[must_use]
+    pub fn server_header<'a>(mut self, server: impl Into<Option<&'a str>>) -> Self {
+        self.server_header = server.into().map(str::to_owned);
+        self
     }
 
-    /// Replaces the limits of what a client may send before it is accepted.
+    /// Replaces the limits on requests, [`open_timeout`](Self::open_timeout) included.
     #[doc(alias = "max_line")]
     #[must_use]
     pub fn limits(mut self, limits: HandshakeLimits) -> Self {
@@ -120,17 +123,38 @@ impl ServerOptions {
         self
     }
 
-    /// Replaces the limit of time alone: see [`HandshakeLimits::open_timeout`].
+    /// Replaces the time limit alone: see [`HandshakeLimits::open_timeout`]. `None`: no limit.
+    /// Default: 10 s.
     #[must_use]
-    pub fn open_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.limits.open_timeout = timeout;
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.limits.open_timeout = timeout.into();
         self
     }
 
-    /// The limits of what a client may send, for [`ServerHandshake`](super::ServerHandshake).
+    /// The limits on requests, as set by [`limits`](Self::limits).
     #[must_use]
     pub fn handshake_limits(&self) -> HandshakeLimits {
         self.limits
+    }
+
+    /// Checks the settings that a setter can't: call it once, before the server starts.
+    ///
+    /// # Errors
+    /// [`InvalidHeaderValue`] when a header can't hold the value of
+    /// [`server_header`](Self::server_header).
+    ///
+    /// ```
+    /// use ws_proto::server::ServerOptions;
+    /// let options = ServerOptions::default().server_header("a\r\nb: c");
+    /// assert_eq!(&*options.validate().unwrap_err().name, "Server");
+    /// ```
+    pub fn validate(&self) -> Result<(), InvalidHeaderValue> {
+        match &self.server_header {
+            Some(value) if HeaderValue::new(&**value).is_err() => {
+                Err(InvalidHeaderValue::new("Server", Some(value.clone())))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -147,19 +171,19 @@ impl fmt::Debug for ServerOptions {
     }
 }
 
-/// One kind of request that [`ServerOptions::origins`] allows.
+/// A rule of [`ServerOptions::origins`].
 #[derive(Clone, Debug, Eq, PartialEq, Hash)]
 #[non_exhaustive]
 pub enum OriginRule {
-    /// A request without an `Origin` header, which is to say, not from a browser.
+    /// Allows a request without an `Origin` header; it doesn't come from a browser.
     Absent,
-    /// A request whose `Origin` header is this, octet by octet. Browsers write scheme and host in
-    /// lower case, without a slash at the end and without a default port.
+    /// Allows a request whose `Origin` header equals this, octet by octet. Browsers write scheme and
+    /// host in lower case, without a slash at the end and without a default port.
     Exact(Origin),
 }
 
 impl OriginRule {
-    /// Whether a request with this `Origin` header is allowed.
+    /// Tells whether a request with this `Origin` header is allowed.
     pub(super) fn allows(&self, origin: Option<&str>) -> bool {
         match self {
             Self::Absent => origin.is_none(),

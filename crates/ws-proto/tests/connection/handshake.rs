@@ -1,8 +1,7 @@
 //! From the opening handshake to the first message: no byte is lost on the way between the two.
 
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::http::serialize_response;
-use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 use ws_proto::{Event, Message};
 use ws_types::Side;
 
@@ -12,13 +11,13 @@ use crate::frames::{ping, text, wire};
 #[test]
 fn a_frame_right_behind_the_response_reaches_the_client() {
     let uri = "ws://localhost/".parse().unwrap();
-    let handshake = || ClientHandshake::new(&uri, ClientOptions::default(), [9; 16], NOW).unwrap();
-    let mut server = ServerHandshake::new(ServerOptions::default().handshake_limits(), NOW);
+    let handshake = || ClientHandshake::new(&uri, &ClientOptions::default(), [9; 16], NOW).unwrap();
+    let mut server = ServerHandshake::new(&ServerOptions::default(), NOW);
     let request = handshake().request().serialize();
     assert_eq!(server.receive_data(&request), Ok(Some(request.len())));
     let request = server.into_request().unwrap();
-    let accepted = accept(&request, &ServerOptions::default(), None).unwrap();
-    let head = serialize_response(&accepted.response);
+    let negotiated = negotiate(&request, &ServerOptions::default(), None).unwrap();
+    let head = negotiated.response.serialize();
     let bytes = [&head[..], &wire(Side::Server, &[text("hello"), ping("p")])].concat();
     for at in 0..=bytes.len() {
         let mut client = handshake();

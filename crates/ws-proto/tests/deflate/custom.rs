@@ -59,7 +59,10 @@ impl ClientExtensionFactory for Tagged {
         Vec::new()
     }
 
-    fn accept(&self, _: &[ExtensionParameter]) -> Result<Box<dyn Extension>, NegotiationError> {
+    fn process_response(
+        &self,
+        _: &[ExtensionParameter],
+    ) -> Result<Box<dyn Extension>, NegotiationError> {
         Ok(Box::new(Idle(self.bits)))
     }
 }
@@ -69,7 +72,7 @@ impl ServerExtensionFactory for Tagged {
         self.name
     }
 
-    fn accept(
+    fn process_offer(
         &self,
         _: &[ExtensionParameter],
     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {

@@ -187,7 +187,7 @@ fn with_takeover_a_message_refers_to_the_ones_before() {
 #[test]
 fn short_messages_are_sent_as_they_are_unless_asked_for() {
     let made = |set: fn(ServerDeflate) -> ServerDeflate| {
-        let (_, extension) = set(ServerDeflate::default()).accept(&params("")).unwrap();
+        let (_, extension) = set(ServerDeflate::default()).process_offer(&params("")).unwrap();
         Connection::server(config(), NOW).with_extensions(vec![extension].into())
     };
     let rsv = |conn: &mut Connection, len: usize, compress| {

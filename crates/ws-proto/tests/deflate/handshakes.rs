@@ -6,7 +6,6 @@
 use ws_errors::InvalidHandshake;
 use ws_proto::client::{self, ClientHandshake, ClientOptions};
 use ws_proto::extension::{ClientDeflate, ClientWindow, Rsv, ServerDeflate};
-use ws_proto::http::HandshakeLimits;
 use ws_proto::server::{self, ServerHandshake, ServerOptions};
 
 use crate::custom::Tagged;
@@ -18,26 +17,26 @@ fn request(
 ) -> (ClientHandshake, String) {
     let uri = "ws://localhost/".parse().unwrap();
     let handshake =
-        ClientHandshake::new(&uri, options, *b"the sample nonce", std::time::Duration::ZERO)
+        ClientHandshake::new(&uri, &options, *b"the sample nonce", std::time::Duration::ZERO)
             .unwrap();
     let request = String::from_utf8(handshake.request().serialize()).unwrap();
     (handshake, change(request))
 }
 
-fn answer(request: &str, options: &ServerOptions) -> Result<server::Accepted, InvalidHandshake> {
-    let mut handshake = ServerHandshake::new(HandshakeLimits::default(), std::time::Duration::ZERO);
+fn answer(request: &str, options: &ServerOptions) -> Result<server::Negotiated, InvalidHandshake> {
+    let mut handshake = ServerHandshake::new(&ServerOptions::default(), std::time::Duration::ZERO);
     assert_eq!(handshake.receive_data(request.as_bytes()), Ok(Some(request.len())));
-    server::accept(&handshake.into_request().unwrap(), options, None)
+    server::negotiate(&handshake.into_request().unwrap(), options, None)
 }
 
 fn finish(
     mut handshake: ClientHandshake,
     response: &ws_errors::Response,
-) -> Result<client::Accepted, InvalidHandshake> {
+) -> Result<client::Negotiated, InvalidHandshake> {
     let mut bytes = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
     response.headers.write_to(&mut bytes);
     handshake.receive_data(&bytes)?;
-    Ok(handshake.into_accepted().unwrap())
+    Ok(handshake.into_negotiated().unwrap())
 }
 
 /// The extensions in the headers of request and response; both sides agree on the latter.
@@ -46,13 +45,13 @@ fn negotiate(client: ClientOptions, server: &ServerOptions) -> (String, Vec<Stri
     let offers = header(&request).unwrap_or_default();
     let server = answer(&request, server).unwrap();
     let client = finish(handshake, &server.response).unwrap();
-    assert_eq!(client.extensions, server.extensions);
-    assert_eq!(client.negotiated.reserved_bits(), server.negotiated.reserved_bits());
-    assert_eq!(client.negotiated.is_empty(), server.extensions.is_empty());
+    assert_eq!(client.extension_headers, server.extension_headers);
+    assert_eq!(client.extensions.reserved_bits(), server.extensions.reserved_bits());
+    assert_eq!(client.extensions.is_empty(), server.extension_headers.is_empty());
     let text = server.response.headers.get("Sec-WebSocket-Extensions").unwrap().map(str::to_owned);
     let answers: Vec<String> =
         text.iter().flat_map(|text| text.split(", ")).map(Into::into).collect();
-    assert_eq!(answers.len(), server.extensions.len());
+    assert_eq!(answers.len(), server.extension_headers.len());
     (offers, answers)
 }
 
@@ -73,13 +72,13 @@ fn offering(offers: &[&str]) -> String {
 
 /// What a server answers to these offers.
 fn answered(offers: &[&str], options: &ServerOptions) -> String {
-    let accepted = answer(&offering(offers), options).unwrap();
-    let text = accepted.response.headers.get("Sec-WebSocket-Extensions").unwrap();
+    let negotiated = answer(&offering(offers), options).unwrap();
+    let text = negotiated.response.headers.get("Sec-WebSocket-Extensions").unwrap();
     text.unwrap_or_default().to_owned()
 }
 
 /// What a client makes of an answer with these lines.
-fn taken(options: ClientOptions, answers: &[&str]) -> Result<client::Accepted, InvalidHandshake> {
+fn taken(options: ClientOptions, answers: &[&str]) -> Result<client::Negotiated, InvalidHandshake> {
     let (handshake, request) = request(options, |request| request);
     let mut response = answer(&request, &ServerOptions::default()).unwrap().response;
     for line in answers {
@@ -148,8 +147,8 @@ fn client_asks_its_factories_until_one_takes_the_answer() {
         "permessage-deflate",
         "permessage-deflate; server_max_window_bits=14",
     ] {
-        let accepted = taken(client(), &[answer]).unwrap();
-        assert_eq!(accepted.negotiated.reserved_bits(), Rsv::RSV1, "{answer}");
+        let negotiated = taken(client(), &[answer]).unwrap();
+        assert_eq!(negotiated.extensions.reserved_bits(), Rsv::RSV1, "{answer}");
     }
     let client = ClientOptions::default().extension(window(10)).extension(window(11));
     let error = taken(client, &["permessage-deflate; server_max_window_bits=12"]).unwrap_err();
@@ -284,17 +283,17 @@ fn of_two_extensions_that_claim_a_bit_the_second_is_not_accepted() {
     assert!(error.to_string().starts_with("Unsupported extension: name = permessage-deflate"));
     let error = taken(client(), &["permessage-deflate, x-two, x-one"]).unwrap_err();
     assert!(error.to_string().starts_with("Unsupported extension: name = x-one"));
-    let accepted = taken(client(), &["x-none, x-one", "x-two"]).unwrap();
-    assert_eq!(accepted.negotiated.reserved_bits().bits(), 0b111);
+    let negotiated = taken(client(), &["x-none, x-one", "x-two"]).unwrap();
+    assert_eq!(negotiated.extensions.reserved_bits().bits(), 0b111);
 
     // What conflicts leaves room for a factory of the same name that doesn't.
     let server = ServerOptions::default()
         .extension(tag("x-a", Rsv::RSV2))
         .extension(tag("x-b", Rsv::RSV2))
         .extension(tag("x-b", Rsv::RSV3));
-    let accepted = answer(&offering(&["x-a, x-b"]), &server).unwrap();
-    assert_eq!(accepted.negotiated.reserved_bits(), Rsv::RSV2 | Rsv::RSV3);
-    assert_eq!(accepted.extensions.len(), 2);
+    let negotiated = answer(&offering(&["x-a, x-b"]), &server).unwrap();
+    assert_eq!(negotiated.extensions.reserved_bits(), Rsv::RSV2 | Rsv::RSV3);
+    assert_eq!(negotiated.extension_headers.len(), 2);
 }
 
 #[test]
@@ -302,7 +301,7 @@ fn a_name_that_is_no_token_is_refused_before_anything_is_sent() {
     let uri = "ws://localhost/".parse().unwrap();
     for name in ["", "a b", "a;b", "ä"] {
         let options = ClientOptions::default().extension(Tagged { name, bits: Rsv::NONE });
-        ClientHandshake::new(&uri, options, [0; 16], std::time::Duration::ZERO)
+        ClientHandshake::new(&uri, &options, [0; 16], std::time::Duration::ZERO)
             .map(drop)
             .unwrap_err();
     }
@@ -313,6 +312,6 @@ fn a_limited_client_window_is_kept_although_the_server_says_nothing() {
     let options = ClientOptions::default().extension(
         ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(9)).unwrap(),
     );
-    let accepted = taken(options, &["permessage-deflate"]).unwrap();
-    assert_eq!(accepted.extensions.len(), 1);
+    let negotiated = taken(options, &["permessage-deflate"]).unwrap();
+    assert_eq!(negotiated.extension_headers.len(), 1);
 }

@@ -106,7 +106,7 @@ fn forgetting_within_a_message_is_harmless() {
 fn how_long_that_is_can_be_set() {
     for time in [Duration::ZERO, SECOND / 10, 100 * SECOND, Duration::MAX] {
         let deflate = ServerDeflate::default().compressor_idle(time);
-        let (_, extension) = deflate.accept(&params("")).unwrap();
+        let (_, extension) = deflate.process_offer(&params("")).unwrap();
         let config = config(|c| c.ping_interval = None);
         let mut conn = connect(Side::Server, &config, NOW).with_extensions(vec![extension].into());
         compressed(&mut conn, letters(100, 1));

@@ -5,8 +5,8 @@
 
 use ws_errors::NegotiationError;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, LongMessages,
-    ServerDeflate, ServerExtensionFactory,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, ServerDeflate,
+    ServerExtensionFactory,
 };
 use ws_types::{ExtensionParameter, Side};
 
@@ -180,7 +180,7 @@ fn client_takes_or_refuses_each_answer() {
         ),
     ];
     for (row, own, answer, expected) in rows {
-        let accept = || ClientExtensionFactory::accept(&own, &params(answer));
+        let accept = || ClientExtensionFactory::process_response(&own, &params(answer));
         match (accept(), expected) {
             (Ok(_), Ok(expected)) => {
                 let agreed = probe(Side::Client, &|| accept().unwrap());
@@ -414,7 +414,7 @@ fn server_answers_or_declines_each_offer() {
         ),
     ];
     for (row, own, offer, expected) in rows {
-        let accept = || ServerExtensionFactory::accept(&own, &params(offer));
+        let accept = || ServerExtensionFactory::process_offer(&own, &params(offer));
         match (accept(), expected) {
             (Ok((answer, _)), Ok((text, expected))) => {
                 assert_eq!(shown(&answer), text, "{row}");
@@ -463,15 +463,15 @@ fn window_bits_are_8_to_15_in_exactly_that_spelling() {
                 other => panic!("{name}={value}: {other:?}"),
             };
             let param = std::slice::from_ref(&param);
-            refuse(ServerExtensionFactory::accept(&server(), param).err());
+            refuse(ServerExtensionFactory::process_offer(&server(), param).err());
             let client = client_window(ClientWindow::Any);
-            refuse(ClientExtensionFactory::accept(&client, param).err());
+            refuse(ClientExtensionFactory::process_response(&client, param).err());
         }
         for bits in 9..=15 {
             let param = [ExtensionParameter::new(name, Some(&bits.to_string())).unwrap()];
-            ServerExtensionFactory::accept(&server(), &param).unwrap();
+            ServerExtensionFactory::process_offer(&server(), &param).unwrap();
             let client = client_window(ClientWindow::Any);
-            ClientExtensionFactory::accept(&client, &param).unwrap();
+            ClientExtensionFactory::process_response(&client, &param).unwrap();
         }
     }
 }
@@ -531,10 +531,6 @@ fn settings_out_of_their_range_are_refused() {
     check("level", 0..=9, |n| ClientDeflate::default().level(n));
     check("memory_level", 1..=9, |n| ServerDeflate::default().memory_level(n));
     check("memory_level", 1..=9, |n| ClientDeflate::default().memory_level(n));
-    let long = || LongMessages::from_size(1);
-    check("level", 0..=9, |n| long().level(n));
-    check("memory_level", 1..=9, |n| long().memory_level(n));
-    check("max_window_bits", 9..=15, |n| long().max_window_bits(n));
     check("server_max_window_bits", 9..=15, |n| ServerDeflate::default().server_max_window_bits(n));
     check("server_max_window_bits", 8..=15, |n| ClientDeflate::default().server_max_window_bits(n));
     check("client_max_window_bits", 8..=15, |n| ServerDeflate::default().client_max_window_bits(n));

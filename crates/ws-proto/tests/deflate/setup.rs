@@ -46,7 +46,7 @@ pub(crate) fn combinations() -> impl Iterator<Item = Agreed> {
 /// What is offered and answered with this name and these parameters.
 pub(crate) fn params(params: &str) -> Vec<ExtensionParameter> {
     let header = format!("permessage-deflate{params}");
-    parse_extension(&header).unwrap_or_else(|e| panic!("{header}: {e}")).remove(0).1
+    parse_extension(&header).unwrap_or_else(|e| panic!("{header}: {e}")).remove(0).params
 }
 
 impl Agreed {
@@ -75,7 +75,7 @@ impl Agreed {
                     .and_then(|deflate| deflate.client_max_window_bits(self.client_bits))
                     .and_then(|deflate| deflate.level(level))
                     .unwrap();
-                deflate.min_size(0).accept(&params("; client_max_window_bits")).unwrap().1
+                deflate.min_size(0).process_offer(&params("; client_max_window_bits")).unwrap().1
             }
             Side::Client => {
                 let deflate = ClientDeflate::default()
@@ -89,7 +89,8 @@ impl Agreed {
                 if !self.server_takeover {
                     answer += "; server_no_context_takeover";
                 }
-                ClientExtensionFactory::accept(&deflate.min_size(0), &params(&answer)).unwrap()
+                ClientExtensionFactory::process_response(&deflate.min_size(0), &params(&answer))
+                    .unwrap()
             }
         }
     }

@@ -72,11 +72,16 @@ where
     type Output = io::Result<Server>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails when the address can't be resolved or listened on.
+    /// Fails when the address can't be resolved or listened on, and with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
         let Self { addr, handler, settings } = self;
         let settings = settings.complete();
         Box::pin(async move {
+            settings
+                .options
+                .validate()
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
             // An error of the address becomes one of this function, not of the resolver's trait.
             let addrs: Vec<_> = resolve(addr).await?;
             let listener = TcpListener::bind(&*addrs).await?;

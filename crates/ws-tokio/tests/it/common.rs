@@ -4,8 +4,8 @@ use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
+use ws_proto::FrameHeader;
 use ws_proto::server::{ServerHandshake, ServerOptions};
-use ws_proto::{FrameHeader, http::HandshakeLimits};
 use ws_tokio::{Accept, Client, Message, WebSocket, accept, client};
 use ws_types::Side;
 
@@ -76,12 +76,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     pub(crate) async fn server(io: S) -> Self {
         let mut raw = Self { io, side: Side::Server, unread: Vec::new() };
         let head = raw.head().await;
-        let mut handshake = ServerHandshake::new(HandshakeLimits::default(), Duration::ZERO);
+        let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
         assert_eq!(handshake.receive_data(head.as_bytes()), Ok(Some(head.len())));
         let request = handshake.into_request().unwrap();
-        let accepted = ws_proto::server::accept(&request, &ServerOptions::default(), None).unwrap();
+        let negotiated =
+            ws_proto::server::negotiate(&request, &ServerOptions::default(), None).unwrap();
         let mut response = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
-        accepted.response.headers.write_to(&mut response);
+        negotiated.response.headers.write_to(&mut response);
         raw.io.write_all(&response).await.unwrap();
         raw
     }

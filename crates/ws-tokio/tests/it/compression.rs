@@ -40,11 +40,7 @@ async fn offered(deflate: ServerDeflate) -> (WebSocket<Memory>, Raw<Memory>) {
 /// The extensions as they stand in a header.
 fn extensions(ws: &WebSocket<Memory>) -> Vec<String> {
     let extensions = ws.extensions();
-    let lines = extensions.iter().map(|(name, params)| {
-        let params: String = params.iter().map(|param| format!("; {param}")).collect();
-        format!("{name}{params}")
-    });
-    lines.collect()
+    extensions.iter().map(ToString::to_string).collect()
 }
 
 /// Sends `messages` from one end to the other; they arrive unchanged.

@@ -1,11 +1,12 @@
 //! Servers on loopback: handlers, what they leave undone, and stopping.
 
-use std::future::{Future, pending};
+use std::future::{Future, IntoFuture, pending};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::unbounded_channel;
+use ws_errors::InvalidHeaderValue;
 use ws_tokio::{Error, Response, Server, WebSocket, connect, serve};
 use ws_types::Side;
 
@@ -266,4 +267,20 @@ async fn dropping_the_server_ends_connections_that_other_tasks_hold() {
     ws.send("hello").await.unwrap();
     drop(server);
     in_time(ws.recv()).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_illegal_header_is_refused_when_a_builder_is_awaited() {
+    let illegal = "a\r\nb: c";
+    let server = serve("127.0.0.1:0", |_: WebSocket| async {}).server_header(illegal);
+    let error = in_time(server.into_future()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    let error = error.into_inner().unwrap().downcast::<InvalidHeaderValue>().unwrap();
+    assert_eq!(&*error.name, "Server");
+
+    let (near, far) = tokio::io::duplex(1);
+    let error = in_time(ws_tokio::accept(near).server_header(illegal).into_future()).await;
+    assert_eq!(&*error.unwrap_err().get::<InvalidHeaderValue>().unwrap().name, "Server");
+    let error = in_time(ws_tokio::client(far, "ws://localhost/").user_agent(illegal).into_future());
+    assert_eq!(&*error.await.unwrap_err().get::<InvalidHeaderValue>().unwrap().name, "User-Agent");
 }

@@ -120,16 +120,6 @@ pub fn kept() -> Server {
     Server::new("websockets, request kept", Kind::Defaults, "echo-ours-kept", &[])
 }
 
-/// Level 9 with 15 bits for short messages, level 7 with 14 bits for those of 1 KiB and more.
-const BY_LENGTH: &[&str] = &[
-    "--deflate-level",
-    "9",
-    "--deflate-window-bits",
-    "15",
-    "--deflate-long",
-    "1024,7,14,9,filtered",
-];
-
 /// Ours with other settings of compression than the defaults.
 pub fn deflating() -> Vec<Server> {
     let ours = |name: &str, args| {
@@ -137,7 +127,7 @@ pub fn deflating() -> Vec<Server> {
     };
     vec![
         ours("level 5, 13 bits", &["--deflate-level", "5", "--deflate-window-bits", "13"]),
-        ours("by length", BY_LENGTH),
+        ours("15 bits", &["--deflate-window-bits", "15"]),
         ours("level 1", &["--deflate-level", "1"]),
     ]
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use ws_proto::client::{ClientHandshake, ClientOptions};
-use ws_proto::server::{ServerHandshake, ServerOptions, accept};
+use ws_proto::server::{ServerHandshake, ServerOptions, negotiate};
 use ws_proto::{Config, Connection, Event, Message};
 use ws_types::Close;
 
@@ -57,19 +57,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn open() -> Result<(), Box<dyn Error>> {
     let uri = "ws://example.com/chat".parse()?;
     let options = ClientOptions::default().subprotocols(["chat".parse()?]);
-    let mut client = ClientHandshake::new(&uri, options, [9; 16], Duration::ZERO)?;
+    let mut client = ClientHandshake::new(&uri, &options, [9; 16], Duration::ZERO)?;
 
     let options = ServerOptions::default().subprotocols(["chat".parse()?]);
-    let mut server = ServerHandshake::new(options.handshake_limits(), Duration::ZERO);
+    let mut server = ServerHandshake::new(&options, Duration::ZERO);
     let request = client.request().serialize();
     println!("whole: {}", server.receive_data(&request)? == Some(request.len()));
     let request = server.into_request().ok_or("the request is incomplete")?;
-    let response = ws_proto::http::serialize_response(&accept(&request, &options, None)?.response);
+    let response = negotiate(&request, &options, None)?.response.serialize();
 
     println!("whole: {}", client.receive_data(&response)? == Some(response.len()));
-    let accepted = client.into_accepted().ok_or("the response is incomplete")?;
-    let status = accepted.response.status_code;
-    println!("{} {status} {:?}", request.path(), accepted.subprotocol.as_ref().map(|s| s.as_str()));
+    let negotiated = client.into_negotiated().ok_or("the response is incomplete")?;
+    let status = negotiated.response.status_code;
+    println!("{} {status} {:?}", request.path(), negotiated.subprotocol.as_ref().map(|s| s.as_str()));
     Ok(())
 }
 

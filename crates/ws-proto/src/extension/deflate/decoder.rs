@@ -12,16 +12,16 @@ use super::TRAILER;
 use super::pool::Decompressor;
 use crate::extension::DataFrame;
 
-/// The most that is inflated at once, in bytes. The decompressor ends each step with a copy of up to 32
-/// KiB into its window; much more than this isn't in the cache any more when it is checked.
+/// The most output of a step, in bytes. The decompressor ends each step with a copy of up to 32 KiB
+/// into its window, so steps are long; but the output should still be in the cache afterwards.
 const MAX_STEP: usize = 128 << 10;
 
-/// The least that is inflated at once.
+/// The least output space of a step, in bytes.
 const MIN_STEP: usize = 512;
 
-/// At most this many deflate streams of one message may end before its end. Each costs a new start
-/// with a copy of the window, so a peer could make us work for nothing; no compressor ends more than
-/// one for each fragment, and 4,096 is the default limit of these.
+/// The most deflate streams that may end within a message. Each costs a restart with a copy of the
+/// window, so a peer could waste our time. No compressor ends more than one for each fragment, and
+/// 4,096 is the default limit on these.
 const MAX_ENDS: u32 = 4096;
 
 /// The decompressing half of one connection.
@@ -29,18 +29,18 @@ const MAX_ENDS: u32 = 4096;
 pub(super) struct Decoder {
     takeover: bool,
     history: History,
-    /// In use while a message arrives, and between messages that arrived together.
+    /// Held within a message, and between messages that arrive together.
     decompressor: Option<Decompressor>,
-    /// Whether the frame ends the message.
+    /// Whether the current frame is the last one of its message.
     fin: bool,
-    /// Within a message.
+    /// Whether a message is incomplete.
     within: bool,
-    /// Whether data of the message was fed, behind the last deflate stream that ended: if so, a trailer
-    /// was left out.
+    /// Whether data was decoded since the message or the latest deflate stream began: then a trailer
+    /// is missing at the end.
     open: bool,
-    /// How much of the trailer was fed, in bytes.
+    /// The number of bytes of the trailer that were decoded.
     trailer: usize,
-    /// How many deflate streams of the message have ended.
+    /// The number of deflate streams of the message that have ended.
     ends: u32,
 }
 
@@ -58,7 +58,7 @@ impl Decoder {
         }
     }
 
-    /// A frame of a compressed message begins.
+    /// Begins a frame of a compressed message.
     pub(super) fn begin(&mut self, frame: DataFrame) {
         if frame.first {
             self.ends = 0;
@@ -82,7 +82,7 @@ impl Decoder {
         room: usize,
     ) -> Result<bool, ProtocolError> {
         let mut room = room;
-        // Up to here the history has what is in `out`.
+        // The history has the bytes of `out` up to here.
         let mut kept = out.len();
         let done = loop {
             let from_trailer = input.is_empty() && end && self.fin;
@@ -94,7 +94,7 @@ impl Decoder {
                 false => *input,
             };
             let likely = source.len().saturating_mul(4).clamp(MIN_STEP, MAX_STEP);
-            // Rather a step more than more memory.
+            // Prefer another step to more memory.
             let step = match out.capacity() - out.len() {
                 0..MIN_STEP => likely.min(room),
                 spare => likely.min(room).min(spare),
@@ -163,7 +163,7 @@ impl Decoder {
         Ok(done)
     }
 
-    /// Gives the decompressor back between messages, and memory that isn't needed.
+    /// Releases the decompressor between messages, and the history if it isn't needed.
     pub(super) fn release(&mut self) {
         if self.within {
             return;
@@ -175,10 +175,10 @@ impl Decoder {
     }
 }
 
-/// What came out of the decoder last: as much of it as the peer may refer to.
+/// The latest output of the decoder: the bytes that the peer may refer to.
 #[derive(Debug)]
 struct History {
-    /// At most the window, and hardly more memory than that many bytes: a connection that waits keeps it.
+    /// At most the window, with little spare capacity, since idle connections keep it.
     bytes: VecDeque<u8>,
     window: usize,
 }
@@ -190,13 +190,13 @@ impl History {
         self.bytes.drain(..over);
         let have = self.bytes.len();
         if self.bytes.capacity() - have < new.len() {
-            // Short messages must not move it each time.
+            // Grow by an eighth at least: short messages shouldn't each reallocate.
             self.bytes.reserve_exact(new.len().max(have / 8).min(self.window - have));
         }
         self.bytes.extend(new);
     }
 
-    /// A decompressor that goes on where this history ends.
+    /// Returns a decompressor that continues from this history.
     fn start(&self) -> Result<Decompressor, ProtocolError> {
         let mut decompressor = Decompressor::take();
         let (first, second) = self.bytes.as_slices();

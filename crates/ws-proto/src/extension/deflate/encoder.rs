@@ -11,15 +11,15 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status, Strategy};
 
 use super::TRAILER;
 use super::pool::Compressor;
-use super::settings::{DeflateStrategy, EncoderSettings, Tuning};
+use super::settings::{DeflateStrategy, EncoderSettings};
 use crate::Compress;
 use crate::extension::DataFrame;
 
-/// The least room that the compressor is given, in bytes: with less, it could write the mark of a
+/// The least output space of the compressor, in bytes: with less, it could write the marker of a
 /// flush twice.
 const MIN_ROOM: usize = 64;
 
-/// The most room that it is given at once, in bytes, so that no memory is touched that isn't needed.
+/// The most output space at once, in bytes: more would touch memory that isn't needed.
 const MAX_ROOM: usize = 64 << 10;
 
 /// The compressing half of one connection.
@@ -28,15 +28,11 @@ pub(super) struct Encoder {
     settings: Arc<EncoderSettings>,
     window_bits: u8,
     takeover: bool,
-    /// What decides how a message is compressed.
+    /// A fingerprint of the settings: encoders with equal ones compress alike.
     pub(super) key: u64,
-    /// Whether the compressor is one for long messages.
-    long: bool,
-    /// How many bytes more of messages of the other length were sent with it than of this one.
-    unsuited: usize,
-    /// What it remembers is the end of what the decoder of the peer has seen, or nothing.
+    /// Invariant: its window is the end of the data that the peer's decoder has seen, or empty.
     compressor: Compressor,
-    /// Whether a message is being sent in pieces, compressed.
+    /// Whether the current message is compressed.
     encoding: bool,
 }
 
@@ -49,14 +45,12 @@ impl Encoder {
             window_bits,
             takeover,
             key: hasher.finish(),
-            long: false,
-            unsuited: 0,
             compressor: Compressor::default(),
             encoding: false,
         }
     }
 
-    /// Compresses the payload of a frame, or decides not to.
+    /// Compresses the payload of a frame; `false` if it isn't to be compressed.
     pub(super) fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> bool {
         if frame.first {
             let whole = frame.fin;
@@ -72,22 +66,19 @@ impl Encoder {
         if !self.encoding {
             return false;
         }
-        if frame.first {
-            self.choose(payload.len());
-        }
         self.compress(payload, out);
         if frame.fin {
             self.encoding = false;
             if out.ends_with(&TRAILER) {
                 out.truncate(out.len() - TRAILER.len());
             } else {
-                // Nothing was left to flush: RFC 7692 §7.2.3.6 has this for an empty message.
+                // Nothing was left to flush: an empty block, as in RFC 7692 §7.2.3.6.
                 out.push(0x00);
             }
         }
-        // What grows is sent as it is. The peer's decoder doesn't see it then, so ours must not
-        // refer to it; with takeover, that is worth it only if little is forgotten.
-        let forgets_little = !self.takeover || payload.len() >= 1 << self.tuning().window_bits;
+        // A message that grows is sent uncompressed. The peer's decoder doesn't see it, so the
+        // encoder has to forget it, with all before it: worth it only if that is little.
+        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits;
         if frame.first
             && frame.fin
             && out.len() >= payload.len()
@@ -100,60 +91,33 @@ impl Encoder {
         true
     }
 
-    /// Decides which settings a message gets that begins with this many bytes.
-    fn choose(&mut self, len: usize) {
-        let Some(settings) = &self.settings.long else { return };
-        let long = len >= settings.from;
-        if long == self.long {
-            self.unsuited = self.unsuited.saturating_sub(len);
-            return;
-        }
-        self.unsuited = self.unsuited.saturating_add(len);
-        // To forget costs something: not for a few messages in between.
-        if self.compressor.is_held() && self.unsuited < 1 << self.tuning().window_bits {
-            return;
-        }
-        self.compressor.release();
-        self.long = long;
-        self.unsuited = 0;
-    }
-
-    fn tuning(&self) -> Tuning {
-        let tuning = match &self.settings.long {
-            Some(long) if self.long => long.tuning,
-            _ => self.settings.tuning,
-        };
-        Tuning { window_bits: tuning.window_bits.min(self.window_bits), ..tuning }
-    }
-
     fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
-        let Tuning { level, memory_level, window_bits, strategy } = self.tuning();
         let config = DeflateConfig {
-            window_bits: -i32::from(window_bits),
-            mem_level: i32::from(memory_level),
-            strategy: match strategy {
+            window_bits: -i32::from(self.window_bits),
+            mem_level: i32::from(self.settings.memory_level),
+            strategy: match self.settings.strategy {
                 DeflateStrategy::Default => Strategy::Default,
                 DeflateStrategy::Filtered => Strategy::Filtered,
             },
-            ..DeflateConfig::new(i32::from(level))
+            ..DeflateConfig::new(i32::from(self.settings.level))
         };
         self.compressor.with(config, |deflate| flush(deflate, payload, out));
     }
 
-    /// Gives the memory back if nothing is lost with it.
+    /// Releases the compressor if its window isn't needed.
     pub(super) fn release(&mut self) {
         if !self.takeover && !self.encoding {
             self.compressor.release();
         }
     }
 
-    /// After how long the memory is to be given back.
+    /// The time without messages after which to forget; `None` without a compressor.
     pub(super) fn idle(&self) -> Option<Duration> {
         self.compressor.is_held().then_some(self.settings.idle)
     }
 
-    /// Forgets earlier messages, and gives the memory back. Within a message that is harmless too:
-    /// each frame ends where a byte and a block end.
+    /// Forgets earlier messages, and releases the compressor. This is safe within a message: each
+    /// frame ends at the end of a byte and a block.
     pub(super) fn forget(&mut self) {
         self.compressor.release();
     }

@@ -1,16 +1,16 @@
 //! permessage-deflate ([RFC 7692 §7]): compression of messages.
 //!
-//! `settings` is what users set, `params` the grammar and `negotiate` the tables of the opening
-//! handshake, `encoder` and `decoder` what one connection does, `pool` where idle contexts are kept.
+//! `settings` are the factories, `params` and `negotiate` the opening handshake, `encoder` and
+//! `decoder` the two halves of an instance, `pool` the shared compressors and decompressors.
 //!
-//! The codec is zlib-rs through its own safe interface: it has window bits, memory level and
-//! `set_dictionary`, which the wrappers over it lack in part. Two things that zlib would keep for us we
-//! keep ourselves, because a connection is idle most of the time:
+//! The codec is zlib-rs through its own safe interface, which has window bits, memory level and
+//! `set_dictionary`; wrappers lack some of these. Most connections are idle most of the time, and
+//! hold neither a compressor nor a decompressor then:
 //!
-//! - The last bytes that came out of the decoder (at most its window): with them, a decoder taken from
-//!   the pool goes on where another one stopped, so that a connection that waits needs none.
-//! - Nothing at all of the encoder: it may forget its window at any time, and only compresses a little
-//!   worse then.
+//! - Of the decoder, they keep the last decompressed bytes, at most its window: a decompressor from
+//!   the pool continues from these.
+//! - Of the encoder, they keep nothing: it may forget its window at any time, and only compresses a
+//!   little worse.
 //!
 //! [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
 
@@ -29,24 +29,22 @@ use super::{DataFrame, Extension, Rsv};
 use decoder::Decoder;
 use encoder::Encoder;
 
-pub use settings::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, LongMessages, ServerDeflate,
-};
+pub use settings::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
 
 /// The name of the extension.
 const NAME: &str = "permessage-deflate";
 
-/// What ends each compressed message, and is left out ([RFC 7692 §7.2.1]).
+/// The end of each compressed message, which isn't sent ([RFC 7692 §7.2.1]).
 ///
 /// [RFC 7692 §7.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1
 const TRAILER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// permessage-deflate at work on one connection.
+/// An instance of permessage-deflate for one connection.
 #[derive(Debug)]
 struct PerMessageDeflate {
     encoder: Encoder,
     decoder: Decoder,
-    /// Whether the message that is being received is compressed.
+    /// Whether the message being received is compressed.
     decoding: bool,
 }
 
@@ -57,7 +55,7 @@ impl Extension for PerMessageDeflate {
 
     fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> Option<Rsv> {
         let encoded = self.encoder.encode(frame, payload, out);
-        // RFC 7692 §6.1: RSV1 stands on the first fragment alone.
+        // RFC 7692 §6.1: only the first fragment carries RSV1.
         encoded.then_some(if frame.first { Rsv::RSV1 } else { Rsv::NONE })
     }
 

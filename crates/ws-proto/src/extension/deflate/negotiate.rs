@@ -1,5 +1,4 @@
-//! The tables of the negotiation: what a server answers to an offer, and what a client takes for an
-//! answer ([RFC 7692 §5], [§7.1]).
+//! Negotiation of permessage-deflate ([RFC 7692 §5], [§7.1]).
 //!
 //! [RFC 7692 §5]: https://www.rfc-editor.org/rfc/rfc7692#section-5
 //! [§7.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1
@@ -15,7 +14,7 @@ use super::params::Parameters;
 use super::{ClientDeflate, ClientWindow, NAME, PerMessageDeflate, ServerDeflate};
 use crate::extension::{ClientExtensionFactory, Extension, ServerExtensionFactory};
 
-/// The window of a side that didn't limit it.
+/// The window bits of a side that doesn't limit its window.
 const MAX_BITS: u8 = 15;
 
 impl ClientExtensionFactory for ClientDeflate {
@@ -33,11 +32,11 @@ impl ClientExtensionFactory for ClientDeflate {
         offer.build()
     }
 
-    fn accept(
+    fn process_response(
         &self,
-        response: &[ExtensionParameter],
+        params: &[ExtensionParameter],
     ) -> Result<Box<dyn Extension>, NegotiationError> {
-        let agreed = self.agree(Parameters::parse(response, false)?)?;
+        let agreed = self.agree(Parameters::parse(params, false)?)?;
         Ok(Box::new(PerMessageDeflate {
             encoder: Encoder::new(
                 Arc::clone(&self.encoder),
@@ -51,7 +50,7 @@ impl ClientExtensionFactory for ClientDeflate {
 }
 
 impl ClientDeflate {
-    /// What holds after this response.
+    /// Checks a response against the offer; returns the agreed parameters.
     fn agree(&self, response: Parameters) -> Result<Parameters, NegotiationError> {
         // RFC 7692 §7.1.1.1: "A server accepts [...] by including the
         // 'server_no_context_takeover' extension parameter in the corresponding extension negotiation
@@ -96,27 +95,27 @@ impl ServerExtensionFactory for ServerDeflate {
         NAME
     }
 
-    fn accept(
+    fn process_offer(
         &self,
-        offer: &[ExtensionParameter],
+        params: &[ExtensionParameter],
     ) -> Result<(Vec<ExtensionParameter>, Box<dyn Extension>), NegotiationError> {
-        let answer = self.answer(Parameters::parse(offer, true)?)?;
+        let agreed = self.respond(Parameters::parse(params, true)?)?;
         let extension = PerMessageDeflate {
             encoder: Encoder::new(
                 Arc::clone(&self.encoder),
-                answer.server_window(),
-                !answer.server_no_context_takeover,
+                agreed.server_window(),
+                !agreed.server_no_context_takeover,
             ),
-            decoder: Decoder::new(answer.client_window(), !answer.client_no_context_takeover),
+            decoder: Decoder::new(agreed.client_window(), !agreed.client_no_context_takeover),
             decoding: false,
         };
-        Ok((answer.build(), Box::new(extension)))
+        Ok((agreed.build(), Box::new(extension)))
     }
 }
 
 impl ServerDeflate {
-    /// What is answered to this offer.
-    fn answer(&self, offer: Parameters) -> Result<Parameters, NegotiationError> {
+    /// Returns the response to an offer.
+    fn respond(&self, offer: Parameters) -> Result<Parameters, NegotiationError> {
         let least = |own: Option<u8>, offered: Option<u8>| match (own, offered) {
             (Some(own), Some(offered)) => Some(own.min(offered)),
             (own, offered) => own.or(offered),

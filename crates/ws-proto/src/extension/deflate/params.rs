@@ -14,18 +14,18 @@ const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
 const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
 const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 
-/// The four parameters, in an offer or an answer.
+/// The four parameters of an offer or a response.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Parameters {
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
     pub(super) server_max_window_bits: Option<u8>,
-    /// `Unlimited`: the parameter is absent; `Any`: it has no value.
+    /// `None`: absent; `Some(None)`: present without a value.
     pub(super) client_max_window_bits: Option<Option<u8>>,
 }
 
 impl Parameters {
-    /// Reads the parameters of an offer of a client (`offer`), or of a server's answer.
+    /// Parses the parameters of a client's offer (`offer`) or a server's response.
     pub(super) fn parse(
         params: &[ExtensionParameter],
         offer: bool,
@@ -43,7 +43,7 @@ impl Parameters {
                 SERVER_MAX_WINDOW_BITS => {
                     parsed.server_max_window_bits = Some(value.and_then(bits).ok_or_else(invalid)?);
                 }
-                // RFC 7692 §7.1.2.2: only in an offer, it may have no value.
+                // RFC 7692 §7.1.2.2: it may have no value in an offer, only there.
                 CLIENT_MAX_WINDOW_BITS if value.is_none() && offer => {
                     parsed.client_max_window_bits = Some(None);
                 }
@@ -60,7 +60,7 @@ impl Parameters {
         Ok(parsed)
     }
 
-    /// The parameters in their usual order.
+    /// Builds the parameters, in their usual order.
     pub(super) fn build(self) -> Vec<ExtensionParameter> {
         let bits = |bits: u8| Some(bits.to_string());
         let lines = [
@@ -72,7 +72,7 @@ impl Parameters {
         lines
             .into_iter()
             .flatten()
-            // Names and numbers are tokens.
+            // Can't fail: names and numbers are tokens.
             .filter_map(|(name, value)| ExtensionParameter::new(name, value.as_deref()).ok())
             .collect()
     }
@@ -88,7 +88,7 @@ impl From<ClientWindow> for Option<Option<u8>> {
     }
 }
 
-/// A number of window bits: 8 to 15, without a leading zero.
+/// Parses window bits: 8 to 15, without a leading zero.
 fn bits(value: &str) -> Option<u8> {
     match value.as_bytes() {
         [digit @ b'8'..=b'9'] => Some(digit - b'0'),

@@ -1,15 +1,14 @@
-//! Compressors and decompressors: few, for many connections.
+//! Pools of compressors and decompressors, shared by all connections of a process.
 //!
-//! They are large (see docs/topics/compression.md) and cost time to make, while most connections are
-//! idle most of the time. All connections of a process share them:
+//! Both are large (see docs/topics/compression.md) and take time to create, while most connections
+//! are idle most of the time:
 //!
-//! - A decompressor is held while a message is decoded, and given back after it.
-//! - A compressor stays with its connection for as long as that goes on sending, since it remembers the
-//!   messages before: it is *lent*. When there are more than [`MOST`], the pool takes one back that was
-//!   not used lately, and its connection goes on with one that remembers nothing. So the memory of all
-//!   compressors is bounded, however many connections send.
-//! - Windows of 32 KiB are lent [`WIDE`] times; further connections get half of that: what doesn't fit the
-//!   cache takes more time than it saves bytes.
+//! - A connection holds a decompressor while it decodes a message.
+//! - A connection holds a compressor while it goes on sending, since the compressor remembers earlier
+//!   messages: it is *lent*. Beyond [`MAX_LENT`], the pool reclaims one that wasn't used lately, and
+//!   its connection continues with an empty window. This bounds the memory of all compressors.
+//! - At most [`MAX_WIDE`] lent compressors have a window of 32 KiB; further ones get half of it. More
+//!   don't fit the cache, which costs more time than they save bytes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,49 +18,49 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
-/// At most this many of each kind are kept while nobody uses them.
-const KEPT: usize = 8;
+/// The most unused ones of each kind that are kept.
+const MAX_FREE: usize = 8;
 
-/// At most this many compressors are lent: at our defaults, that is 42 MB.
-const MOST: usize = 256;
+/// The most lent compressors: 42 MB at the default settings.
+const MAX_LENT: usize = 256;
 
-/// At most this many compressors with a window of 32 KiB are lent. Of 64 connections that take turns,
-/// all with such a window cost 29 % more time than half of them, and save 2 % of the bytes (messages of
-/// 200 bytes, level 9, one core).
-const WIDE: usize = 32;
+/// The most lent compressors with a window of 32 KiB. Of 64 connections that take turns, all with
+/// such a window take 29 % more time than half of them, and save 2 % of the bytes (messages of 200
+/// bytes, level 9, one core).
+const MAX_WIDE: usize = 32;
 
-/// What makes a window of 32 KiB.
+/// The window bits of 32 KiB, as zlib takes them for raw deflate.
 const WIDE_BITS: i32 = -15;
 
 #[expect(clippy::vec_box, reason = "a connection holds a pointer, and none while it waits")]
 static DECOMPRESSORS: Mutex<Vec<Box<Inflate>>> = Mutex::new(Vec::new());
 
-/// Lent compressors and free ones, in the order in which they are to be taken back.
+/// Lent and free compressors, in the order to reclaim them.
 static COMPRESSORS: Mutex<VecDeque<Arc<Slot>>> = Mutex::new(VecDeque::new());
 
-/// A compressor, for both the pool and the connection that it is lent to.
+/// A compressor, shared by the pool and the connection that holds it.
 struct Slot {
     config: DeflateConfig,
-    /// `None` when the pool has taken it back.
+    /// `None` when the pool has reclaimed it.
     deflate: Mutex<Option<Box<Deflate>>>,
-    /// Whether it was used since the pool looked.
+    /// Whether it was used since the pool checked last.
     used: AtomicBool,
 }
 
 impl Slot {
-    /// Whether no connection holds it.
+    /// Tells whether no connection holds it.
     fn is_free(slot: &Arc<Self>) -> bool {
         Arc::strong_count(slot) == 1
     }
 }
 
-/// What a connection has of a compressor.
+/// A connection's handle to a compressor; returns it to the pool when dropped.
 #[derive(Default)]
 pub(super) struct Compressor(Option<Arc<Slot>>);
 
 impl Compressor {
-    /// Uses the compressor. If there is none, or the pool has taken it back, then one that remembers
-    /// nothing, which is kept for the next time.
+    /// Uses the compressor; first takes one with an empty window from the pool if this connection has
+    /// none, or the pool has reclaimed it.
     pub(super) fn with<T>(
         &mut self,
         config: DeflateConfig,
@@ -84,45 +83,47 @@ impl Compressor {
         result
     }
 
-    /// Whether there is one that may remember something.
+    /// Tells whether the connection holds one, which may remember earlier messages.
     pub(super) fn is_held(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Gives it back, with all that it remembers.
+    /// Returns it to the pool and forgets earlier messages.
     pub(super) fn release(&mut self) {
         let Some(slot) = self.0.take() else { return };
         drop(slot);
         let mut pool = lock(&COMPRESSORS);
-        if pool.len() > KEPT && pool.iter().filter(|slot| Slot::is_free(slot)).count() > KEPT {
+        if pool.len() > MAX_FREE
+            && pool.iter().filter(|slot| Slot::is_free(slot)).count() > MAX_FREE
+        {
             let oldest = pool.iter().position(Slot::is_free).and_then(|at| pool.remove(at));
-            // Its memory is freed without the lock.
+            // Free its memory after unlocking.
             drop(pool);
             drop(oldest);
         }
     }
 }
 
-/// Takes a free compressor out of the pool; or, if too many are lent, one of those. With it, the settings to
-/// use, since there may be too many wide windows.
+/// Takes a free compressor out of the pool, or reclaims one if too many are lent. Returns also the
+/// settings to use: a smaller window if too many wide ones are lent.
 fn take(mut config: DeflateConfig) -> (DeflateConfig, Option<Box<Deflate>>) {
     let mut pool = lock(&COMPRESSORS);
     if config.window_bits == WIDE_BITS {
         let is_lent =
             |slot: &&Arc<Slot>| slot.config.window_bits == WIDE_BITS && !Slot::is_free(slot);
-        if pool.iter().filter(is_lent).count() >= WIDE {
+        if pool.iter().filter(is_lent).count() >= MAX_WIDE {
             config.window_bits += 1;
         }
     }
     let free = pool.iter().rposition(|slot| Slot::is_free(slot) && slot.config == config);
     let slot = match free {
         Some(at) => pool.remove(at),
-        None => take_back(&mut pool),
+        None => reclaim(&mut pool),
     };
     drop(pool);
     let deflate = slot.and_then(|slot| {
         let mut deflate = lock(&slot.deflate).take()?;
-        // One with other settings is of no use, but its memory is free again.
+        // One with other settings is useless, but frees its memory.
         (slot.config == config).then(|| {
             deflate.reset();
             deflate
@@ -131,11 +132,11 @@ fn take(mut config: DeflateConfig) -> (DeflateConfig, Option<Box<Deflate>>) {
     (config, deflate)
 }
 
-/// When there are too many, gives one that was not used lately.
-fn take_back(pool: &mut VecDeque<Arc<Slot>>) -> Option<Arc<Slot>> {
-    // After one round, nobody has a second chance left.
+/// Reclaims a compressor that wasn't used lately, if there are too many.
+fn reclaim(pool: &mut VecDeque<Arc<Slot>>) -> Option<Arc<Slot>> {
+    // After one round, none is marked as used.
     for _ in 0..=pool.len() {
-        if pool.len() < MOST {
+        if pool.len() < MAX_LENT {
             return None;
         }
         let slot = pool.pop_front()?;
@@ -159,7 +160,7 @@ impl fmt::Debug for Compressor {
     }
 }
 
-/// A decompressor that remembers nothing; goes back to the pool when it is dropped.
+/// A decompressor with an empty window; returns to the pool when dropped.
 pub(super) struct Decompressor(Option<Box<Inflate>>);
 
 impl Decompressor {
@@ -170,7 +171,7 @@ impl Decompressor {
                 inflate.reset(false);
                 inflate
             }
-            // A window of 32 KiB can decode everything, and costs the same as a smaller one.
+            // A window of 32 KiB decodes everything, and takes no more memory than a smaller one.
             None => Box::new(Inflate::new(false, 15)),
         }))
     }
@@ -180,7 +181,7 @@ impl Drop for Decompressor {
     fn drop(&mut self) {
         let Some(inflate) = self.0.take() else { return };
         let mut pool = lock(&DECOMPRESSORS);
-        if pool.len() < KEPT {
+        if pool.len() < MAX_FREE {
             pool.push(inflate);
         }
     }
@@ -206,7 +207,7 @@ impl fmt::Debug for Decompressor {
     }
 }
 
-/// What is under these locks stays whole whatever panics.
+/// Locks, ignoring poison: no panic leaves these values inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -222,11 +223,12 @@ mod tests {
             compressor.with(wide, |_| ());
             compressor.0.as_ref().unwrap().config.window_bits
         };
-        let mut all: Vec<_> = std::iter::repeat_with(Compressor::default).take(MOST).collect();
+        let mut all: Vec<_> = std::iter::repeat_with(Compressor::default).take(MAX_LENT).collect();
         let mut bits: Vec<_> = all.iter_mut().map(used).collect();
-        let expected: Vec<_> = (0..MOST).map(|n| WIDE_BITS + i32::from(n >= WIDE)).collect();
+        let expected: Vec<_> =
+            (0..MAX_LENT).map(|n| WIDE_BITS + i32::from(n >= MAX_WIDE)).collect();
         assert_eq!(bits, expected);
-        // They stay as they are, and what is given back can be had by others.
+        // They keep their windows, and others can take a returned one.
         all[0].release();
         bits.rotate_left(1);
         all.rotate_left(1);

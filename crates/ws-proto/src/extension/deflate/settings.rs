@@ -1,24 +1,24 @@
-//! What can be set for permessage-deflate, on a client and on a server.
+//! Settings of permessage-deflate: [`ClientDeflate`] and [`ServerDeflate`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A setting of permessage-deflate is out of its range.
+/// The error for a setting of permessage-deflate that is out of its range.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{name} must be between {min} and {max}")]
 #[non_exhaustive]
 pub struct InvalidSetting {
-    /// The setting.
+    /// The name of the setting.
     pub name: &'static str,
-    /// The least value that it can have.
+    /// The least legal value.
     pub min: u8,
-    /// The greatest value that it can have.
+    /// The greatest legal value.
     pub max: u8,
-    /// The value that was given.
+    /// The given value.
     pub value: u8,
 }
 
-/// The value, if it is in the range.
+/// Returns the value if it is in the range.
 fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, InvalidSetting> {
     if (min..=max).contains(&value) {
         Ok(value)
@@ -27,170 +27,98 @@ fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, Invalid
     }
 }
 
-/// What concerns the encoder of this side alone, and isn't negotiated.
+/// Settings of this side's encoder, which aren't negotiated.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct EncoderSettings {
-    pub(super) tuning: Tuning,
-    pub(super) long: Option<LongMessages>,
+    pub(super) level: u8,
+    pub(super) memory_level: u8,
+    pub(super) strategy: DeflateStrategy,
     pub(super) min_size: usize,
     pub(super) idle: Duration,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
-        Self { tuning: Tuning::default(), long: None, min_size: 64, idle: Duration::from_secs(1) }
+        Self {
+            level: 6,
+            memory_level: 5,
+            strategy: DeflateStrategy::Default,
+            min_size: 64,
+            idle: Duration::from_secs(1),
+        }
     }
 }
 
-/// How a message is compressed.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct Tuning {
-    pub(super) level: u8,
-    pub(super) memory_level: u8,
-    /// At most; what was agreed on may be less.
-    pub(super) window_bits: u8,
-    pub(super) strategy: DeflateStrategy,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Self { level: 6, memory_level: 5, window_bits: 15, strategy: DeflateStrategy::Default }
-    }
-}
-
-/// What to look for while compressing (zlib's strategy).
+/// The kinds of repetition that the compressor uses (zlib's strategy).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum DeflateStrategy {
-    /// Every repetition: for most data.
+    /// All repetitions: for most data.
     #[default]
     #[doc(alias = "Z_DEFAULT_STRATEGY")]
     Default,
-    /// Only repetitions of six bytes and more: for records of numbers, where shorter ones are mere chance. Makes
+    /// Repetitions of six bytes and more: for records of numbers, where shorter ones are chance. Makes
     /// long messages of such data up to 5 % smaller, and prose, source text and short messages as much
-    /// larger. Below level 7 it has no effect.
+    /// larger. No effect below level 7.
     #[doc(alias = "Z_FILTERED")]
     Filtered,
 }
 
-macro_rules! tuning_settings {
+macro_rules! common_settings {
     () => {
-        /// How hard to try, from 0 (not at all: payloads are only wrapped) over 1 (fast) to 9 (small).
-        /// Default: 6, where zlib puts it; above that, little is gained for much time.
+        fn encoder_mut(&mut self) -> &mut EncoderSettings {
+            Arc::make_mut(&mut self.encoder)
+        }
+
+        /// The compression level, from 0 (no compression) over 1 (fast) to 9 (small). Default: 6, as in
+        /// zlib; higher levels gain little for much time.
         ///
         /// # Errors
         /// [`InvalidSetting`] above 9.
         pub fn level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.tuning_mut().level = within("level", level, 0, 9)?;
+            self.encoder_mut().level = within("level", level, 0, 9)?;
             Ok(self)
         }
 
-        /// How much memory the compressor may use while it is at work, from 1 to 9. Default: 5, as in
-        /// Python: what it needs fits the cache then, which makes it faster than with more.
+        /// The memory level of the compressor, from 1 to 9. Default: 5, as in Python: it needs 165 KB
+        /// then, with the default window, and fits the cache, which makes it faster than with more.
         ///
         /// # Errors
         /// [`InvalidSetting`] unless it is between 1 and 9.
         #[doc(alias = "memLevel")]
         pub fn memory_level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.tuning_mut().memory_level = within("memory_level", level, 1, 9)?;
+            self.encoder_mut().memory_level = within("memory_level", level, 1, 9)?;
             Ok(self)
         }
 
-        /// What to look for. Default: every repetition.
+        /// The kinds of repetition to use. Default: all.
         #[must_use]
         pub fn strategy(mut self, strategy: DeflateStrategy) -> Self {
-            self.tuning_mut().strategy = strategy;
-            self
-        }
-    };
-}
-
-/// How long messages are compressed, where that is to differ from short ones: faster, so that a
-/// snapshot doesn't hold up others; or with a smaller window, which is faster too and loses little, since a
-/// long message has its repetitions within itself.
-///
-/// To change over, the encoder forgets what was sent before, so it does that only when the messages of the
-/// other length are a whole window ahead, in bytes: at once for one as long as the window, and for the first message
-/// after the compressor was given back. Without context takeover each message has its own settings. What is
-/// sent in pieces counts by its first piece.
-///
-/// Nothing of this is negotiated: an encoder may use less than the window that was agreed on
-/// ([RFC 7692 §7.1.2](https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2)).
-///
-/// ```
-/// use ws_proto::extension::{LongMessages, ServerDeflate};
-/// // Ticks as small as possible, snapshots as fast as possible.
-/// let snapshots = LongMessages::from_size(4096).level(1)?;
-/// let deflate = ServerDeflate::default().level(9)?.server_max_window_bits(15)?.long_messages(snapshots);
-/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
-/// ```
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct LongMessages {
-    pub(super) from: usize,
-    pub(super) tuning: Tuning,
-}
-
-impl LongMessages {
-    /// For messages of this many bytes and more, with all settings at their defaults.
-    #[must_use]
-    pub fn from_size(bytes: usize) -> Self {
-        Self { from: bytes, tuning: Tuning::default() }
-    }
-
-    tuning_settings!();
-
-    fn tuning_mut(&mut self) -> &mut Tuning {
-        &mut self.tuning
-    }
-
-    /// The most of the window to use, as a power of two: 9 (512 bytes) to 15 (32 KiB), if as much was agreed
-    /// on. Default: 15, all of it.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15.
-    pub fn max_window_bits(mut self, bits: u8) -> Result<Self, InvalidSetting> {
-        self.tuning.window_bits = within("max_window_bits", bits, 9, 15)?;
-        Ok(self)
-    }
-}
-
-macro_rules! common_settings {
-    () => {
-        fn tuning_mut(&mut self) -> &mut Tuning {
-            &mut Arc::make_mut(&mut self.encoder).tuning
-        }
-
-        tuning_settings!();
-
-        /// How messages from some length on are compressed. Default: like all others.
-        #[must_use]
-        pub fn long_messages(mut self, settings: LongMessages) -> Self {
-            Arc::make_mut(&mut self.encoder).long = Some(settings);
+            self.encoder_mut().strategy = strategy;
             self
         }
 
-        /// Messages of fewer bytes are sent as they are, unless they are sent with
-        /// [`Compress::Always`](crate::Compress::Always). Default: 64; below that, what is saved is
-        /// less than what TCP/IP adds.
+        /// The least size of a message to compress, in bytes, unless it is sent with
+        /// [`Compress::Always`](crate::Compress::Always). Default: 64; below that, compression saves
+        /// less than TCP/IP adds.
         #[must_use]
         pub fn min_size(mut self, bytes: usize) -> Self {
-            Arc::make_mut(&mut self.encoder).min_size = bytes;
+            self.encoder_mut().min_size = bytes;
             self
         }
 
-        /// Without a message to compress for this long, or up to twice as long, a connection gives the
-        /// memory of its compressor back; the next message is compressed without reference to
-        /// earlier ones. Default: 1 s, so that the memory of all compressors follows the number of
-        /// connections that are sending.
+        /// The time without a message to compress after which, or at most twice that, a connection
+        /// releases its compressor; the next message is compressed without reference to earlier ones.
+        /// Default: 1 s, so that only connections that are sending need memory for it.
         #[must_use]
         pub fn compressor_idle(mut self, time: Duration) -> Self {
-            Arc::make_mut(&mut self.encoder).idle = time;
+            self.encoder_mut().idle = time;
             self
         }
 
-        /// Whether the server compresses each message without reference to earlier ones
+        /// Makes the server compress each message without reference to earlier ones
         /// ([RFC 7692 §7.1.1.1]): less memory on both sides, and worse compression of small messages.
-        /// Default: no.
+        /// Default: off.
         ///
         /// [RFC 7692 §7.1.1.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1
         #[must_use]
@@ -199,8 +127,8 @@ macro_rules! common_settings {
             self
         }
 
-        /// Whether the client compresses each message without reference to earlier ones
-        /// ([RFC 7692 §7.1.1.2]). Default: no.
+        /// Makes the client compress each message without reference to earlier ones
+        /// ([RFC 7692 §7.1.1.2]). Default: off.
         ///
         /// [RFC 7692 §7.1.1.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.2
         #[must_use]
@@ -211,8 +139,7 @@ macro_rules! common_settings {
     };
 }
 
-/// permessage-deflate for servers ([RFC 7692 §7]): what is accepted of clients' offers, and how to
-/// compress.
+/// permessage-deflate on a server ([RFC 7692 §7]): the parameters to accept, and the compression.
 ///
 /// ```
 /// use ws_proto::extension::ServerDeflate;
@@ -250,13 +177,15 @@ impl Default for ServerDeflate {
 impl ServerDeflate {
     common_settings!();
 
-    /// The most that the server's own window may be, as a power of two: 9 (512 bytes) to 15 (32 KiB).
-    /// `None`: what the client asks for, else 15. Default: 12, 4 KiB: most of the effect for a
-    /// fraction of the memory, on both sides. With 15, at most 32 connections at once have a compressor
-    /// with such a window; others make do with half of it.
+    /// Limits the server's own window ([RFC 7692 §7.1.2.1]), as a power of two: 9 (512 bytes) to 15
+    /// (32 KiB). `None`: no limit but the client's. Default: 12, 4 KiB: most of the effect for a
+    /// fraction of the memory, on both sides. With 15, at most 32 connections of a process use such a
+    /// window at the same time; others use half of it.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
+    ///
+    /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     pub fn server_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -266,12 +195,14 @@ impl ServerDeflate {
         Ok(self)
     }
 
-    /// The most that the client's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB). A
-    /// connection that waits keeps that many bytes. A client that doesn't offer to be limited isn't.
-    /// `None`: what the client offers, else 15. Default: 12, 4 KiB.
+    /// Limits the client's window ([RFC 7692 §7.1.2.2]), as a power of two: 8 (256 bytes) to 15
+    /// (32 KiB), if the client offers that. An idle connection keeps as many bytes. `None`: no limit
+    /// but the client's. Default: 12, 4 KiB.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 8 and 15.
+    /// [`InvalidSetting`] unless between 8 and 15.
+    ///
+    /// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
     pub fn client_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -281,8 +212,8 @@ impl ServerDeflate {
         Ok(self)
     }
 
-    /// Whether to decline offers of clients that can't limit their window. Has no effect without
-    /// [`client_max_window_bits`](Self::client_max_window_bits). Default: no.
+    /// Declines the offers of clients that can't limit their window. No effect without
+    /// [`client_max_window_bits`](Self::client_max_window_bits). Default: off.
     #[must_use]
     pub fn require_client_max_window_bits(mut self, yes: bool) -> Self {
         self.require_client_max_window_bits = yes;
@@ -290,7 +221,7 @@ impl ServerDeflate {
     }
 }
 
-/// permessage-deflate for clients ([RFC 7692 §7]): one offer, and how to compress.
+/// permessage-deflate on a client ([RFC 7692 §7]): one offer, and the compression.
 ///
 /// ```
 /// use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, ClientWindow};
@@ -311,29 +242,32 @@ pub struct ClientDeflate {
     pub(super) client_max_window_bits: ClientWindow,
 }
 
-/// What a client offers about its own window ([RFC 7692 §7.1.2.2]).
+/// The offer of a client about its own window ([RFC 7692 §7.1.2.2]).
 ///
 /// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "the three offers that RFC 7692 knows")]
 pub enum ClientWindow {
-    /// Nothing: the server can't limit it.
+    /// No offer: the server can't limit it.
     Unlimited,
-    /// That the server may limit it.
+    /// The server may limit it.
     #[default]
     Any,
-    /// That it is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB).
+    /// It is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB); the server may limit it
+    /// further.
     AtMost(u8),
 }
 
 impl ClientDeflate {
     common_settings!();
 
-    /// The most that the server's window may be, as a power of two: 8 (256 bytes) to 15 (32 KiB).
-    /// `None`, the default: nothing is asked for, which every server can do.
+    /// Limits the server's window ([RFC 7692 §7.1.2.1]), as a power of two: 8 (256 bytes) to 15
+    /// (32 KiB). `None`, the default: no limit, which every server supports.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 8 and 15.
+    /// [`InvalidSetting`] unless between 8 and 15.
+    ///
+    /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     pub fn server_max_window_bits(
         mut self,
         bits: impl Into<Option<u8>>,
@@ -343,10 +277,10 @@ impl ClientDeflate {
         Ok(self)
     }
 
-    /// What to offer about the client's own window. Default: that the server may limit it.
+    /// Replaces the offer about the client's own window. Default: the server may limit it.
     ///
     /// # Errors
-    /// [`InvalidSetting`] unless it is between 9 and 15: RFC 7692 allows 8, zlib can't do that.
+    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
     pub fn client_max_window_bits(mut self, window: ClientWindow) -> Result<Self, InvalidSetting> {
         if let ClientWindow::AtMost(bits) = window {
             within("client_max_window_bits", bits, 9, 15)?;

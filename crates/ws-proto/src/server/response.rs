@@ -1,22 +1,58 @@
-//! Responses that don't open a connection.
+//! Responses of a server: the one that opens a connection, and those that don't.
 
 use std::error::Error;
 
 use ws_errors::{AbortHandshake, HttpAnswer, InvalidHandshake};
 use ws_headers::Headers;
+use ws_types::Subprotocol;
 
-use super::ServerOptions;
+use super::options::ServerOptions;
+use crate::grammar::{ExtensionHeader, build_extension};
+use crate::handshake::{ACCEPT_LEN, put_accept_key};
 use crate::http::Response;
 
-/// The response for an opening handshake that failed; `None` when the client didn't speak HTTP/1,
-/// so that closing the connection is all there is to do.
+/// The response that opens a connection: `101 Switching Protocols` ([RFC 6455 §4.2.2]).
 ///
-/// `error` comes from [`ServerHandshake`](super::ServerHandshake), from [`accept`](super::accept),
-/// or from a hook of the application. Its class gives the status
+/// [RFC 6455 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+pub(super) fn switching_protocols(
+    key: &str,
+    extensions: &[ExtensionHeader],
+    subprotocol: Option<&Subprotocol>,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Response {
+    let mut headers = Headers::with_capacity(6);
+    let mut insert = |name, value: &str| {
+        // The date or the server's name may be invalid: left out then. The rest can't fail.
+        let _ = headers.insert(name, value);
+    };
+    if let Some(date) = date {
+        insert("Date", date);
+    }
+    insert("Upgrade", "websocket");
+    insert("Connection", "Upgrade");
+    insert("Sec-WebSocket-Accept", put_accept_key(key, &mut [0; ACCEPT_LEN]));
+    if !extensions.is_empty() {
+        insert("Sec-WebSocket-Extensions", &build_extension(extensions));
+    }
+    if let Some(subprotocol) = subprotocol {
+        insert("Sec-WebSocket-Protocol", subprotocol.as_str());
+    }
+    if let Some(server) = &options.server_header {
+        insert("Server", server);
+    }
+    response(101, headers, Vec::new())
+}
+
+/// Returns the response to a failed opening handshake; `None` when the client didn't speak HTTP/1:
+/// then close the connection without one.
+///
+/// `error` comes from [`ServerHandshake`](super::ServerHandshake), from
+/// [`negotiate`](super::negotiate), or from a hook of the application. Its class gives the status
 /// ([`InvalidHandshake::http_status`]); the body explains it to people. [`AbortHandshake`] brings
-/// its own status, headers and body, to which are added the headers that it lacks.
+/// its own status, headers and body; headers that HTTP needs are added if it lacks them.
 ///
-/// After sending the response, close the connection; `date` as for [`accept`](super::accept).
+/// Close the connection after the response. `date` is as for [`negotiate`](super::negotiate).
 ///
 /// ```
 /// use ws_proto::server::{ServerOptions, reject};
@@ -77,7 +113,7 @@ pub fn reject(
     Some(build(status, text, extra, options, date))
 }
 
-/// A response with a status and a text, such as an application may want to give instead of
+/// Returns a response with this status and text, for an application that answers a request without
 /// opening a connection: `Content-Type: text/plain; charset=utf-8`, and `Connection: close`.
 ///
 /// ```
@@ -96,7 +132,7 @@ pub fn respond(
     build(status_code, text.into(), None, options, date)
 }
 
-/// The response of a server that is about to stop: `503 Service Unavailable`.
+/// Returns the response of a server that is about to stop: `503 Service Unavailable`.
 #[must_use]
 pub fn shutting_down(options: &ServerOptions, date: Option<&str>) -> Response {
     respond(503, "Server is shutting down.\n", options, date)
@@ -120,13 +156,13 @@ fn build(
         options.server_header.as_deref().map(|server| ("Server", server)),
     ];
     for (name, value) in lines.into_iter().flatten() {
-        // All are constants or checked before; a date that isn't valid is left out.
+        // The date or the server's name may be invalid: left out then.
         let _ = headers.insert(name, value);
     }
     response(status_code, headers, text.into_bytes())
 }
 
-/// The response that the application asked for, completed by what it lacks.
+/// Completes the response of the application with the headers that HTTP needs.
 fn abort_response(abort: &AbortHandshake, options: &ServerOptions, date: Option<&str>) -> Response {
     let mut headers = abort.headers.clone();
     let has_body = !matches!(abort.status, 100..=199 | 204 | 304);
@@ -149,7 +185,7 @@ fn abort_response(abort: &AbortHandshake, options: &ServerOptions, date: Option<
 }
 
 /// A response with the usual reason phrase.
-pub(super) fn response(status_code: u16, headers: Headers, body: Vec<u8>) -> Response {
+fn response(status_code: u16, headers: Headers, body: Vec<u8>) -> Response {
     Response::new(status_code, reason_phrase(status_code), headers, body)
 }
 

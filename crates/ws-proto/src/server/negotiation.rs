@@ -1,0 +1,141 @@
+//! [`negotiate`]: checks a request and negotiates.
+
+use ws_errors::{
+    InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
+    NegotiationErrorKind,
+};
+use ws_headers::Headers;
+use ws_types::{Origin, Subprotocol};
+
+use super::options::ServerOptions;
+use super::response::switching_protocols;
+use crate::extension::{self, Extensions};
+use crate::grammar::{
+    ExtensionHeader, parse_extension, parse_subprotocol, parse_subprotocol_names,
+};
+use crate::handshake::{all, check_upgrade, is_key, required, single};
+use crate::http::{HttpVersion, Request, Response};
+
+/// The outcome of an opening handshake on the server's side: send the response, and the connection
+/// is open.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Negotiated {
+    /// The response, `101 Switching Protocols`.
+    pub response: Response,
+    /// The value of the `Origin` header; `None` if there was none.
+    pub origin: Option<Origin>,
+    /// The chosen subprotocol, if any.
+    pub subprotocol: Option<Subprotocol>,
+    /// The accepted extensions, in the order and with the parameters of the response.
+    pub extension_headers: Vec<ExtensionHeader>,
+    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    pub extensions: Extensions,
+}
+
+/// Checks a request and negotiates, in this order: method, version of HTTP, `Connection`,
+/// `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`, `Origin`, extensions, subprotocol
+/// ([RFC 6455 §4.2.1], [§4.2.2]).
+///
+/// `date` is the value of the `Date` header (`Tue, 15 Nov 1994 08:12:31 GMT`, [RFC 9110 §5.6.7]),
+/// from the driver's clock. Without it, or when a header can't hold it, the header is left out.
+///
+/// # Errors
+/// In this order; [`reject()`](super::reject()) turns them into responses:
+/// - [`InvalidMethod`] unless it is `GET`;
+/// - [`InvalidProtocol`] unless it is HTTP/1.1;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
+///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) unless `Connection` lists `upgrade` and `Upgrade`
+///   is `websocket`;
+/// - [`InvalidHeader`](ws_errors::InvalidHeader) or [`InvalidHeaderValue`] for a key that is
+///   absent, repeated, or not the base64 of 16 bytes, then for a version that isn't 13;
+/// - [`InvalidHeader`](ws_errors::InvalidHeader) for several origins, or [`InvalidOrigin`] for one
+///   that isn't allowed;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for malformed offers of extensions, if
+///   the server has any extension;
+/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
+///   [`NegotiationError`](ws_errors::NegotiationError) when no subprotocol can be agreed on.
+///
+/// [RFC 6455 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+/// [§4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+/// [RFC 9110 §5.6.7]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
+#[doc(alias = "accept")]
+#[doc(alias = "process_request")]
+pub fn negotiate(
+    request: &Request,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Result<Negotiated, InvalidHandshake> {
+    if request.method() != "GET" {
+        return Err(InvalidMethod::new(request.method()).into());
+    }
+    if request.version() != HttpVersion::Http11 {
+        return Err(InvalidProtocol::new(request.version().as_str()).into());
+    }
+    let headers = request.headers();
+    check_upgrade(headers)?;
+    let key = required(headers, "Sec-WebSocket-Key")?;
+    if !is_key(key) {
+        return Err(InvalidHeaderValue::new("Sec-WebSocket-Key", Some(key.into())).into());
+    }
+    let version = required(headers, "Sec-WebSocket-Version")?;
+    if version != "13" {
+        return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
+    }
+    let origin = check_origin(headers, options)?;
+    let (extension_headers, extensions) = match options.extensions.is_empty() {
+        // A server without extensions ignores the offers, however malformed.
+        true => Default::default(),
+        false => {
+            let offers = all(headers, "Sec-WebSocket-Extensions", parse_extension)?;
+            extension::process_offers(&options.extensions, &offers)
+        }
+    };
+    let subprotocol = select_subprotocol(request, options)?;
+    let response =
+        switching_protocols(key, &extension_headers, subprotocol.as_ref(), options, date);
+    Ok(Negotiated { response, origin, subprotocol, extension_headers, extensions })
+}
+
+/// Checks the origin of the page that made the browser connect ([RFC 6455 §10.2]).
+///
+/// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
+fn check_origin(
+    headers: &Headers,
+    options: &ServerOptions,
+) -> Result<Option<Origin>, InvalidHandshake> {
+    let origin = single(headers, "Origin")?;
+    match &options.origins {
+        Some(rules) if !rules.iter().any(|rule| rule.allows(origin)) => {
+            Err(InvalidOrigin::new(origin.map(Origin::from)).into())
+        }
+        _ => Ok(origin.map(Origin::from)),
+    }
+}
+
+/// Chooses the first of the server's subprotocols that the client offers too.
+fn select_subprotocol(
+    request: &Request,
+    options: &ServerOptions,
+) -> Result<Option<Subprotocol>, InvalidHandshake> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    if let Some(select) = &options.select_subprotocol {
+        let offered = all(request.headers(), NAME, parse_subprotocol)?;
+        return Ok(select(request, &offered)?);
+    }
+    let offered = all(request.headers(), NAME, parse_subprotocol_names)?;
+    let available = &options.subprotocols;
+    if available.is_empty() {
+        return Ok(None);
+    }
+    if offered.is_empty() {
+        return Err(NegotiationErrorKind::MissingSubprotocol.into());
+    }
+    match available.iter().find(|subprotocol| offered.contains(&subprotocol.as_str())) {
+        Some(subprotocol) => Ok(Some(subprotocol.clone())),
+        None => {
+            let expected = available.as_slice().into();
+            Err(NegotiationErrorKind::InvalidSubprotocol { expected }.into())
+        }
+    }
+}
