@@ -55,7 +55,8 @@ pub(crate) fn clippy(log: &mut Log) -> Result {
 /// Builds the documentation: first for us, then, to be left in the target folder, for users.
 pub(crate) fn docs(log: &mut Log) -> Result {
     let common = ["doc", "--workspace", "--no-deps", "--all-features"];
-    for private in [&["--document-private-items"][..], &["--exclude", "xtask"]] {
+    let users = ["--exclude", "interop-programs", "--exclude", "xtask"];
+    for private in [&["--document-private-items"][..], &users] {
         log.run(cargo(&common).args(private).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(Outcome::Done)
@@ -95,8 +96,9 @@ pub(crate) fn wasm(log: &mut Log) -> Result {
 pub(crate) fn package(log: &mut Log) -> Result {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
     let target = run::root().join(format!("target/package-{}", now.as_nanos()));
-    let mut package = cargo(&["package", "--workspace", "--exclude", "xtask", "--allow-dirty"]);
-    let packaged = log.run(package.arg("--target-dir").arg(&target));
+    let mut package = cargo(&["package", "--workspace", "--allow-dirty", "--exclude", "xtask"]);
+    package.args(["--exclude", "interop-programs", "--target-dir"]).arg(&target);
+    let packaged = log.run(&mut package);
     // It is in nobody's way if it stays.
     _ = std::fs::remove_dir_all(&target);
     packaged?;

@@ -158,13 +158,15 @@ struct Ours {
 impl Ours {
     fn build(log: &mut Log, target: &Path) -> Result<Self> {
         log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--examples"]))?;
-        let program = |name| target.join("release/examples").join(name);
+        log.run(&mut cargo(&["build", "--release", "-p", "interop-programs"]))?;
+        let release = target.join("release");
+        let example = |name| release.join("examples").join(name);
         Ok(Self {
-            echo_server: program("echo_server"),
-            client: program("client"),
-            interop_server: program("interop_server"),
-            interop_client: program("interop_client"),
-            interop_deflate: program("interop_deflate"),
+            echo_server: example("echo_server"),
+            client: example("client"),
+            interop_server: release.join("interop_server"),
+            interop_client: release.join("interop_client"),
+            interop_deflate: release.join("interop_deflate"),
         })
     }
 
