@@ -46,8 +46,8 @@ pub(crate) fn clippy(log: &mut Log) -> Result {
     for features in [&[][..], &["--all-features"]] {
         log.run(cargo(&common).args(features).args(["--", "-D", "warnings"]))?;
     }
-    let packages = ["allocations", "bench", "echo-limits", "echo-ours", "fanout", "instructions"];
-    let mut clippy = bench::cargo(&["clippy"], &[&packages[..], &["loadgen"]].concat())?;
+    let packages = ["bench", "echo-limits", "echo-ours", "instructions", "loadgen"];
+    let mut clippy = bench::cargo(&["clippy"], &packages)?;
     log.run(clippy.args(["--all-targets", "--", "-D", "warnings"]))?;
     Ok(Outcome::Done)
 }
