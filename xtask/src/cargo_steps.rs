@@ -29,9 +29,7 @@ fn outside_packages() -> Result<Vec<PathBuf>> {
         run::root().join("xtask/bench/Cargo.toml"),
     ];
     let consumers = run::root().join("xtask/consumers");
-    for entry in
-        std::fs::read_dir(&consumers).map_err(|e| format!("{}: {e}", consumers.display()))?
-    {
+    for entry in std::fs::read_dir(&consumers).map_err(run::about(&consumers))? {
         manifests.push(entry.map_err(|e| e.to_string())?.path().join("Cargo.toml"));
     }
     manifests.retain(|manifest| manifest.is_file());
