@@ -106,12 +106,14 @@ pub fn kept() -> Server {
     Server::new("websockets, request kept", Kind::Extra, "echo-ours-kept")
 }
 
-/// Ours with the settings of compression that the topic page on it advises.
-pub fn deflating() -> [Server; 2] {
+/// Ours with the other settings of compression of the topic page on it.
+pub fn deflating() -> [Server; 3] {
     const BY_LENGTH: &str =
         "--deflate-level 9 --deflate-window-bits 15 --deflate-long 1024,7,14,9,filtered";
     [
-        Server::ours("websockets, level 5, 13 bits", "--deflate-level 5 --deflate-window-bits 13"),
-        Server::ours("websockets, by length", BY_LENGTH),
+        ("level 1", "--deflate-level 1"),
+        ("level 5, 13 bits", "--deflate-level 5 --deflate-window-bits 13"),
+        ("by length", BY_LENGTH),
     ]
+    .map(|(name, flags)| Server::ours(&format!("websockets, {name}"), flags))
 }
