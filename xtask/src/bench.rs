@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: our server and the peers, side by side on this machine.
 //!
 //! Everything that measures is in `xtask/bench/`, a workspace of its own; this builds it and starts its
-//! driver, which reads the options.
+//! driver, which reads the options. Only the help comes from here, since it needs no build.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,9 +11,13 @@ use crate::workspace::Workspace;
 
 /// Builds all programs and runs the driver with the options of the command line.
 pub(crate) fn command(mut args: lexopt::Parser) -> Result {
+    let options: Vec<_> = args.raw_args().map_err(|e| e.to_string())?.collect();
+    if options.iter().any(|option| option == "--help" || option == "-h") {
+        print!("{}", include_str!("../bench/driver/usage.txt"));
+        return Ok(Outcome::Done);
+    }
     let mut log = Log::screen();
     let programs = build(&mut log, &[])?;
-    let options = args.raw_args().map_err(|e| e.to_string())?;
     log.run(Command::new(programs.join("bench")).args(options))?;
     Ok(Outcome::Done)
 }

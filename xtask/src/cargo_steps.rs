@@ -29,9 +29,7 @@ fn outside_packages() -> Result<Vec<PathBuf>> {
         run::root().join("xtask/bench/Cargo.toml"),
     ];
     let consumers = run::root().join("xtask/consumers");
-    for entry in
-        std::fs::read_dir(&consumers).map_err(|e| format!("{}: {e}", consumers.display()))?
-    {
+    for entry in std::fs::read_dir(&consumers).map_err(run::about(&consumers))? {
         manifests.push(entry.map_err(|e| e.to_string())?.path().join("Cargo.toml"));
     }
     manifests.retain(|manifest| manifest.is_file());
@@ -46,8 +44,8 @@ pub(crate) fn clippy(log: &mut Log) -> Result {
     for features in [&[][..], &["--all-features"]] {
         log.run(cargo(&common).args(features).args(["--", "-D", "warnings"]))?;
     }
-    let packages = ["allocations", "bench", "echo-limits", "echo-ours", "fanout", "instructions"];
-    let mut clippy = bench::cargo(&["clippy"], &[&packages[..], &["loadgen"]].concat())?;
+    let packages = ["bench", "echo-limits", "echo-ours", "instructions", "loadgen"];
+    let mut clippy = bench::cargo(&["clippy"], &packages)?;
     log.run(clippy.args(["--all-targets", "--", "-D", "warnings"]))?;
     Ok(Outcome::Done)
 }
@@ -55,7 +53,8 @@ pub(crate) fn clippy(log: &mut Log) -> Result {
 /// Builds the documentation: first for us, then, to be left in the target folder, for users.
 pub(crate) fn docs(log: &mut Log) -> Result {
     let common = ["doc", "--workspace", "--no-deps", "--all-features"];
-    for private in [&["--document-private-items"][..], &["--exclude", "xtask"]] {
+    let users = ["--exclude", "interop-programs", "--exclude", "xtask"];
+    for private in [&["--document-private-items"][..], &users] {
         log.run(cargo(&common).args(private).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     Ok(Outcome::Done)
@@ -95,8 +94,9 @@ pub(crate) fn wasm(log: &mut Log) -> Result {
 pub(crate) fn package(log: &mut Log) -> Result {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|e| e.to_string())?;
     let target = run::root().join(format!("target/package-{}", now.as_nanos()));
-    let mut package = cargo(&["package", "--workspace", "--exclude", "xtask", "--allow-dirty"]);
-    let packaged = log.run(package.arg("--target-dir").arg(&target));
+    let mut package = cargo(&["package", "--workspace", "--allow-dirty", "--exclude", "xtask"]);
+    package.args(["--exclude", "interop-programs", "--target-dir"]).arg(&target);
+    let packaged = log.run(&mut package);
     // It is in nobody's way if it stays.
     _ = std::fs::remove_dir_all(&target);
     packaged?;

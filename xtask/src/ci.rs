@@ -9,7 +9,7 @@ use lexopt::prelude::*;
 
 use crate::{
     autobahn, cargo_steps, consumers, deps, features, instructions, interop,
-    run::{Log, Outcome, Result},
+    run::{self, Log, Outcome, Result},
     tidy,
     workspace::Workspace,
 };
@@ -90,7 +90,7 @@ pub(crate) fn command(mut args: lexopt::Parser) -> Result {
         }
     }
     let logs = Workspace::load()?.target.join("xtask");
-    std::fs::create_dir_all(&logs).map_err(|e| format!("{}: {e}", logs.display()))?;
+    run::make_folder(&logs)?;
 
     let start = Instant::now();
     let mut lines = Vec::new();

@@ -28,8 +28,7 @@ pub(crate) fn step(log: &mut Log) -> Result {
 fn consume(log: &mut Log, name: &str, folder: &Path, target: &Path) -> Result<()> {
     // Our lock file, so that it is built with the versions that were tested (and are downloaded).
     let lock = folder.join("Cargo.lock");
-    std::fs::copy(run::root().join("Cargo.lock"), &lock)
-        .map_err(|e| format!("{}: {e}", lock.display()))?;
+    std::fs::copy(run::root().join("Cargo.lock"), &lock).map_err(run::about(&lock))?;
     log.run(cargo(&["build", "--quiet"]).current_dir(folder).env("CARGO_TARGET_DIR", target))?;
 
     let program = target.join("debug").join(format!("use-{name}"));

@@ -8,8 +8,6 @@ use std::{
     fmt::Write as _,
 };
 
-use lexopt::prelude::*;
-
 use crate::{
     run::{self, Log, Outcome, Result, cargo},
     tidy::manifest::{self, Kind},
@@ -30,15 +28,9 @@ const PLATFORM: &str = "x86_64-unknown-linux-gnu";
 const PAGE: &str = "docs/project/dependencies.md";
 
 /// Reads the options: `--check` only compares the page, else a stale one is rewritten.
-pub(crate) fn command(mut args: lexopt::Parser) -> Result {
-    let mut rewrite = true;
-    while let Some(arg) = args.next().map_err(|e| e.to_string())? {
-        match arg {
-            Long("check") => rewrite = false,
-            other => return Err(other.unexpected().to_string()),
-        }
-    }
-    check(&mut Log::screen(), rewrite)
+pub(crate) fn command(args: lexopt::Parser) -> Result {
+    let [only_check] = run::flags(args, ["check"])?;
+    check(&mut Log::screen(), !only_check)
 }
 
 /// The step of `ci`: rewrites nothing.
@@ -67,7 +59,7 @@ fn check(log: &mut Log, rewrite: bool) -> Result {
         (false, _) => Ok(Outcome::Done),
         (true, false) => Err(format!("{PAGE} is stale: run `cargo xtask deps`")),
         (true, true) => {
-            std::fs::write(&path, page).map_err(|e| format!("{PAGE}: {e}"))?;
+            run::write(&path, &page)?;
             log.line(&format!("{PAGE} was stale and has been rewritten"));
             Ok(Outcome::Done)
         }

@@ -86,7 +86,7 @@ fn set_up(log: &mut Log) -> Result<PathBuf> {
 /// Runs one target; the seeds are read beside what earlier runs have found.
 fn fuzz(log: &mut Log, program: &Path, folder: &Path, target: &str, seconds: u32) -> Result<()> {
     let corpus = folder.join("corpus").join(target);
-    std::fs::create_dir_all(&corpus).map_err(|e| format!("{}: {e}", corpus.display()))?;
+    run::make_folder(&corpus)?;
     let mut command = nightly(program);
     command.arg("run").arg("--fuzz-dir").arg(folder).arg(target);
     command.arg(corpus).arg(folder.join("seeds").join(target));

@@ -6,7 +6,6 @@
 
 use std::{fmt::Write, path::PathBuf, process::Command};
 
-use lexopt::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -20,22 +19,14 @@ use crate::{
 const TOLERANCE: f64 = 3.0;
 
 /// Reads the options; `--update` records the counts instead of comparing them.
-pub(crate) fn command(mut args: lexopt::Parser) -> Result {
-    let mut update = false;
-    while let Some(arg) = args.next().map_err(|e| e.to_string())? {
-        match arg {
-            Long("update") => update = true,
-            other => return Err(other.unexpected().to_string()),
-        }
-    }
+pub(crate) fn command(args: lexopt::Parser) -> Result {
+    let [update] = run::flags(args, ["update"])?;
     let mut log = Log::screen();
-    let measured = Counts { rustc: rustc()?, counts: measure(&mut log)? };
-    if update {
-        let text = format!("{:#}\n", measured.to_json());
-        std::fs::write(file(), text).map_err(|e| format!("{}: {e}", file().display()))?;
-        return Ok(Outcome::Done);
+    if !update {
+        return step(&mut log);
     }
-    compare(&recorded()?, &measured).map(|()| Outcome::Done)
+    let measured = Counts { rustc: rustc()?, counts: measure(&mut log)? };
+    run::write(&file(), &format!("{:#}\n", measured.to_json())).map(|()| Outcome::Done)
 }
 
 /// The step of `ci`: compares.

@@ -40,7 +40,7 @@ impl Log {
     /// Everything goes into the file at `path`, to be shown when the step fails.
     pub(crate) fn file(path: &Path) -> Result<Self> {
         let file = File::options().create(true).write(true).read(true).truncate(true).open(path);
-        Ok(Self { file: Some(file.map_err(|e| format!("{}: {e}", path.display()))?) })
+        Ok(Self { file: Some(file.map_err(about(path))?) })
     }
 
     /// Writes one line of the step's own.
@@ -119,7 +119,7 @@ pub(crate) fn cache(step: &str) -> Result<PathBuf> {
         .or_else(|| var("HOME").map(|home| home.join(".cache")))
         .ok_or("neither XDG_CACHE_HOME nor HOME is set: no place for a cache")?;
     let folder = base.join("websockets-xtask").join(step);
-    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    make_folder(&folder)?;
     Ok(folder)
 }
 
@@ -133,7 +133,7 @@ pub(crate) struct Background {
 impl Background {
     /// Starts a program whose output goes to the file at `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let file = create(log)?;
+        let file = File::create(log).map_err(about(log))?;
         let clone = file.try_clone().map_err(|e| e.to_string())?;
         Self::spawn(command.stdout(file).stderr(clone))
     }
@@ -141,7 +141,7 @@ impl Background {
     /// Starts a server and waits until it prints a line that begins with `ready`; gives the rest
     /// of that line. What it prints later goes to the file at `log`, as do its errors.
     pub(crate) fn serve(mut command: Command, ready: &str, log: &Path) -> Result<(Self, String)> {
-        let mut file = create(log)?;
+        let mut file = File::create(log).map_err(about(log))?;
         let clone = file.try_clone().map_err(|e| e.to_string())?;
         let mut server = Self::spawn(command.stdout(Stdio::piped()).stderr(clone))?;
         let stdout = server.child.stdout.take().ok_or("the server has no standard output")?;
@@ -242,11 +242,37 @@ pub(crate) fn in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
 
 /// Reads a text file; the error names it.
 pub(crate) fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+    std::fs::read_to_string(path).map_err(about(path))
 }
 
-fn create(path: &Path) -> Result<File> {
-    File::create(path).map_err(|e| format!("{}: {e}", path.display()))
+/// Writes a text file; the error names it.
+pub(crate) fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(about(path))
+}
+
+/// Makes a folder and those above it, unless they are there; the error names it.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(about(path))
+}
+
+/// An error of a file or a folder, as a text that names it.
+pub(crate) fn about<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+/// Reads options that take no value, and nothing else: which of `names` are there.
+pub(crate) fn flags<const N: usize>(
+    mut args: lexopt::Parser,
+    names: [&str; N],
+) -> Result<[bool; N]> {
+    let mut given = [false; N];
+    while let Some(arg) = args.next().map_err(|e| e.to_string())? {
+        let lexopt::Arg::Long(name) = arg else { return Err(arg.unexpected().to_string()) };
+        let flag = given.iter_mut().zip(names).find(|(_, known)| *known == name);
+        let Some((flag, _)) = flag else { return Err(arg.unexpected().to_string()) };
+        *flag = true;
+    }
+    Ok(given)
 }
 
 /// The command as one would type it.
@@ -270,6 +296,16 @@ mod tests {
         assert!(failed.contains("sh -c exit 3") && failed.contains('3'), "{failed}");
         assert!(Log::screen().run(&mut Command::new("no-such-program-here")).is_err());
         assert!(Log::screen().output(Command::new("sh").args(["-c", "exit 3"])).is_err());
+    }
+
+    #[test]
+    fn flags_are_read_and_nothing_else() {
+        let read = |args: &[&str]| flags(lexopt::Parser::from_args(args), ["a", "b"]);
+        assert_eq!(read(&[]), Ok([false, false]));
+        assert_eq!(read(&["--b"]), Ok([false, true]));
+        for wrong in ["--c", "-a", "a", "--a=1"] {
+            assert!(read(&[wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

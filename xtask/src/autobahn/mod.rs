@@ -114,13 +114,13 @@ fn test(log: &mut Log, run: &Run) -> Result<()> {
     let suite = Suite::set_up(log)?;
     let out = target.join("autobahn").join(role);
     if out.exists() {
-        std::fs::remove_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+        std::fs::remove_dir_all(&out).map_err(run::about(&out))?;
     }
     let mut cases = suite.cases(log, &run.cases, &run.exclude)?;
     cases.retain(|case| !run.sample || in_sample(case));
     let parts = parts(&cases, &out);
     for part in &parts {
-        std::fs::create_dir_all(&part.out).map_err(|e| format!("{}: {e}", part.out.display()))?;
+        run::make_folder(&part.out)?;
     }
 
     let start = Instant::now();
@@ -134,7 +134,7 @@ fn test(log: &mut Log, run: &Run) -> Result<()> {
     let page = out.join("index.html");
     let whose = if run.url.is_none() && run.command.is_empty() { "our" } else { "another" };
     let html = report.page(&format!("Autobahn test suite: {whose} {role}"), time)?;
-    std::fs::write(&page, html).map_err(|e| format!("{}: {e}", page.display()))?;
+    run::write(&page, &html)?;
     let differences = report.differences();
     for difference in &differences {
         log.line(&format!("  {difference}"));

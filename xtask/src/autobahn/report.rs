@@ -42,8 +42,8 @@ impl Report {
             let index: Json = serde_json::from_str(&index).map_err(|e| e.to_string())?;
             for (id, entry) in index.get(AGENT).and_then(Json::as_object).into_iter().flatten() {
                 let path = out.join(text(entry, "reportfile"));
-                let mut report: Json = serde_json::from_str(&run::read(&path)?)
-                    .map_err(|e| format!("{}: {e}", path.display()))?;
+                let mut report: Json =
+                    serde_json::from_str(&run::read(&path)?).map_err(run::about(&path))?;
                 // Long, and of no use to a reader.
                 for stats in ["rxOctetStats", "txOctetStats"] {
                     report.as_object_mut().and_then(|report| report.remove(stats));

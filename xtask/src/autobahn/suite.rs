@@ -84,7 +84,7 @@ impl Suite {
             "interface": "127.0.0.1",
         });
         let path = out.join("spec.json");
-        std::fs::write(&path, spec.to_string()).map_err(|e| format!("{}: {e}", path.display()))?;
+        run::write(&path, &spec.to_string())?;
         let mut command = Command::new(&self.wstest);
         // No port for its web pages, which nobody looks at.
         command.args(["-m", mode, "-u", "0", "-s"]).arg(&path);

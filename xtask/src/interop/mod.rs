@@ -13,8 +13,6 @@ use std::{
     process::Command,
 };
 
-use lexopt::prelude::*;
-
 use crate::{
     run::{self, Background, Log, Outcome, Result, cargo},
     workspace::Workspace,
@@ -30,31 +28,22 @@ struct Options {
     deflate: bool,
 }
 
-const ALL: Options = Options { self_test: false, chromium: true, deflate: false };
-
 /// Reads the options and runs the scenarios.
-pub(crate) fn command(mut args: lexopt::Parser) -> Result {
-    let mut options = ALL;
-    while let Some(arg) = args.next().map_err(|e| e.to_string())? {
-        match arg {
-            Long("self-test") => options.self_test = true,
-            Long("without-chromium") => options.chromium = false,
-            Long("deflate") => options.deflate = true,
-            other => return Err(other.unexpected().to_string()),
-        }
-    }
-    run(&mut Log::screen(), options)
+pub(crate) fn command(args: lexopt::Parser) -> Result {
+    let [self_test, without_chromium, deflate] =
+        run::flags(args, ["self-test", "without-chromium", "deflate"])?;
+    run(&mut Log::screen(), Options { self_test, chromium: !without_chromium, deflate })
 }
 
 /// The step of `ci`.
 pub(crate) fn step(log: &mut Log) -> Result {
-    run(log, ALL)
+    run(log, Options { self_test: false, chromium: true, deflate: false })
 }
 
 fn run(log: &mut Log, options: Options) -> Result {
     let target = Workspace::load()?.target;
     let out = target.join("interop");
-    std::fs::create_dir_all(&out).map_err(|e| format!("{}: {e}", out.display()))?;
+    run::make_folder(&out)?;
     let peers = Peers::set_up(log, if options.chromium { chromium() } else { None })?;
     let ours = if options.self_test { None } else { Some(Ours::build(log, &target)?) };
 
@@ -158,13 +147,15 @@ struct Ours {
 impl Ours {
     fn build(log: &mut Log, target: &Path) -> Result<Self> {
         log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--examples"]))?;
-        let program = |name| target.join("release/examples").join(name);
+        log.run(&mut cargo(&["build", "--release", "-p", "interop-programs"]))?;
+        let release = target.join("release");
+        let example = |name| release.join("examples").join(name);
         Ok(Self {
-            echo_server: program("echo_server"),
-            client: program("client"),
-            interop_server: program("interop_server"),
-            interop_client: program("interop_client"),
-            interop_deflate: program("interop_deflate"),
+            echo_server: example("echo_server"),
+            client: example("client"),
+            interop_server: release.join("interop_server"),
+            interop_client: release.join("interop_client"),
+            interop_deflate: release.join("interop_deflate"),
         })
     }
 
@@ -276,7 +267,7 @@ fn install(home: &Path, name: &str, install: impl FnOnce(&Path) -> Result<()>) -
     }
     copy(&source, &home.join(name))?;
     install(home)?;
-    std::fs::write(&done, wanted).map_err(|e| format!("{}: {e}", done.display()))
+    run::write(&done, &wanted)
 }
 
 /// Where Debian, other systems and Chrome's own package put it.
@@ -294,7 +285,7 @@ fn ours(name: &str) -> PathBuf {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::copy(from, to).map(drop).map_err(|e| format!("{}: {e}", to.display()))
+    std::fs::copy(from, to).map(drop).map_err(run::about(to))
 }
 
 #[cfg(test)]
@@ -304,7 +295,7 @@ mod tests {
     #[test]
     fn packages_are_installed_once_until_their_list_changes() -> Result<()> {
         let home = std::env::temp_dir().join(format!("xtask-interop-{}", std::process::id()));
-        std::fs::create_dir_all(&home).map_err(|e| e.to_string())?;
+        run::make_folder(&home)?;
         let mut calls = 0;
         let mut once = |result: Result<()>| {
             install(&home, "requirements.txt", |_| {
@@ -315,8 +306,7 @@ mod tests {
         assert!(once(Err("no network".to_owned())).is_err());
         once(Ok(()))?;
         once(Err("not to be called".to_owned()))?;
-        std::fs::write(home.join("requirements.txt.installed"), "old")
-            .map_err(|e| e.to_string())?;
+        run::write(&home.join("requirements.txt.installed"), "old")?;
         once(Ok(()))?;
         std::fs::remove_dir_all(&home).map_err(|e| e.to_string())?;
         assert_eq!(calls, 3);

@@ -1,19 +1,36 @@
 //! The driver: starts servers, runs the generator against them, interleaved over rounds, and makes
-//! tables and plots of it. `cargo xtask bench` builds everything and calls this.
+//! tables. `cargo xtask bench` builds everything and calls this.
 //!
-//! `servers` says who takes part, `measure` runs one against the generator, `parts` says what is
-//! measured and shown, `stats` and `tables` and `plot` and `page` do the rest.
+//! `servers` says who takes part, `measure` runs them against the generator. Each part of the benchmark
+//! is a file with a function from a [`Bench`] to sections of the [`Page`]; here they are put together,
+//! and no module imports another in a circle.
 
+mod deflate;
+mod echo;
+mod handshake;
+mod idle;
 mod measure;
 mod options;
 mod page;
-mod parts;
-mod plot;
 mod servers;
 mod stats;
 mod tables;
 
 use std::process::ExitCode;
+
+use measure::Bench;
+use page::Page;
+
+/// Measures one thing and adds its tables.
+type Part = fn(&Bench, &mut Page) -> Result<(), String>;
+
+/// All parts, in the order they run.
+const PARTS: &[(&str, Part)] = &[
+    ("echo", echo::run),
+    ("handshake", handshake::run),
+    ("idle", idle::run),
+    ("deflate", deflate::run),
+];
 
 fn main() -> ExitCode {
     match run() {
@@ -26,13 +43,19 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), String> {
-    let Some(options) = options::read()? else { return Ok(()) };
-    let bench = measure::Bench::new(options)?;
-    let mut page = page::Page::default();
+    let options = options::read()?;
+    let unknown = |name: &&String| PARTS.iter().all(|(part, _)| part != name);
+    if let Some(name) = options.parts.iter().flatten().find(unknown) {
+        return Err(format!("no part `{name}`"));
+    }
+    let bench = Bench::new(options)?;
+    let mut page = Page::default();
     page.section("conditions", bench.conditions());
-    for part in &bench.options.parts {
-        eprintln!("{}", part.name);
-        (part.run)(&bench, &mut page)?;
+    for (name, part) in PARTS {
+        if bench.options.parts.as_ref().is_none_or(|parts| parts.iter().any(|part| part == name)) {
+            eprintln!("{name}");
+            part(&bench, &mut page)?;
+        }
     }
     if bench.options.write { page.write() } else { Ok(()) }
 }

@@ -1,30 +1,31 @@
 //! One server against the generator, and all servers interleaved over rounds.
 
 use std::collections::HashMap;
-use std::fs;
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::options::Options;
-use crate::servers::{self, Kind, Launch, Server};
+use crate::servers::{self, Kind, Server};
 use crate::stats::{self, Ratio};
 
 /// Everything a part needs.
 pub struct Bench {
     pub options: Options,
     pub servers: Vec<Server>,
-    /// The most file descriptors that a process may have.
-    pub descriptors: usize,
+    /// The most connections that a process may have.
+    pub most: usize,
     /// The folder of the programs.
     bin: String,
     cores: usize,
     next_port: AtomicU16,
 }
 
-/// What the generator printed.
+/// Server CPU per message or handshake, in nanoseconds: the figure of most tables.
+pub const CPU: &str = "cpu_ns";
+
+/// Numbers by name, as the generator printed them.
 type Figures = HashMap<String, f64>;
 
 /// The figures of several servers over several rounds.
@@ -46,19 +47,19 @@ impl Bench {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut servers = servers::all();
         if let Some(peers) = &options.peers {
-            for name in peers {
-                if !servers.iter().any(|s| s.is_peer() && s.library() == name) {
-                    return Err(format!("no peer `{name}`"));
-                }
+            let named =
+                |server: &Server, name: &String| server.is_peer() && server.library() == name;
+            if let Some(name) = peers.iter().find(|name| !servers.iter().any(|s| named(s, name))) {
+                return Err(format!("no peer `{name}`"));
             }
-            let asked = |s: &Server| peers.iter().any(|name| s.library() == name);
-            servers.retain(|server| !server.is_peer() || asked(server));
+            servers
+                .retain(|server| !server.is_peer() || peers.iter().any(|name| named(server, name)));
         }
         servers.extend(options.extra.iter().cloned());
-        let descriptors = raise_descriptors();
-        let port = 20_000 + (std::process::id() % 400) as u16 * 25;
-        let next_port = AtomicU16::new(port);
-        Ok(Self { options, servers, descriptors, bin, cores, next_port })
+        // A few descriptors are for other things.
+        let most = raise_descriptors().saturating_sub(256);
+        let next_port = AtomicU16::new(20_000 + (std::process::id() % 400) as u16 * 25);
+        Ok(Self { options, servers, most, bin, cores, next_port })
     }
 
     /// The servers of some kinds.
@@ -66,7 +67,7 @@ impl Bench {
         self.servers.iter().filter(|server| wanted(server)).collect()
     }
 
-    /// Machine, compiler and command, as a line of Markdown.
+    /// Command, code, machine and rounds, as a line of Markdown.
     pub fn conditions(&self) -> String {
         let shell = |command: &str| {
             let output = Command::new("sh").args(["-c", command]).output();
@@ -75,38 +76,36 @@ impl Bench {
                 |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
             )
         };
+        let Options { command, rounds, secs, .. } = &self.options;
         format!(
-            "`{}`, {}: {} × {}, Linux {}, {}; load {} when it began. {} rounds of {} s each after \
-            0.15 s of warming up.",
-            self.options.command,
+            "`{command}`, {}, commit {}: {} × {}, Linux {}, {}; load {} when it began; {rounds} rounds \
+            of {secs} s.",
             shell("date -u +%Y-%m-%d"),
+            shell("git describe --always --dirty"),
             self.cores,
             shell("sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1"),
             shell("uname -r"),
-            shell("rustc -V"),
+            shell("rustc -V | cut -d' ' -f1,2"),
             shell("cut -d' ' -f1 /proc/loadavg"),
-            self.options.rounds,
-            self.options.secs,
         )
     }
 
-    /// Measures all servers in each round, each time in another order. The arguments may depend on the
-    /// server.
+    /// Measures all servers in each round, each time in another order.
     pub fn interleave(
         &self,
         servers: &[&Server],
-        launch: Launch,
+        deflate: bool,
         mode: &str,
         args: &str,
     ) -> Samples {
-        self.interleave_rounds(self.options.rounds, servers, launch, mode, args)
+        self.interleave_rounds(self.options.rounds, servers, deflate, mode, args)
     }
 
     pub fn interleave_rounds(
         &self,
         rounds: usize,
         servers: &[&Server],
-        launch: Launch,
+        deflate: bool,
         mode: &str,
         args: &str,
     ) -> Samples {
@@ -123,8 +122,7 @@ impl Bench {
                 if row.error.is_some() {
                     continue;
                 }
-                let raw = if servers[i].kind == Kind::Bytes { " --raw" } else { "" };
-                match self.measure(servers[i], launch, mode, &format!("{args}{raw}"), None) {
+                match self.measure(servers[i], deflate, mode, args) {
                     Ok(figures) => row.figures[round] = Some(figures),
                     Err(error) => {
                         eprintln!("{}: {mode} {args}: {error}", row.name);
@@ -136,42 +134,24 @@ impl Bench {
         samples
     }
 
-    /// Runs another program of this workspace, on the generator's core; what it prints.
-    pub fn program(&self, name: &str, args: &[&str]) -> Result<String, String> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", &(self.cores - 1).to_string(), &format!("{}/{name}", self.bin)]);
-        let output = command.args(args).output().map_err(|e| format!("taskset: {e}"))?;
-        match output.status.success() {
-            true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-            false => Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim())),
-        }
-    }
-
-    /// One run in which allocations are counted, and nothing else is to be believed.
-    pub fn count_allocations(&self, server: &Server, args: &str) -> Result<Figures, String> {
-        let counters = PathBuf::from(format!("{}/allocations.{}", self.bin, std::process::id()));
-        fs::write(&counters, [0; 16]).map_err(|e| format!("{}: {e}", counters.display()))?;
-        let counted = self.measure(server, Launch::PLAIN, "echo", args, Some(&counters));
-        let _ = fs::remove_file(&counters);
-        counted
-    }
-
     fn measure(
         &self,
         server: &Server,
-        launch: Launch,
+        deflate: bool,
         mode: &str,
         args: &str,
-        counters: Option<&PathBuf>,
     ) -> Result<Figures, String> {
-        let running = self.start(server, launch, counters)?;
-        // The last core is the generator's; the server has the first ones.
+        let running = self.start(server, deflate)?;
+        // The last core is the generator's, the first one the server's.
         let mut command = Command::new("taskset");
         command.args(["-c", &(self.cores - 1).to_string(), &format!("{}/loadgen", self.bin), mode]);
         command.args(["--addr", &running.addr, "--pid", &running.child.id().to_string()]);
         command.args(args.split_whitespace());
-        if let Some(counters) = counters {
-            command.arg("--allocations").arg(counters);
+        if deflate {
+            command.arg("--deflate");
+        }
+        if server.kind == Kind::Bytes {
+            command.arg("--raw");
         }
         let output = command.output().map_err(|e| format!("taskset: {e}"))?;
         if !output.status.success() {
@@ -183,25 +163,10 @@ impl Bench {
         Ok(pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
     }
 
-    fn start(
-        &self,
-        server: &Server,
-        launch: Launch,
-        counters: Option<&PathBuf>,
-    ) -> Result<Running, String> {
-        let port = self.next_port.fetch_add(1, Ordering::Relaxed);
-        let addr = format!("127.0.0.1:{port}");
-        let threads = match server.kind {
-            Kind::Defaults => self.cores,
-            _ => launch.threads.min(self.cores),
-        };
+    fn start(&self, server: &Server, deflate: bool) -> Result<Running, String> {
+        let addr = format!("127.0.0.1:{}", self.next_port.fetch_add(1, Ordering::Relaxed));
         let mut command = Command::new("taskset");
-        command.args(["-c", &format!("0-{}", threads - 1)]);
-        command.args(server.command(&self.bin, &addr, launch));
-        if let Some(counters) = counters {
-            command.env("LD_PRELOAD", format!("{}/liballocations.so", self.bin));
-            command.env("ALLOCATIONS", counters);
-        }
+        command.args(["-c", "0"]).args(server.command(&self.bin, &addr, deflate));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().map_err(|e| format!("taskset: {e}"))?;
         let mut running = Running { child, addr };
@@ -235,7 +200,7 @@ impl Drop for Running {
 
 impl Samples {
     /// A figure of a server, by round; NaN where it is missing.
-    pub fn values(&self, name: &str, figure: &str) -> Vec<f64> {
+    fn values(&self, name: &str, figure: &str) -> Vec<f64> {
         let row = self.rows.iter().find(|row| row.name == name);
         let value = |figures: &Option<Figures>| {
             figures.as_ref().and_then(|f| f.get(figure)).copied().unwrap_or(f64::NAN)

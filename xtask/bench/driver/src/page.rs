@@ -1,14 +1,12 @@
 //! `docs/topics/performance.md`: what stands between markers is replaced, the rest is written by hand.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a run made for the page.
 #[derive(Default)]
 pub struct Page {
     sections: Vec<(&'static str, String)>,
-    /// Name and content of each SVG file.
-    plots: Vec<(&'static str, String)>,
 }
 
 impl Page {
@@ -18,28 +16,16 @@ impl Page {
         self.sections.push((name, text));
     }
 
-    /// Adds the plot `docs/topics/performance/NAME.svg`.
-    pub fn plot(&mut self, name: &'static str, svg: String) {
-        self.plots.push((name, svg));
-    }
-
-    /// Replaces the sections that were made, and no others, and writes the plots.
+    /// Replaces the sections that were made, and no others.
     pub fn write(&self) -> Result<(), String> {
-        let topics = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/topics");
-        let path = topics.join("performance.md");
-        let mut text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs/topics/performance.md");
+        let error = |e| format!("{}: {e}", path.display());
+        let mut text = fs::read_to_string(&path).map_err(error)?;
         for (name, section) in &self.sections {
             text = replace(&text, name, section)?;
         }
-        let folder = topics.join("performance");
-        fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let write = |path: PathBuf, text: &str| {
-            fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))
-        };
-        for (name, svg) in &self.plots {
-            write(folder.join(format!("{name}.svg")), svg)?;
-        }
-        write(path, &text)
+        fs::write(&path, &text).map_err(error)
     }
 }
 
@@ -49,7 +35,7 @@ fn replace(text: &str, name: &str, section: &str) -> Result<String, String> {
     let missing = || format!("performance.md has no `{}` or no `{end}`", begin.trim_end());
     let (before, rest) = text.split_once(&begin).ok_or_else(missing)?;
     let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
-    Ok(format!("{before}{begin}\n{}\n\n{end}{after}", section.trim_end()))
+    Ok(format!("{before}{begin}{}\n{end}{after}", section.trim_end()))
 }
 
 #[cfg(test)]
@@ -60,7 +46,7 @@ mod tests {
     fn only_what_is_between_the_markers_changes() {
         let text = "a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n";
         let new = replace(text, "x", "new").unwrap();
-        assert_eq!(new, "a\n<!-- bench:x -->\n\nnew\n\n<!-- /bench:x -->\nb\n");
+        assert_eq!(new, "a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n");
         assert_eq!(replace(&new, "x", "new").unwrap(), new);
         assert!(replace(text, "y", "new").is_err());
     }

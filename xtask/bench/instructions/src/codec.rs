@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use ws_proto::{
-    Config, Connection, Event, Message, Payload, ReadMemory, ReadSpace, Utf8Bytes, WriteMemory,
-};
+use ws_proto::{Config, Connection, Event, Message, Payload, ReadMemory, ReadSpace, WriteMemory};
 
 use crate::wire::{Block, READ, Wire};
 
@@ -69,35 +67,21 @@ pub fn encode_client(block: &Block, count: usize) -> u64 {
 }
 
 fn encode(mut connection: Connection, block: &Block, count: usize) -> u64 {
-    let message = match block.text {
-        true => {
-            let text = std::str::from_utf8(&block.payload).expect("a text block");
-            Message::text(Utf8Bytes::from(text.to_owned()))
-        }
-        false => Message::binary(Payload::from(block.payload.clone())),
-    };
+    let message = Message::binary(Payload::from(block.payload.clone()));
     let (mut memory, mut written) = (Some(WriteMemory::default()), 0);
-    let per_write = per_write(block.payload.len());
+    // How many messages leave in one write.
+    let per_write = (READ / block.payload.len()).clamp(1, 32);
     for i in 1..=count {
         if !connection.holds_output() {
             connection.lend_output(memory.take().unwrap_or_default());
         }
-        send(&mut connection, message.clone());
+        connection.send(message.clone()).expect("it is open");
         if i % per_write == 0 || i == count {
             written += write(&mut connection);
             memory = connection.reclaim_output();
         }
     }
     written
-}
-
-/// How many messages leave in one write.
-pub fn per_write(size: usize) -> usize {
-    (READ / size.max(1)).clamp(1, 32)
-}
-
-fn send(connection: &mut Connection, message: Message) {
-    connection.send(message).expect("it is open");
 }
 
 /// A vectored write that takes everything.

@@ -1,4 +1,4 @@
-//! One echo through a connection of `ws-tokio`, over a stream in memory.
+//! Echoes through a connection of `ws-tokio`, over a stream in memory.
 
 use std::hint::black_box;
 use std::io::{self, IoSlice};
@@ -13,44 +13,81 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// Opens a connection and echoes `count` messages, each of which comes in a read of its own; the sum
-/// of their lengths.
+/// Messages of a batch.
+const BATCH: usize = 32;
+
+/// Echoes `count` messages, each of which comes in a read of its own; the sum of their lengths.
 pub fn echo(block: &Block, count: usize) -> u64 {
-    let stream = Stream { opened: false, wire: Wire::new(block), frame: block.frame };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(async {
-        let accepted = ws_tokio::accept(stream).max_message_size(None).await;
-        let mut ws = accepted.expect("a good request");
-        let mut sum = 0;
-        for _ in 0..count {
-            let message = ws.recv().await.expect("a good frame").expect("an endless stream");
-            sum += message.len() as u64;
-            ws.send(message).await.expect("a stream that takes everything");
-        }
-        sum
-    })
+    runtime().block_on(plain_loop(Stream::new(block, 1), count))
 }
 
-/// Gives the request, then one frame per read; takes every write.
+/// The same, 32 messages at a time: each batch is there at once, and the next one only after the
+/// connection has waited. As on a server, the loop is a task.
+pub fn echo_batch(block: &Block, count: usize) -> u64 {
+    let runtime = runtime();
+    let task = runtime.spawn(plain_loop(Stream::new(block, BATCH), count));
+    runtime.block_on(task).expect("it doesn't panic")
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime")
+}
+
+/// Opens a connection, then receives and sends.
+async fn plain_loop(stream: Stream, count: usize) -> u64 {
+    let accepted = ws_tokio::accept(stream).max_message_size(None).await;
+    let mut ws = accepted.expect("a good request");
+    let mut sum = 0;
+    for _ in 0..count {
+        let message = ws.recv().await.expect("a good frame").expect("an endless stream");
+        sum += message.len() as u64;
+        ws.send(message).await.expect("a stream that takes everything");
+    }
+    sum
+}
+
+/// Gives the request, then a batch of frames per read; takes every write.
 struct Stream {
     opened: bool,
     wire: Wire,
-    frame: usize,
+    /// Bytes of a batch, and those of them that are still to be read.
+    batch: usize,
+    left: usize,
+    /// Whether a read between two batches is pending once.
+    waits: bool,
+}
+
+impl Stream {
+    fn new(block: &Block, messages: usize) -> Self {
+        let batch = messages * block.frame;
+        Self { opened: false, wire: Wire::new(block), batch, left: batch, waits: messages > 1 }
+    }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.opened {
-            let most = self.frame.min(buf.remaining());
-            buf.put_slice(self.wire.next(most));
-        } else {
+        if !self.opened {
             buf.put_slice(REQUEST);
             self.opened = true;
+            return Poll::Ready(Ok(()));
         }
+        if self.left == 0 {
+            self.left = self.batch;
+            if self.waits {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let most = self.left.min(buf.remaining());
+        let bytes = self.wire.next(most);
+        buf.put_slice(bytes);
+        let n = bytes.len();
+        self.left -= n;
         Poll::Ready(Ok(()))
     }
 }

@@ -1,11 +1,14 @@
 //! `instructions`: prints the measures; `instructions NAME COUNT`: does one of them COUNT times, under
 //! a program that counts instructions. `cargo xtask instructions` takes the difference of two counts.
 
+mod codec;
+mod echo;
+mod wire;
+
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use instructions::wire::Block;
-use instructions::{codec, echo};
+use wire::Block;
 
 /// A measure: its name, the size of the payload, what is done.
 type Measure = (&'static str, usize, fn(&Block, usize) -> u64);
@@ -24,6 +27,9 @@ const MEASURES: &[Measure] = &[
     ("echo 16 B", 16, echo::echo),
     ("echo 1 KiB", 1 << 10, echo::echo),
     ("echo 64 KiB", 64 << 10, echo::echo),
+    ("echo, batches of 32, 16 B", 16, echo::echo_batch),
+    ("echo, batches of 32, 125 B", 125, echo::echo_batch),
+    ("echo, batches of 32, 1 KiB", 1 << 10, echo::echo_batch),
 ];
 
 fn main() -> ExitCode {
@@ -39,6 +45,6 @@ fn main() -> ExitCode {
         eprintln!("instructions: no such measure, or no count");
         return ExitCode::from(2);
     };
-    black_box(run(&Block::new(size, "binary"), count));
+    black_box(run(&Block::new(size), count));
     ExitCode::SUCCESS
 }

@@ -1,15 +1,15 @@
-//! `echo`: N connections, each with D messages in flight, or all of them at one constant rate.
+//! `echo`: N connections, each with D messages in flight.
 
 use std::collections::VecDeque;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::net::{RecvFlags, SendFlags};
 
-use crate::Options;
-use crate::frames::{Block, Shape};
+use crate::frames::Block;
 use crate::histogram::Histogram;
-use crate::process::{Process, Usage};
+use crate::options::{Options, fail};
+use crate::process::Process;
 use crate::receive::Receiver;
 use crate::socket::{self, Opening, Poll, progress};
 
@@ -23,44 +23,40 @@ struct Connection {
     credits: usize,
     waits_for_room: bool,
     receiver: Receiver,
-    /// When the messages in flight were sent, or were due.
+    /// When the messages in flight were sent.
     sent: VecDeque<u64>,
 }
 
 /// What each connection sends in plain bytes before the measured time, with compression: more than the
 /// largest window.
 const WINDOW: usize = 48 << 10;
+/// Nanoseconds before the measured time.
+const WARM: u64 = 150_000_000;
 
-/// The state of the process and of the counters when the measured time began.
-struct Start {
+/// What was echoed so far, and what that took.
+#[derive(Clone, Copy)]
+struct Totals {
     time: u64,
     messages: u64,
-    /// The bytes of their payloads.
+    /// The bytes of their payloads, and those on the wire.
     plain: u64,
-    received: u64,
-    server: Usage,
-    own: Usage,
+    wire: u64,
+    server_ns: u64,
+    own_ns: u64,
 }
 
-/// Options: `conns`, `depth` (in flight on each), `rate` (messages a second over all connections,
-/// instead of `depth`), `size`, `kind`, `fragments`, `secs`, `warm`, `raw`, `deflate`, `browser`.
+/// Options: `conns`, `depth` (in flight on each), `size`, `kind`, `secs`, `raw`, `deflate`, `browser`.
 pub fn run(options: &Options) {
-    let conns = options.number("conns", 1.0) as usize;
-    let rate = options.number("rate", 0.0);
-    let depth = options.number("depth", 1.0) as usize;
-    let size = options.number("size", 16.0) as usize;
-    let kind = options.text("kind", "bin");
+    let (conns, depth) = (options.count("conns", 1), options.count("depth", 1));
+    let (size, kind) = (options.count("size", 16), options.text("kind", "bin"));
     let (raw, deflate) = (options.flag("raw"), options.flag("deflate"));
-    let warm = (options.number("warm", 0.15) * 1e9) as u64;
     let secs = (options.number("secs", 1.0) * 1e9) as u64;
-    let server = options.server();
     let count = match kind.as_str() {
         // Far more than a window of 32 KiB holds, or a compressor would find each one again.
         "json" => ((512 << 10) / size.max(1)).clamp(64, 4096),
         _ => ((256 << 10) / size.max(1)).clamp(depth.clamp(2, 64), 1024),
     };
-    let fragments = options.number("fragments", 8.0) as usize;
-    let block = Block::new(&Shape { kind: &kind, size, count, raw, deflate, fragments });
+    let block = Block::new(&kind, size, count, !raw, deflate);
 
     let mut poll = Poll::new();
     let opening = Opening::new(options);
@@ -68,7 +64,7 @@ pub fn run(options: &Options) {
     let fill = if deflate { (conns * WINDOW) as u64 } else { 0 };
     let mut connections: Vec<_> = (0..conns)
         .map(|i| {
-            let first = i * count / conns;
+            let next = i * count / conns;
             let stream = match raw {
                 true => socket::connect(opening.addr, None),
                 false => opening.open(None),
@@ -77,48 +73,34 @@ pub fn run(options: &Options) {
             Connection {
                 stream,
                 id: i as u64,
-                next: first,
+                next,
                 offset: 0,
-                credits: if rate > 0.0 { 0 } else { depth },
+                credits: depth,
                 waits_for_room: false,
-                receiver: Receiver::new(first, i, deflate, &block),
+                receiver: Receiver::new(next, i, deflate, &block),
                 sent: VecDeque::with_capacity(depth),
             }
         })
         .collect();
 
-    let own = Process::this();
+    let (server, own) = (options.server(), Process::new(std::process::id()));
     let mut buf = vec![0; 4 << 20];
     let mut latency = Histogram::new();
     let (mut messages, mut plain, mut received) = (0, 0, 0);
-    // With a rate: how many messages were due so far.
-    let mut due = 0;
     let zero = Instant::now();
     let now = || zero.elapsed().as_nanos() as u64;
     for connection in &mut connections {
         connection.send(&block, now(), &poll);
     }
-    let mut start: Option<Start> = None;
+    let mut start: Option<Totals> = None;
     loop {
-        let events = if rate > 0.0 {
-            let t = now();
-            while due as f64 <= t as f64 / 1e9 * rate {
-                let connection = &mut connections[due as usize % conns];
-                connection.credits += 1;
-                connection.send(&block, (due as f64 / rate * 1e9) as u64, &poll);
-                due += 1;
-            }
-            let next = (due as f64 / rate * 1e9) as u64;
-            poll.wait(Duration::from_nanos(next.saturating_sub(now())))
-        } else {
-            poll.wait_for_progress(messages)
-        };
-        let t = now();
+        let events = poll.wait_for_progress(messages);
+        let woken = now();
         let before = messages;
         for i in 0..events {
             let (id, input) = poll.event(i);
             let connection = &mut connections[id];
-            let mut t = t;
+            let mut t = woken;
             loop {
                 if !input {
                     break;
@@ -132,7 +114,7 @@ pub fn run(options: &Options) {
                 let read = rustix::net::recv(&connection.stream, &mut buf[..room], flags);
                 let Some((_, n)) = progress(read) else { break };
                 if n == 0 {
-                    crate::fail("the server closed the connection");
+                    fail("the server closed the connection");
                 }
                 if droppable > 0 {
                     connection.receiver.dropped(n);
@@ -143,10 +125,10 @@ pub fn run(options: &Options) {
                         messages += 1;
                         plain += len as u64;
                         received += wire as u64;
-                        *credits += usize::from(rate == 0.0);
+                        *credits += 1;
                         match sent.pop_front() {
                             Some(at) => latency.add(t.saturating_sub(at)),
-                            None => crate::fail("more echoes than messages"),
+                            None => fail("more echoes than messages"),
                         }
                     });
                 }
@@ -159,55 +141,38 @@ pub fn run(options: &Options) {
             }
         }
         // From the end of a message to the end of another one: there may be few.
-        let ended = messages > before;
+        if messages == before {
+            continue;
+        }
+        let totals = || Totals {
+            time: now(),
+            messages,
+            plain,
+            wire: received,
+            server_ns: server.cpu_ns(),
+            own_ns: own.cpu_ns(),
+        };
         match &start {
-            None if ended && t >= warm && plain >= fill => {
+            None if woken >= WARM && plain >= fill => {
                 latency = Histogram::new();
-                let (server, own) = (server.usage(), own.usage());
-                start = Some(Start { time: now(), messages, plain, received, server, own });
+                start = Some(totals());
             }
-            Some(start) if ended && t >= start.time + secs => {
-                let time = now() - start.time;
-                report(start, &server, &own, time, messages, plain, received, &latency, &block);
-                return;
-            }
+            Some(start) if woken >= start.time + secs => return report(start, &totals(), &latency),
             _ => {}
         }
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, the end of the one loop above")]
-fn report(
-    start: &Start,
-    server: &Process,
-    own: &Process,
-    time: u64,
-    messages: u64,
-    plain: u64,
-    received: u64,
-    latency: &Histogram,
-    block: &Block,
-) {
-    let (used, gen_used) = (server.usage(), own.usage());
-    let count = (messages - start.messages) as f64;
-    let mean = (plain - start.plain) as f64 / count;
-    let secs = time as f64 / 1e9;
-    let cpu = (used.cpu_ns - start.server.cpu_ns) as f64;
-    let delta = |now: u64, before: u64| (now - before) as f64;
-    let [user, system] = [0, 1].map(|i| delta(used.ticks[i], start.server.ticks[i]));
-    let [calls, bytes] = [0, 1].map(|i| delta(used.allocations[i], start.server.allocations[i]));
-    print!("msgs={count} secs={secs:.4} rate={:.1} ", count / secs);
-    print!("mbps={:.2} cpu_ns={:.1} ", count * mean / secs / 1e6, cpu / count);
-    print!("server_cpu={:.4} ", cpu / time as f64);
-    print!("gen_cpu={:.4} ", delta(gen_used.cpu_ns, start.own.cpu_ns) / time as f64);
-    print!("user={user} system={system} ");
-    for (name, p) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
-        print!("{name}={:.0} ", latency.quantile(p));
-    }
-    print!("allocations={:.4} allocated={:.1} ", calls / count, bytes / count);
-    print!("peak={} ", server.memory("VmHWM"));
-    print!("mean={mean:.1} wire_in={:.1} ", delta(received, start.received) / count);
-    println!("wire_out={:.1}", block.wire.len() as f64 / block.len() as f64);
+fn report(start: &Totals, end: &Totals, latency: &Histogram) {
+    let count = (end.messages - start.messages) as f64;
+    let time = (end.time - start.time) as f64;
+    let cpu = (end.server_ns - start.server_ns) as f64;
+    print!("msgs={count} rate={:.1} cpu_ns={:.1} ", count / time * 1e9, cpu / count);
+    print!("server_cpu={:.4} ", cpu / time);
+    print!("gen_cpu={:.4} ", (end.own_ns - start.own_ns) as f64 / time);
+    print!("p50={:.0} p99={:.0} ", latency.quantile(0.5), latency.quantile(0.99));
+    let mean = |from: u64, to: u64| (to - from) as f64 / count;
+    println!("mean={:.1} wire_in={:.1}", mean(start.plain, end.plain), mean(start.wire, end.wire));
 }
 
 impl Connection {

@@ -1,7 +1,7 @@
 //! Frames as a client sends them, built once, and the headers that a server sends.
 
 use crate::corpus::{self, Rng};
-use crate::fail;
+use crate::options::fail;
 
 /// Messages in a row, encoded.
 pub struct Block {
@@ -12,45 +12,25 @@ pub struct Block {
     pub opcode: u8,
 }
 
-/// What the messages are made of.
-pub struct Shape<'a> {
-    /// `bin`, `text` (ASCII), `utf8`, `json`, `frag` (binary in fragments) or `fragtext`.
-    pub kind: &'a str,
-    pub size: usize,
-    pub count: usize,
-    /// Frames as a server sends them, for an echo of bytes.
-    pub raw: bool,
-    pub deflate: bool,
-    /// Fragments of a message whose kind begins with `frag`.
-    pub fragments: usize,
-}
-
 impl Block {
-    pub fn new(shape: &Shape<'_>) -> Self {
+    /// `count` messages of `kind`: `bin`, `text` (ASCII), `utf8` or `json`. Without `masked`, they are as a
+    /// server sends them, for an echo of bytes.
+    pub fn new(kind: &str, size: usize, count: usize, masked: bool, deflate: bool) -> Self {
         let mut rng = Rng::new(42);
-        let opcode = if matches!(shape.kind, "bin" | "frag") { 2 } else { 1 };
+        let opcode = if kind == "bin" { 2 } else { 1 };
         let mut block = Self { wire: vec![], offsets: vec![0], payloads: vec![], opcode };
-        for _ in 0..shape.count {
-            let payload = match shape.kind {
-                "bin" | "frag" => corpus::binary(&mut rng, shape.size),
-                "text" => corpus::ascii(&mut rng, shape.size),
-                "utf8" | "fragtext" => corpus::utf8(&mut rng, shape.size),
-                "json" => corpus::json(&mut rng, shape.size),
+        for _ in 0..count {
+            let payload = match kind {
+                "bin" => corpus::binary(&mut rng, size),
+                "text" => corpus::ascii(&mut rng, size),
+                "utf8" => corpus::utf8(&mut rng, size),
+                "json" => corpus::json(&mut rng, size),
                 _ => fail("no such kind"),
             };
-            let mut key = || (!shape.raw).then(|| (rng.next() as u32 | 0x0101_0101).to_le_bytes());
-            if shape.kind.starts_with("frag") {
-                let step = payload.len().div_ceil(shape.fragments).max(1);
-                let count = payload.chunks(step).len();
-                for (i, fragment) in payload.chunks(step).enumerate() {
-                    let first = if i == 0 { opcode } else { 0 };
-                    let fin = if i + 1 == count { FIN } else { 0 };
-                    frame(&mut block.wire, fin | first, fragment, key());
-                }
-            } else if shape.deflate {
-                frame(&mut block.wire, FIN | RSV1 | opcode, &deflated(&payload), key());
-            } else {
-                frame(&mut block.wire, FIN | opcode, &payload, key());
+            let key = masked.then(|| (rng.next() as u32 | 0x0101_0101).to_le_bytes());
+            match deflate {
+                true => frame(&mut block.wire, FIN | RSV1 | opcode, &deflated(&payload), key),
+                false => frame(&mut block.wire, FIN | opcode, &payload, key),
             }
             block.offsets.push(block.wire.len());
             block.payloads.push(payload);

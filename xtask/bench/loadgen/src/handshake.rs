@@ -4,18 +4,20 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Instant;
 
-use crate::process::{Process, Usage};
+use crate::options::{Options, fail};
 use crate::socket::{self, Opening, Poll};
-use crate::{Options, fail};
 
-/// Options: `parallel`, `secs`, `warm`, `browser`, `deflate`.
+/// Connections that are being opened at any time.
+const PARALLEL: usize = 16;
+/// Seconds before the clock starts.
+const WARM: f64 = 0.2;
+
+/// Options: `secs`, `browser`, `deflate`.
 pub fn run(options: &Options) {
     let opening = Opening::new(options);
     let request = opening.request();
-    let parallel = options.number("parallel", 16.0) as usize;
-    let warm = options.number("warm", 0.2);
-    let end = warm + options.number("secs", 1.0);
-    let (server, own) = (options.server(), Process::this());
+    let end = WARM + options.number("secs", 1.0);
+    let server = options.server();
     let mut poll = Poll::new();
     let mut opened = 0u32;
     let mut begin = |poll: &Poll, id: usize| {
@@ -27,10 +29,10 @@ pub fn run(options: &Options) {
         poll.add(&stream, id as u64);
         (stream, Vec::with_capacity(512))
     };
-    let mut slots: Vec<(TcpStream, Vec<u8>)> = (0..parallel).map(|i| begin(&poll, i)).collect();
+    let mut slots: Vec<(TcpStream, Vec<u8>)> = (0..PARALLEL).map(|i| begin(&poll, i)).collect();
     let zero = Instant::now();
     let mut done = 0u64;
-    let mut start: Option<(f64, u64, Usage, Usage)> = None;
+    let mut start: Option<(f64, u64, u64)> = None;
     loop {
         for i in 0..poll.wait_for_progress(done) {
             let (id, _) = poll.event(i);
@@ -49,16 +51,11 @@ pub fn run(options: &Options) {
         }
         let t = zero.elapsed().as_secs_f64();
         match start {
-            None if t > warm => start = Some((t, done, server.usage(), own.usage())),
-            Some((begun, before, used, gen_used)) if t > end && done > before => {
+            None if t > WARM => start = Some((t, done, server.cpu_ns())),
+            Some((begun, before, used)) if t > end && done > before => {
                 let (count, secs) = ((done - before) as f64, t - begun);
-                let cpu = (server.usage().cpu_ns - used.cpu_ns) as f64;
-                let gen_cpu = (own.usage().cpu_ns - gen_used.cpu_ns) as f64 / 1e9 / secs;
-                let [calls, bytes] = [0, 1]
-                    .map(|i| (server.usage().allocations[i] - used.allocations[i]) as f64 / count);
-                print!("handshakes={count} rate={:.0} cpu_ns={:.0} ", count / secs, cpu / count);
-                print!("server_cpu={:.4} gen_cpu={gen_cpu:.4} ", cpu / 1e9 / secs);
-                println!("allocations={calls:.3} allocated={bytes:.1}");
+                let cpu = (server.cpu_ns() - used) as f64 / count;
+                println!("handshakes={count} rate={:.0} cpu_ns={cpu:.0}", count / secs);
                 return;
             }
             _ => {}

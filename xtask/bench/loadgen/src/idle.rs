@@ -4,9 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use crate::Options;
-use crate::fail;
-use crate::frames::{Block, Shape, extended, header};
+use crate::frames::{Block, extended, header};
+use crate::options::{Options, fail};
 use crate::socket::Opening;
 
 /// Connections from one source address.
@@ -16,39 +15,30 @@ const PER_ADDRESS: usize = 20_000;
 /// with compressors, for up to two seconds.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// Options: `conns`, `size`, `browser`, `deflate`, `no-takeover`.
+/// Options: `conns`, `size`, `browser`, `deflate`.
 pub fn run(options: &Options) {
     let opening = Opening::new(options);
-    let conns = options.number("conns", 10_000.0) as usize;
-    let size = options.number("size", 100.0) as usize;
+    let conns = options.count("conns", 10_000);
     let deflate = options.flag("deflate");
     let kind = if deflate { "json" } else { "bin" };
-    let block = Block::new(&Shape { kind, size, count: 1, raw: false, deflate, fragments: 1 });
+    let block = Block::new(kind, options.count("size", 100), 1, true, deflate);
     let server = options.server();
     let mut buf = vec![0; 1 << 20];
     // A first connection, closed again, so that what is allocated once doesn't count.
     drop(one(&opening, &block, &mut buf, None));
     std::thread::sleep(Duration::from_millis(150));
-    let fields = ["RssAnon", "VmRSS"];
-    let before = fields.map(|field| server.memory(field));
-    let used = server.usage();
+    let before = server.memory();
     let held: Vec<TcpStream> = (0..conns)
         .map(|i| {
             let source = Ipv4Addr::new(127, 0, 1, 1 + (i / PER_ADDRESS) as u8);
             one(&opening, &block, &mut buf, Some(source))
         })
         .collect();
-    let cpu = (server.usage().cpu_ns - used.cpu_ns) as f64 / conns as f64;
     // The time itself is what is measured: what a connection still holds after it. Nothing tells from
     // outside that a server has given back all it will.
     std::thread::sleep(IDLE);
-    let after = fields.map(|field| server.memory(field));
-    let [anonymous, resident] = [0, 1].map(|i| (after[i] as f64 - before[i] as f64) / conns as f64);
-    println!(
-        "conns={} anonymous={anonymous:.1} resident={resident:.1} cpu_ns={cpu:.0} peak={}",
-        held.len(),
-        server.memory("VmHWM")
-    );
+    let grown = server.memory() as f64 - before as f64;
+    println!("conns={} anonymous={:.1}", held.len(), grown / conns as f64);
 }
 
 /// Opens a connection and waits for the echo of one message.

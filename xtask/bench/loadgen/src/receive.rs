@@ -1,8 +1,8 @@
 //! What comes back is checked: every length, opcode and first 16 bytes; the whole content of all
 //! messages of up to 256 bytes, of each 16th of the larger ones, and of all compressed ones.
 
-use crate::fail;
 use crate::frames::{Block, FIN, RSV1, extended, header};
+use crate::options::fail;
 
 /// Payloads up to this length are compared as a whole.
 const SMALL: usize = 256;

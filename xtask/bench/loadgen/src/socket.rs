@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::event::epoll;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 
-use crate::{Options, fail};
+use crate::options::{Options, fail};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -21,23 +21,16 @@ pub struct Opening {
     browser: bool,
     /// Whether compression is offered, and has to be accepted.
     deflate: bool,
-    /// Whether it is offered without context takeover.
-    no_takeover: bool,
 }
 
 impl Opening {
     pub fn new(options: &Options) -> Self {
-        let deflate = options.flag("deflate");
-        let no_takeover = options.flag("no-takeover");
-        Self { addr: options.addr(), browser: options.flag("browser"), deflate, no_takeover }
+        let (browser, deflate) = (options.flag("browser"), options.flag("deflate"));
+        Self { addr: options.addr(), browser, deflate }
     }
 
     pub fn request(&self) -> String {
         let addr = self.addr;
-        let takeover = match self.no_takeover {
-            true => "; server_no_context_takeover; client_no_context_takeover",
-            false => "",
-        };
         if self.browser {
             return format!(
                 "GET / HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nPragma: no-cache\r\n\
@@ -46,12 +39,12 @@ impl Opening {
                 Upgrade: websocket\r\nOrigin: http://{addr}\r\nSec-WebSocket-Version: 13\r\n\
                 Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n\
                 Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Extensions: permessage-deflate; \
-                client_max_window_bits{takeover}\r\n\r\n"
+                client_max_window_bits\r\n\r\n"
             );
         }
         let offer = match self.deflate {
-            true => format!("Sec-WebSocket-Extensions: permessage-deflate{takeover}\r\n"),
-            false => String::new(),
+            true => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+            false => "",
         };
         format!(
             "GET / HTTP/1.1\r\nHost: {addr}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

@@ -12,31 +12,27 @@ use std::task::Poll;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// The arguments of an echo server: `ADDR [--threads N] [--deflate] [--plain]`.
+/// The arguments of an echo server: `ADDR [--deflate] [--plain] [--raw]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Args {
     pub addr: SocketAddr,
-    pub threads: usize,
     /// Negotiate permessage-deflate: context takeover, 15-bit windows, level 6.
     pub deflate: bool,
     /// The loop that everybody writes, receive then send, instead of the library's best style.
     pub plain: bool,
+    /// Echo bytes, without a handshake and frames.
+    pub raw: bool,
 }
 
 /// Reads the arguments of the program.
 pub fn args() -> Args {
-    args_from(std::env::args().skip(1))
-}
-
-/// Reads arguments.
-pub fn args_from(mut words: impl Iterator<Item = String>) -> Args {
     let addr = SocketAddr::from(([127, 0, 0, 1], 9001));
-    let mut args = Args { addr, threads: 1, deflate: false, plain: false };
-    while let Some(word) = words.next() {
+    let mut args = Args { addr, deflate: false, plain: false, raw: false };
+    for word in std::env::args().skip(1) {
         match word.as_str() {
-            "--threads" => args.threads = words.next().and_then(|n| n.parse().ok()).expect("N"),
             "--deflate" => args.deflate = true,
             "--plain" => args.plain = true,
+            "--raw" => args.raw = true,
             addr => args.addr = addr.parse().expect("ADDR: ip:port"),
         }
     }
@@ -46,18 +42,14 @@ pub fn args_from(mut words: impl Iterator<Item = String>) -> Args {
 /// The largest message that every server accepts, in bytes.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
-/// Runs `handler` for each connection, on one thread or on a pool of them.
+/// Runs `handler` for each connection, on one thread.
 pub fn serve<H, F>(args: Args, handler: H)
 where
     H: Fn(TcpStream, Args) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let mut builder = match args.threads {
-        1 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    let runtime = builder.worker_threads(args.threads).enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_reuseaddr(true).expect("a socket");
         socket.bind(args.addr).expect("the address is free");

@@ -1,5 +1,5 @@
-//! The two limits on tokio: `echo-limits ADDR [--threads N]` echoes WebSocket frames with the least
-//! code that does it, `--raw` echoes bytes, without a handshake.
+//! The two limits on tokio: `echo-limits ADDR` echoes WebSocket frames with the least code that does
+//! it, `--raw` echoes bytes, without a handshake.
 //!
 //! Hand-made in favour of speed: all connections of a thread share one receive buffer, frames are
 //! unmasked and answered in place, one write per read; a payload that doesn't fit is read straight
@@ -16,12 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 fn main() {
-    let raw = std::env::args().any(|word| word == "--raw");
-    // The common arguments know no `--raw`.
-    let words = std::env::args().skip(1).filter(|word| word != "--raw");
-    let args = echo_common::args_from(words);
-    echo_common::serve(args, move |mut stream, _| async move {
-        let mut connection = Connection::new(raw);
+    echo_common::serve(echo_common::args(), |mut stream, args| async move {
+        let mut connection = Connection::new(args.raw);
         poll_fn(|cx| {
             SHARED.with_borrow_mut(|shared| {
                 connection.drive(&mut Socket { stream: &mut stream, cx }, shared)

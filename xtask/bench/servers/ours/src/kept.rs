@@ -1,5 +1,5 @@
-//! Our server with the builder's defaults, in the loop that everybody writes: unlike the example, it
-//! keeps the request of each connection. `echo-ours-kept ADDR`.
+//! Our server in the loop that everybody writes, without compression: unlike the example, it keeps the
+//! request of each connection. `echo-ours-kept ADDR`.
 
 use websockets::{Error, WebSocket, serve};
 
@@ -13,6 +13,6 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    serve(addr, echo).await?.wait().await;
+    serve(addr, echo).compression(None).await?.wait().await;
     Ok(())
 }
