@@ -8,13 +8,13 @@ use std::{path::Path, process::Command};
 
 use crate::{
     run::{self, Log, Outcome, Result, cargo},
-    workspace::{LAYERS, Workspace},
+    workspace::{self, LAYERS, Workspace},
 };
 
 /// Builds and runs the program of each crate; the first that fails is the error.
 pub(crate) fn step(log: &mut Log) -> Result {
     let target = Workspace::load()?.target;
-    for (name, _) in LAYERS {
+    for name in LAYERS.iter().map(|(package, _)| workspace::folder(package)) {
         let folder = run::root().join("xtask/consumers").join(name);
         if !folder.is_dir() {
             return Err(format!("xtask/consumers/{name} is missing: {name} isn't used by anyone"));

@@ -23,6 +23,15 @@ pub(crate) struct Package {
     pub(crate) features: Vec<String>,
 }
 
+/// The package that re-exports the others. Its library and its folder are `websockets`, a name that
+/// belongs to somebody else on the registry.
+pub(crate) const UMBRELLA: &str = "websockets-kit";
+
+/// The folder of a published package below `crates`.
+pub(crate) fn folder(package: &str) -> &str {
+    if package == UMBRELLA { "websockets" } else { package }
+}
+
 /// The published crates in the order of the layers, each with the `ws-*` crates it stands on.
 pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws-types", &[]),
@@ -30,7 +39,7 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws-errors", &["ws-headers", "ws-types"]),
     ("ws-proto", &["ws-errors", "ws-headers", "ws-types"]),
     ("ws-tokio", &["ws-errors", "ws-headers", "ws-proto", "ws-types"]),
-    ("websockets", &["ws-errors", "ws-headers", "ws-proto", "ws-tokio", "ws-types"]),
+    (UMBRELLA, &["ws-errors", "ws-headers", "ws-proto", "ws-tokio", "ws-types"]),
 ];
 
 impl Workspace {

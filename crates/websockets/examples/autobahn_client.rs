@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
 async fn run(base: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
     let mut ws = unlimited(format!("{base}/getCaseCount")).await?;
     let count = ws.recv().await?.ok_or("the server doesn't tell how many cases there are")?;
-    let count: usize = count.into_text()?.as_str().parse()?;
+    let count: usize = count.into_text()?.parse()?;
     ws.close(1000, "").await?;
 
     for case in 1..=count {

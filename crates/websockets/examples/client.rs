@@ -41,7 +41,7 @@ async fn run(url: &str) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     ws.close(1000, "").await?;
-    // What arrived until the server closed.
+    // Messages that arrived until the server closed.
     while let Some(message) = ws.recv().await? {
         show(&message);
     }

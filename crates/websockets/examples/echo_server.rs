@@ -6,6 +6,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use websockets::extensions::{CompressionLevel, MemoryLevel, WindowBits};
 use websockets::{Error, ServerDeflate, WebSocket, serve};
 
 const HELP: &str = "\
@@ -118,16 +119,16 @@ fn parse_args() -> Result<Option<Args>, lexopt::Error> {
             }
             Long("no-compression") => compression = false,
             Long("deflate-level") => {
-                let level = parser.value()?.parse()?;
-                deflate = deflate.level(level).map_err(|e| e.to_string())?;
+                let level = CompressionLevel::new(parser.value()?.parse()?);
+                deflate = deflate.level(level.map_err(|e| e.to_string())?);
             }
             Long("deflate-window-bits") => {
-                let bits: u8 = parser.value()?.parse()?;
-                deflate = deflate.server_max_window_bits(bits).map_err(|e| e.to_string())?;
+                let bits = WindowBits::new(parser.value()?.parse()?);
+                deflate = deflate.server_max_window_bits(bits.map_err(|e| e.to_string())?);
             }
             Long("deflate-memory-level") => {
-                let level = parser.value()?.parse()?;
-                deflate = deflate.memory_level(level).map_err(|e| e.to_string())?;
+                let level = MemoryLevel::new(parser.value()?.parse()?);
+                deflate = deflate.memory_level(level.map_err(|e| e.to_string())?);
             }
             Long("no-context-takeover") => {
                 deflate = deflate.server_no_context_takeover(true).client_no_context_takeover(true);

@@ -1,36 +1,74 @@
 #![doc = include_str!("../README.md")]
 
 pub use ws_tokio::{
-    Accept, Client, Closed, Compress, Connect, Error, HandshakeLimits, Message, MessageKind,
-    MessageReader, MessageWriter, OriginRule, Outcome, Outgoing, Payload, PongWaiter,
-    PreparedMessage, Receiver, Request, Response, Sender, Serve, Server, Transport, Utf8Bytes,
+    Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect, Error,
+    Event, Events, HandshakeLimits, Message, MessageKind, MessageReader, MessageWriter, Origin,
+    OriginRule, Outcome, Outgoing, Payload, PongWaiter, PreparedMessage, Receiver, Request,
+    Response, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError,
     WebSocket, accept, client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
-pub use ws_types::{Close, CloseCode, Origin, Subprotocol};
+
+// Each item has one place in the documentation: the root, if many programs need it, else one of these
+// modules. The modules are complete nevertheless: they begin with a link to everything.
 
 /// Data structures for headers: Python's `websockets.datastructures`.
 pub mod datastructures {
-    pub use ws_headers::{Headers, MultipleValuesError};
+    #[doc(no_inline)]
+    pub use ws_headers::*;
+    pub use ws_headers::{
+        GetAll, HeaderName, HeaderValue, Headers, IntoIter, InvalidHeaderField, InvalidHeaderName,
+        Items, Key, Keys, MultipleValuesError, RawItems, SetDefaultError, Values,
+    };
 }
 
 /// The exception hierarchy: Python's `websockets.exceptions`.
 pub mod exceptions {
+    #[doc(no_inline)]
     pub use ws_errors::*;
+    pub use ws_errors::{
+        AbortHandshake, ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed,
+        ConnectionClosedError, ConnectionClosedOK, DuplicateParameter, Escaped, Exception,
+        HeaderLineTooLong, HttpAnswer, HttpMessage, InvalidHandshake, InvalidHeader,
+        InvalidHeaderFormat, InvalidHeaderValue, InvalidMessage, InvalidMethod, InvalidOrigin,
+        InvalidParameterName, InvalidParameterValue, InvalidProtocol, InvalidProxy,
+        InvalidProxyMessage, InvalidProxyStatus, InvalidState, InvalidStatus, InvalidStatusCode,
+        InvalidURI, InvalidUpgrade, InvalidUtf8, MessageCause, NegotiationError,
+        NegotiationErrorKind, PayloadTooBig, ProtocolError, ProtocolErrorKind, ProxyError,
+        RedirectHandshake, RequestLineTooLong, Response, SecurityError, SecurityErrorKind,
+        StatusLineTooLong, TooManyFragments, TooManyHeaders, UnsupportedExtension,
+        WebSocketException, WebSocketProtocolError,
+    };
 }
 
 /// Compression, and extensions of your own: Python's `websockets.extensions`.
 pub mod extensions {
-    pub use ws_proto::extension::*;
+    #[cfg(feature = "deflate")]
+    #[doc(no_inline)]
+    pub use ws_proto::extension::{ClientDeflate, ServerDeflate};
+    pub use ws_proto::extension::{
+        ClientExtensionFactory, DataFrame, Extension, Extensions, Rsv, ServerExtensionFactory,
+    };
+    #[cfg(feature = "deflate")]
+    pub use ws_proto::extension::{
+        ClientWindow, CompressionLevel, DeflateStrategy, InvalidSetting, MemoryLevel, WindowBits,
+    };
+    pub use ws_proto::grammar::ExtensionHeader;
 }
 
 /// Names and values of the protocol: Python's `websockets.typing`.
 pub mod typing {
+    #[doc(no_inline)]
     pub use ws_types::*;
+    pub use ws_types::{
+        ExtensionName, ExtensionParameter, InvalidOpcode, InvalidToken, Opcode, Side, is_token,
+    };
 }
 
-/// The protocol without I/O: Python's `websockets.protocol`.
+/// The protocol without I/O: Python's `websockets.protocol`. The crate `ws-proto` has its own documentation.
 pub mod protocol {
+    #[doc(no_inline)]
     pub use ws_proto::*;
+    pub use ws_proto::{Config, Connection, FrameHeader, Output, PingId, Uri};
 }

@@ -137,7 +137,7 @@ pub struct Negotiated {
     pub subprotocol: Option<Subprotocol>,
     /// The extensions that the server has accepted, in its order and with its parameters.
     pub extension_headers: Vec<ExtensionHeader>,
-    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    /// Their instances, for [`Connection`](crate::Connection).
     pub extensions: Extensions,
 }
 

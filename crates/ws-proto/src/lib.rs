@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod client;
+mod compress;
 mod config;
 mod connection;
 pub mod extension;
@@ -14,10 +15,24 @@ mod payload;
 pub mod server;
 mod uri;
 
+pub use bytestring::ByteString;
+pub use compress::Compress;
 pub use config::Config;
-pub use connection::{Connection, Event, PingId, ReadMemory, ReadSpace, WriteMemory};
-pub use frame::{FrameHeader, MAX_HEADER_LEN, apply_mask};
-pub use message::{Message, MessageKind, Utf8Bytes};
-pub use outgoing::{Compress, Outgoing, PreparedMessage};
+pub use connection::{Connection, Event, Output, PingId};
+pub use frame::{
+    FrameHeader, MAX_CONTROL_LEN, MAX_HEADER_LEN, apply_mask, decode_close, encode_close,
+};
+pub use message::{Message, MessageKind};
+pub use outgoing::{Outgoing, PreparedMessage};
 pub use payload::Payload;
 pub use uri::Uri;
+
+// The types in the signatures above, so that one dependency is enough.
+pub use bytes;
+pub use ws_errors as exceptions;
+pub use ws_headers as datastructures;
+pub use ws_headers::Headers;
+pub use ws_types as typing;
+pub use ws_types::{
+    Close, CloseCode, ExtensionName, ExtensionParameter, Opcode, Origin, Side, State, Subprotocol,
+};

@@ -1,168 +1,15 @@
-//! Messages: what an application sends and receives.
+//! Messages: [`Message`] and its two kinds.
 
 use std::fmt;
 use std::str::Utf8Error;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use ws_types::Opcode;
 
 use crate::Payload;
 
-/// Text that is known to be UTF-8, in shared memory if it has more than 23 bytes.
-///
-/// It is cheap to clone, and converts from and to [`Bytes`] without a copy of more than that. The library
-/// forbids itself unsafe code, so a `&str` can only be had by checking the bytes again:
-/// [`as_str`](Self::as_str) does that at several bytes per nanosecond. Take it once and keep the reference;
-/// length, comparison and conversion to bytes cost nothing. For that reason it doesn't dereference to `str`.
-#[derive(Clone, Default, Eq, PartialEq, Hash)]
-#[repr(C)] // so that the word without meaning is the last
-pub struct Utf8Bytes(Payload, Checked);
-
-/// A word of which one value is used. With the others, a [`Message`] and what contains it tell which
-/// variant they are, in a place behind the payload. In front of it, where it would be otherwise, it is in
-/// the way: a payload is moved by 16 bytes at a time, and a load of 16 bytes has to wait when half of them
-/// were just written by themselves.
-#[derive(Clone, Copy, Default, Eq, PartialEq, Hash)]
-#[repr(u64)]
-enum Checked {
-    #[default]
-    Yes = 1,
-}
-
-impl Utf8Bytes {
-    /// The empty text.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self(Payload::new(), Checked::Yes)
-    }
-
-    /// Text that was checked by the caller.
-    pub(crate) const fn checked(payload: Payload) -> Self {
-        Self(payload, Checked::Yes)
-    }
-
-    /// The text as a string slice, after a pass over its bytes.
-    #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "never panics: the bytes were checked before")]
-    pub fn as_str(&self) -> &str {
-        simdutf8::basic::from_utf8(&self.0).expect("the text was checked when it was made")
-    }
-
-    /// The bytes of the text.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The length in bytes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no text at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The bytes of the text as a payload, without a copy.
-    #[must_use]
-    pub fn into_payload(self) -> Payload {
-        self.0
-    }
-}
-
-impl AsRef<str> for Utf8Bytes {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl AsRef<[u8]> for Utf8Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<&str> for Utf8Bytes {
-    fn from(text: &str) -> Self {
-        Self::checked(Payload::copy_from_slice(text.as_bytes()))
-    }
-}
-
-impl From<String> for Utf8Bytes {
-    fn from(text: String) -> Self {
-        Self::checked(Payload::from(text.into_bytes()))
-    }
-}
-
-impl TryFrom<Payload> for Utf8Bytes {
-    type Error = Utf8Error;
-
-    /// Checks the payload; a failure names the position of the first bad byte.
-    fn try_from(payload: Payload) -> Result<Self, Utf8Error> {
-        match simdutf8::basic::from_utf8(&payload) {
-            Ok(_) => Ok(Self::checked(payload)),
-            // The fast check doesn't say where; the standard library does.
-            Err(_) => std::str::from_utf8(&payload).map(|_| Self::new()),
-        }
-    }
-}
-
-impl TryFrom<Bytes> for Utf8Bytes {
-    type Error = Utf8Error;
-
-    fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
-        Self::try_from(Payload::from(bytes))
-    }
-}
-
-impl TryFrom<Vec<u8>> for Utf8Bytes {
-    type Error = Utf8Error;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, Utf8Error> {
-        Self::try_from(Payload::from(bytes))
-    }
-}
-
-impl From<Utf8Bytes> for String {
-    fn from(text: Utf8Bytes) -> Self {
-        text.as_str().to_owned()
-    }
-}
-
-impl PartialEq<str> for Utf8Bytes {
-    fn eq(&self, other: &str) -> bool {
-        self.0 == *other.as_bytes()
-    }
-}
-
-impl PartialEq<&str> for Utf8Bytes {
-    fn eq(&self, other: &&str) -> bool {
-        self == *other
-    }
-}
-
-impl PartialEq<String> for Utf8Bytes {
-    fn eq(&self, other: &String) -> bool {
-        self == other.as_str()
-    }
-}
-
-impl fmt::Display for Utf8Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl fmt::Debug for Utf8Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), f)
-    }
-}
-
-/// Which of the two kinds of data a message carries ([RFC 6455 §5.6]).
+/// The two kinds of messages ([RFC 6455 §5.6]).
 ///
 /// [RFC 6455 §5.6]: https://www.rfc-editor.org/rfc/rfc6455#section-5.6
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -187,14 +34,21 @@ impl From<MessageKind> for Opcode {
 
 /// A whole message, text or binary ([RFC 6455 §5.6]).
 ///
-/// Strings make text, byte buffers make binary:
+/// Strings make text, bytes make binary. Text is a [`ByteString`], which dereferences to `str`, is cheap
+/// to clone, and converts from and to [`String`] and [`Bytes`]; it was checked while it arrived. Binary
+/// is a [`Payload`], which dereferences to `[u8]`.
 ///
 /// ```
 /// use ws_proto::Message;
-/// let text = Message::from("hello");
+///
+/// let text = Message::from("{\"id\": 7}");
 /// let binary = Message::from(vec![1, 2, 3]);
 /// assert!(text.is_text() && binary.is_binary());
-/// assert_eq!(text.as_bytes(), b"hello");
+/// match &text {
+///     Message::Text(text) => assert!(text.starts_with('{')),
+///     Message::Binary(_) => unreachable!(),
+/// }
+/// assert_eq!(binary.as_bytes(), [1, 2, 3]);
 /// ```
 ///
 /// [RFC 6455 §5.6]: https://www.rfc-editor.org/rfc/rfc6455#section-5.6
@@ -202,7 +56,7 @@ impl From<MessageKind> for Opcode {
 #[expect(clippy::exhaustive_enums, reason = "the two kinds of RFC 6455")]
 pub enum Message {
     /// UTF-8 text.
-    Text(Utf8Bytes),
+    Text(ByteString),
     /// Arbitrary bytes.
     Binary(Payload),
 }
@@ -210,7 +64,7 @@ pub enum Message {
 impl Message {
     /// A text message.
     #[must_use]
-    pub fn text(text: impl Into<Utf8Bytes>) -> Self {
+    pub fn text(text: impl Into<ByteString>) -> Self {
         Self::Text(text.into())
     }
 
@@ -220,18 +74,8 @@ impl Message {
         Self::Binary(bytes.into())
     }
 
-    /// A message of this kind from bytes that were checked.
-    #[inline]
-    pub(crate) fn checked(kind: MessageKind, payload: Payload) -> Self {
-        match kind {
-            MessageKind::Text => Self::Text(Utf8Bytes::checked(payload)),
-            MessageKind::Binary => Self::Binary(payload),
-        }
-    }
-
     /// Whether it is text or binary.
     #[must_use]
-    #[inline]
     pub const fn kind(&self) -> MessageKind {
         match self {
             Self::Text(_) => MessageKind::Text,
@@ -261,18 +105,17 @@ impl Message {
         }
     }
 
-    /// The text of a text message, after a pass over its bytes; `None` for a binary one.
+    /// The text of a text message; `None` for a binary one.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text.as_str()),
+            Self::Text(text) => Some(text),
             Self::Binary(_) => None,
         }
     }
 
     /// The length in bytes.
     #[must_use]
-    #[inline]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
@@ -283,37 +126,27 @@ impl Message {
         self.len() == 0
     }
 
-    /// The bytes of the message, of either kind.
-    #[inline]
-    pub(crate) fn payload(&self) -> &Payload {
-        match self {
-            Self::Text(text) => &text.0,
-            Self::Binary(payload) => payload,
-        }
-    }
-
-    /// The bytes of the message, of either kind, without a copy.
-    #[must_use]
-    #[inline]
-    pub fn into_payload(self) -> Payload {
-        match self {
-            Self::Text(text) => text.into_payload(),
-            Self::Binary(payload) => payload,
-        }
-    }
-
     /// The message as text, checking a binary one; like Python's `decode=True`.
     ///
     /// # Errors
     /// [`Utf8Error`] when a binary message isn't UTF-8.
-    pub fn into_text(self) -> Result<Utf8Bytes, Utf8Error> {
+    pub fn into_text(self) -> Result<ByteString, Utf8Error> {
         match self {
             Self::Text(text) => Ok(text),
-            Self::Binary(payload) => Utf8Bytes::try_from(payload),
+            Self::Binary(payload) => ByteString::try_from(payload.into_bytes()),
         }
     }
 
-    /// The bytes of the message, of either kind; like Python's `decode=False`.
+    /// The bytes of the message, of either kind, without a copy; like Python's `decode=False`.
+    #[must_use]
+    pub fn into_payload(self) -> Payload {
+        match self {
+            Self::Text(text) => text.into_bytes().into(),
+            Self::Binary(payload) => payload,
+        }
+    }
+
+    /// The bytes of the message, of either kind: see [`Payload::into_bytes`].
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.into_payload().into_bytes()
@@ -331,7 +164,7 @@ macro_rules! message_from {
 }
 
 message_from! {
-    Text: &str, String, Utf8Bytes;
+    Text: &str, String, ByteString;
     Binary: Vec<u8>, Bytes, Payload, &'static [u8];
 }
 
@@ -346,7 +179,6 @@ impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => {
-                let text = text.as_str();
                 let mut end = text.len().min(64);
                 while !text.is_char_boundary(end) {
                     end -= 1;
@@ -371,15 +203,27 @@ mod tests {
     fn a_message_is_at_most_40_bytes() {
         assert!(size_of::<Message>() <= 40);
         assert!(size_of::<Option<Message>>() <= 40);
-        // The word behind the payload is that of the message.
-        assert_eq!(size_of::<Utf8Bytes>(), 40);
+    }
+
+    #[test]
+    fn text_converts_from_and_to_strings_and_bytes_without_a_copy() {
+        let string = "Größe ".repeat(9);
+        let string = String::from(string.as_str()); // as large as it has to be
+        let place = string.as_ptr();
+        let Message::Text(text) = Message::from(string) else { panic!("a string makes text") };
+        assert_eq!(text.as_ptr(), place);
+        let bytes = text.into_bytes();
+        assert_eq!(bytes.as_ptr(), place);
+        let text = Message::from(bytes).into_text().unwrap();
+        assert_eq!(text.as_ptr(), place);
+        let string = String::from(text);
+        assert_eq!(string.as_ptr(), place);
     }
 
     #[test]
     fn bad_utf8_is_refused_with_its_position() {
-        let e = Utf8Bytes::try_from(Payload::from(b"ab\xffcd")).unwrap_err();
+        let e = Message::from(b"ab\xffcd").into_text().unwrap_err();
         assert_eq!(e.valid_up_to(), 2);
-        assert!(Message::from(b"\xc3\x28").into_text().is_err());
         assert_eq!(Message::from("é".as_bytes().to_vec()).into_text().unwrap(), "é");
     }
 

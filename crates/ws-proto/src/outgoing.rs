@@ -1,4 +1,5 @@
-//! What is handed over to be sent: a message, and how it is to be encoded.
+//! Messages on their way out: [`Outgoing`], a message with a wish about its encoding, and
+//! [`PreparedMessage`], encoded once for many connections.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,24 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use ws_types::Opcode;
 
-use crate::extension::{PreparedKey, Rsv};
-use crate::frame::{FrameHeader, MAX_HEADER_LEN};
-use crate::{Message, MessageKind, Payload};
-
-/// Whether a message is to be compressed, on a connection that can do that; elsewhere it makes no
-/// difference.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "yes, no, or as it is best")]
-pub enum Compress {
-    /// As the settings of the connection have it: unless it is too short, or doesn't become shorter.
-    #[default]
-    Auto,
-    /// In any case.
-    Always,
-    /// Not: for what is compressed already, such as images, and for secrets that stand beside text of
-    /// an attacker's choice, whose length would tell something of them.
-    Never,
-}
+use crate::extension::PreparedKey;
+use crate::frame::{FrameHeader, Rsv};
+use crate::{Compress, Message, MessageKind, Payload};
 
 /// A message to be sent, with a wish about its encoding.
 ///
@@ -69,15 +55,20 @@ impl Outgoing {
 }
 
 impl<M: Into<Message>> From<M> for Outgoing {
-    #[inline]
     fn from(message: M) -> Self {
         Self { body: Body::Message(message.into()), compress: Compress::Auto }
     }
 }
 
+impl From<PreparedMessage> for Outgoing {
+    fn from(prepared: PreparedMessage) -> Self {
+        Self { compress: prepared.0.compress, body: Body::Prepared(prepared) }
+    }
+}
+
 impl From<&PreparedMessage> for Outgoing {
     fn from(prepared: &PreparedMessage) -> Self {
-        Self { body: Body::Prepared(prepared.clone()), compress: prepared.0.compress }
+        prepared.clone().into()
     }
 }
 
@@ -100,14 +91,16 @@ impl Message {
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
+/// use ws_proto::extension::Extensions;
 /// use ws_proto::{Config, Connection, PreparedMessage};
 ///
 /// let news = PreparedMessage::new("hello, everybody");
 /// let config = Arc::new(Config::default());
 /// for _ in 0..3 {
-///     let mut connection = Connection::server(Arc::clone(&config), Duration::ZERO);
+///     let extensions = Extensions::default();
+///     let mut connection = Connection::server(Arc::clone(&config), extensions, Duration::ZERO);
 ///     connection.send(&news)?;
-///     assert_eq!(connection.output_len(), 2 + 16);
+///     assert_eq!(connection.output().len(), 2 + 16);
 /// }
 /// # Ok::<(), ws_errors::WebSocketException>(())
 /// ```
@@ -124,13 +117,13 @@ struct Prepared {
     encoded: Mutex<Vec<(PreparedKey, EncodedFrame)>>,
 }
 
-/// A whole frame, unmasked.
+/// A whole message as one frame, unmasked.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedFrame {
     pub(crate) header: FrameHeader,
     header_len: usize,
     bytes: Bytes,
-    /// Whether an extension had a hand in it.
+    /// Whether an extension has encoded it.
     transformed: bool,
 }
 
@@ -179,17 +172,15 @@ impl fmt::Debug for PreparedMessage {
 }
 
 impl EncodedFrame {
-    /// A whole message; `rsv` if an extension has encoded it.
+    /// The frame of a message; `rsv` if an extension has encoded it.
     pub(crate) fn new(kind: MessageKind, rsv: Option<Rsv>, payload: &[u8]) -> Self {
         let header = FrameHeader {
-            rsv: rsv.unwrap_or_default().bits(),
+            rsv: rsv.unwrap_or_default(),
             ..FrameHeader::new(Opcode::from(kind), payload.len() as u64)
         };
-        let mut bytes = Vec::with_capacity(MAX_HEADER_LEN + payload.len());
-        header.encode(&mut bytes);
-        let header_len = bytes.len();
-        bytes.extend_from_slice(payload);
-        Self { header, header_len, bytes: bytes.into(), transformed: rsv.is_some() }
+        let (head, header_len) = header.to_array();
+        let bytes = [head.get(..header_len).unwrap_or_default(), payload].concat().into();
+        Self { header, header_len, bytes, transformed: rsv.is_some() }
     }
 
     /// Header and payload.
@@ -202,7 +193,7 @@ impl EncodedFrame {
         self.bytes.slice(self.header_len..).into()
     }
 
-    /// Whether an extension had a hand in it.
+    /// Whether an extension has encoded it.
     pub(crate) fn is_transformed(&self) -> bool {
         self.transformed
     }

@@ -1,50 +1,33 @@
-//! The bytes of a message: inside the value when they are few, shared when they are many.
+//! The bytes of a binary message or control frame: [`Payload`].
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, RangeBounds};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-/// Up to this many bytes a payload lives inside the [`Payload`] itself.
+/// Up to this many bytes live inside the [`Payload`]: as many as fit beside the length into the room
+/// that a [`Bytes`] takes.
+const INLINE: usize = 23;
+
+/// The bytes of a binary message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
+/// slice.
 ///
-/// 23 is what fits beside the length into the room that a [`Bytes`] takes anyway.
-pub(crate) const INLINE: usize = 23;
-
-/// A short payload as three words, which are moved as such; what is behind its end has no meaning.
-pub(crate) type Words = [[u8; 8]; 3];
-
-/// Whether the first `len` bytes are ASCII; at most `INLINE` are.
-#[inline]
-pub(crate) fn is_ascii(words: Words, len: u8) -> bool {
-    /// The high bits of so many bytes.
-    #[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
-    const HIGH_BITS: [[u64; 3]; INLINE + 1] = {
-        let mut bits = [[0; 3]; INLINE + 1];
-        let mut len = 1;
-        while len <= INLINE {
-            bits[len] = bits[len - 1];
-            bits[len][(len - 1) / 8] |= 0x80 << (8 * ((len - 1) % 8));
-            len += 1;
-        }
-        bits
-    };
-    let [w0, w1, w2] = words.map(u64::from_le_bytes);
-    HIGH_BITS.get(usize::from(len)).is_some_and(|[b0, b1, b2]| w0 & b0 | w1 & b1 | w2 & b2 == 0)
-}
-
-/// Application data of a message or control frame ([RFC 6455 §5.2]): immutable, cheap to clone and to
-/// slice, convertible from and to [`Bytes`].
-///
-/// Up to 23 bytes are kept in the value itself, which costs no allocation; more are a [`Bytes`]. A
-/// received payload never keeps memory alive that isn't its own.
+/// It behaves like [`Bytes`], and converts from and to it. It is a type of its own because most messages
+/// are short: up to 23 received bytes live in the value itself and cost no allocation. More are a
+/// [`Bytes`] that shares its memory with nothing but its clones and slices.
 ///
 /// ```
+/// use bytes::Bytes;
 /// use ws_proto::Payload;
+///
 /// let payload = Payload::from(vec![1, 2, 3]);
 /// assert_eq!(payload, [1, 2, 3]);
 /// assert_eq!(payload.slice(1..), [2, 3]);
+/// assert_eq!(payload.iter().sum::<u8>(), 6);
+/// let bytes: Bytes = payload.into();
+/// assert_eq!(bytes, [1, 2, 3][..]);
 /// ```
 ///
 /// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
@@ -53,8 +36,11 @@ pub struct Payload(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// The last byte is the length: at most `INLINE`.
-    Inline(Words),
+    /// The first `len` bytes.
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE],
+    },
     Shared(Bytes),
 }
 
@@ -62,86 +48,44 @@ impl Payload {
     /// A payload without any bytes.
     #[must_use]
     pub const fn new() -> Self {
-        Self(Repr::Inline([[0; 8]; 3]))
+        Self(Repr::Inline { len: 0, bytes: [0; INLINE] })
     }
 
-    /// A payload with a copy of these bytes; allocates for more than 23.
+    /// A payload with a copy of these bytes; more than 23 take one allocation.
     #[must_use]
-    #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
-        let mut words = [[0; 8]; 3];
-        match words.as_flattened_mut().get_mut(..bytes.len()) {
-            Some(room) if bytes.len() <= INLINE => {
+        let mut inline = [0; INLINE];
+        match inline.get_mut(..bytes.len()) {
+            Some(room) => {
                 room.copy_from_slice(bytes);
                 #[expect(clippy::cast_possible_truncation, reason = "at most INLINE")]
-                Self::inline(words, bytes.len() as u8)
+                Self(Repr::Inline { len: bytes.len() as u8, bytes: inline })
             }
-            _ => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
+            None => Self(Repr::Shared(Bytes::copy_from_slice(bytes))),
         }
     }
 
-    /// A payload of the first `len` of these bytes, at most `INLINE`.
-    #[inline]
-    pub(crate) fn inline([first, second, third]: Words, len: u8) -> Self {
-        debug_assert!(usize::from(len) <= INLINE);
-        // In a register: a byte written into a word in memory would have to be waited for.
-        let last = u64::from_le_bytes(third) & u64::MAX >> 8 | u64::from(len) << 56;
-        Self(Repr::Inline([first, second, last.to_le_bytes()]))
-    }
-
-    /// Takes all bytes out of `memory`, and leaves the capacity behind them.
-    #[inline(always)] // what is moved right after it was written has to be waited for
-    pub(crate) fn take_from(memory: &mut BytesMut) -> Self {
-        if memory.len() <= INLINE {
-            let payload = Self::copy_from_slice(memory);
-            memory.clear();
-            return payload;
-        }
-        Self(Repr::Shared(memory.split().freeze()))
-    }
-
-    /// A short payload, of which so many bytes have a meaning, at most `INLINE`.
-    #[inline]
-    pub(crate) fn words(&self) -> Option<(Words, u8)> {
-        match self.0 {
-            Repr::Inline(words @ [_, _, [.., len]]) => Some((words, len)),
-            Repr::Shared(_) => None,
-        }
-    }
-
-    /// The bytes.
-    #[must_use]
-    #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        match &self.0 {
-            Repr::Inline(words @ [_, _, [.., len]]) => {
-                words.as_flattened().get(..usize::from(*len)).unwrap_or_default()
-            }
-            Repr::Shared(bytes) => bytes,
-        }
-    }
-
-    /// A part of the payload; one of more than 23 bytes shares its memory.
+    /// A part of the payload; a part of more than 23 bytes shares its memory.
     ///
     /// # Panics
     /// When the range is not inside the payload, like slicing does.
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Self {
         match &self.0 {
-            Repr::Inline(_) => {
+            Repr::Inline { .. } => {
                 let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
                 #[expect(clippy::indexing_slicing, reason = "documented to panic")]
-                Self::copy_from_slice(&self.as_slice()[bounds])
+                Self::copy_from_slice(&self[bounds])
             }
-            Repr::Shared(bytes) => Self::from(bytes.slice(range)),
+            Repr::Shared(bytes) => Self(Repr::Shared(bytes.slice(range))),
         }
     }
 
-    /// The payload as [`Bytes`]: without a copy for more than 23 bytes, else with a small one.
+    /// The payload as [`Bytes`]: up to 23 received bytes are copied, more are not.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
-            Repr::Inline(_) => Bytes::copy_from_slice(self.as_slice()),
+            Repr::Inline { .. } => Bytes::copy_from_slice(&self),
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -150,7 +94,7 @@ impl Payload {
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
         match self.0 {
-            Repr::Inline(_) => self.as_slice().to_vec(),
+            Repr::Inline { .. } => self.to_vec(),
             Repr::Shared(bytes) => bytes.into(),
         }
     }
@@ -167,7 +111,10 @@ impl Deref for Payload {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.as_slice()
+        match &self.0 {
+            Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Shared(bytes) => bytes,
+        }
     }
 }
 
@@ -184,24 +131,16 @@ impl Borrow<[u8]> for Payload {
 }
 
 impl From<Bytes> for Payload {
-    /// Without a copy of more than 23 bytes.
-    #[inline]
+    /// Without a copy.
     fn from(bytes: Bytes) -> Self {
-        if bytes.len() <= INLINE {
-            Self::copy_from_slice(&bytes)
-        } else {
-            Self(Repr::Shared(bytes))
-        }
+        Self(Repr::Shared(bytes))
     }
 }
 
 impl From<Vec<u8>> for Payload {
+    /// Without a copy.
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() <= INLINE {
-            Self::copy_from_slice(&bytes)
-        } else {
-            Self::from(Bytes::from(bytes))
-        }
+        Self::from(Bytes::from(bytes))
     }
 }
 
@@ -217,6 +156,13 @@ impl<const N: usize> From<&'static [u8; N]> for Payload {
     }
 }
 
+impl From<&str> for Payload {
+    /// A copy of the text.
+    fn from(text: &str) -> Self {
+        Self::copy_from_slice(text.as_bytes())
+    }
+}
+
 impl From<Payload> for Bytes {
     fn from(payload: Payload) -> Self {
         payload.into_bytes()
@@ -226,6 +172,12 @@ impl From<Payload> for Bytes {
 impl From<Payload> for Vec<u8> {
     fn from(payload: Payload) -> Self {
         payload.into_vec()
+    }
+}
+
+impl FromIterator<u8> for Payload {
+    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
+        Self::from(Vec::from_iter(bytes))
     }
 }
 
@@ -239,7 +191,7 @@ impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Payload {
 
 impl Hash for Payload {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_slice().hash(state);
+        (**self).hash(state);
     }
 }
 
@@ -265,37 +217,29 @@ mod tests {
     fn payloads_of_every_small_length_round_trip() {
         for n in 0..64u8 {
             let bytes: Vec<u8> = (0..n).collect();
-            let payload = Payload::copy_from_slice(&bytes);
-            assert_eq!(payload, bytes);
-            assert_eq!(payload.clone().into_vec(), bytes);
-            assert_eq!(payload.clone().into_bytes(), bytes);
-            assert_eq!(payload.slice(usize::from(n) / 2..), bytes[usize::from(n) / 2..]);
-            assert_eq!(Payload::from(bytes.clone()), payload);
-        }
-    }
-
-    #[test]
-    fn only_the_bytes_of_a_short_payload_decide_whether_it_is_ascii() {
-        for place in 0..INLINE {
-            let mut words = [[0; 8]; 3];
-            words.as_flattened_mut()[place] = 0x80;
-            for len in 0..=INLINE {
-                assert_eq!(is_ascii(words, len as u8), place >= len, "{place} of {len}");
+            let copied = Payload::copy_from_slice(&bytes);
+            for payload in [copied, Payload::from(bytes.clone())] {
+                assert_eq!(payload, bytes);
+                assert_eq!(payload.clone().into_vec(), bytes);
+                assert_eq!(payload.clone().into_bytes(), bytes);
+                assert_eq!(payload.slice(usize::from(n) / 2..), bytes[usize::from(n) / 2..]);
             }
         }
     }
 
     #[test]
-    fn short_bytes_become_a_payload_without_shared_memory() {
-        assert!(Payload::from(Bytes::from_static(&[7; INLINE])).words().is_some());
-        assert!(Payload::from(Bytes::from_static(&[7; INLINE + 1])).words().is_none());
+    fn what_comes_from_bytes_goes_back_to_bytes_without_a_copy() {
+        for n in [0, 1, INLINE, INLINE + 1, 1000] {
+            let bytes = Bytes::from(vec![7; n]);
+            let (place, payload) = (bytes.as_ptr(), Payload::from(bytes));
+            assert_eq!(payload.into_bytes().as_ptr(), place);
+        }
     }
 
     #[test]
-    fn slicing_a_large_payload_shares_its_memory() {
+    fn a_slice_of_shared_bytes_shares_them() {
         let payload = Payload::from(vec![7; 100]);
-        let part = payload.slice(10..90);
-        assert_eq!(part.as_ptr(), payload.as_slice()[10..].as_ptr());
+        assert_eq!(payload.slice(10..90).as_ptr(), payload[10..].as_ptr());
     }
 
     #[test]

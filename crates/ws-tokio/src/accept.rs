@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::error::Error;
 use crate::handshake;
-use crate::settings::{ServerSettings, server_settings};
+use crate::settings::{ServerSettings, builder_settings};
 use crate::{Transport, WebSocket};
 
 /// Accepts a WebSocket connection on a stream that a client has opened: reads the request, answers it.
@@ -45,7 +45,7 @@ pub struct Accept<S = Transport> {
 }
 
 impl<S> Accept<S> {
-    server_settings!();
+    builder_settings!(ServerSettings: server_settings);
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S> {
@@ -60,7 +60,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
         let settings = settings.complete();
         Box::pin(async move {
             settings.options.validate()?;
-            handshake::accept(io, &settings, || false).await
+            let ws = handshake::accept(io, &settings, || false).await?;
+            ws.shared().lock().spawn_background();
+            Ok(ws)
         })
     }
 }

@@ -9,7 +9,7 @@ use ws_proto::Uri;
 
 use crate::error::Error;
 use crate::handshake;
-use crate::settings::{ClientSettings, client_settings};
+use crate::settings::{ClientSettings, builder_settings};
 use crate::{Transport, WebSocket};
 
 /// Connects to a WebSocket server at a `ws://` URI.
@@ -39,7 +39,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    client_settings!();
+    builder_settings!(ClientSettings: client_settings);
 
     async fn run(self) -> Result<WebSocket, Error> {
         let uri = Uri::parse(&self.uri)?;
@@ -87,7 +87,7 @@ pub struct Client<S = Transport> {
 }
 
 impl<S> Client<S> {
-    client_settings!();
+    builder_settings!(ClientSettings: client_settings);
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S> {

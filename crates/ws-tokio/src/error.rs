@@ -1,5 +1,4 @@
-//! What can go wrong on a connection over a stream: the exceptions of the protocol, and what a
-//! network adds to them.
+//! Errors of a connection over a stream: the exceptions of the protocol, and those that a network adds.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,6 +10,7 @@ use ws_errors::{
     ConnectionClosed, Exception, InvalidHandshake, InvalidHeaderValue, InvalidURI,
     WebSocketException,
 };
+use ws_proto::Outgoing;
 use ws_types::Close;
 
 /// Any error of this crate.
@@ -62,6 +62,40 @@ pub struct Closed(Box<Ending>);
 struct Ending {
     exception: ConnectionClosed,
     transport: Option<Arc<io::Error>>,
+}
+
+/// A message that [`try_send`](crate::Sender::try_send) couldn't send.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// Too much is queued, or another task waits to send: here is the message again.
+    Full(Outgoing),
+    /// The message can't be sent at all.
+    Closed(Error),
+}
+
+impl fmt::Display for TrySendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("too much is queued to be sent"),
+            Self::Closed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for TrySendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Full(_) => None,
+            Self::Closed(error) => error.source(),
+        }
+    }
+}
+
+impl From<Error> for TrySendError {
+    fn from(error: Error) -> Self {
+        Self::Closed(error)
+    }
 }
 
 impl Closed {

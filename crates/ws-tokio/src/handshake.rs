@@ -15,16 +15,17 @@ use tokio::time::Instant;
 use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
-use ws_proto::grammar::build_extension;
 use ws_proto::http::Response;
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
-use crate::connection::buffers;
-use crate::connection::engine::Shared;
+use crate::connection::driver::Shared;
 use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};
+
+/// The most bytes that are read at once.
+const READ: usize = 4096;
 
 /// The most bytes that are read after the response to a refused request.
 const MAX_DRAINED: usize = 128 << 10;
@@ -55,11 +56,11 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         match receive_request(&mut io, settings, &shutting_down).await? {
             Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
-                let config = Arc::clone(&settings.config);
-                let mut conn =
-                    Connection::server(config, origin.elapsed()).with_extensions(extensions);
-                conn.receive_data(&rest);
-                Ok(WebSocket::new(Shared::new(io, conn, origin), info))
+                let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
+                let mut conn = Connection::server(config, extensions, now);
+                conn.receive_data(&rest, now);
+                let info = info.with_addresses(&io);
+                Ok(WebSocket::new(Shared::new(io, conn, origin, settings.flow), info))
             }
             Answer::Refused { response, error } => {
                 if let Some(response) = response {
@@ -80,7 +81,7 @@ enum Answer {
     Accepted {
         response: Vec<u8>,
         extensions: Extensions,
-        info: Info,
+        info: Box<Info>,
         /// The bytes received behind the request.
         rest: Vec<u8>,
     },
@@ -166,12 +167,12 @@ fn answer(
         Ok(Ok(negotiated)) => Answer::Accepted {
             response: negotiated.response.serialize(),
             extensions: negotiated.extensions,
-            info: Info {
+            info: Box::new(Info {
                 request: Some(Box::new(request)),
-                response: None,
-                extensions: build_extension(&negotiated.extension_headers).into(),
+                extensions: negotiated.extension_headers,
                 subprotocol: negotiated.subprotocol,
-            },
+                ..Info::default()
+            }),
             rest,
         },
         Ok(Err(error)) => refuse(error),
@@ -216,16 +217,20 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let Some(negotiated) = handshake.into_negotiated() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
-    let mut conn = Connection::client(Arc::clone(&settings.config), seed, origin.elapsed())
-        .with_extensions(negotiated.extensions);
-    conn.receive_data(&rest);
+    let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
+    let mut conn = Connection::client(config, negotiated.extensions, seed, now);
+    conn.receive_data(&rest, now);
     let info = Info {
         request: Some(Box::new(request)),
         response: Some(Box::new(negotiated.response)),
-        extensions: build_extension(&negotiated.extension_headers).into(),
+        extensions: negotiated.extension_headers,
         subprotocol: negotiated.subprotocol,
+        ..Info::default()
     };
-    Ok(WebSocket::new(Shared::new(io, conn, origin), info))
+    let info = info.with_addresses(&io);
+    let ws = WebSocket::new(Shared::new(io, conn, origin, settings.flow), info);
+    ws.shared().lock().spawn_background();
+    Ok(ws)
 }
 
 /// Waits for a handshake until `timeout` after `origin`.
@@ -252,8 +257,9 @@ async fn receive<S: AsyncRead + Unpin>(
 ) -> Result<(), Error> {
     poll_fn(|cx| {
         loop {
-            let mut memory = buffers::take_input();
-            let mut buf = ReadBuf::new(memory.as_mut_slice());
+            // Nothing is held while the peer takes its time.
+            let mut memory = [0; READ];
+            let mut buf = ReadBuf::new(&mut memory);
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
             let result = read.map(|read| {
                 read?;
@@ -267,7 +273,6 @@ async fn receive<S: AsyncRead + Unpin>(
                 }
                 Ok(used.is_some())
             });
-            buffers::give_input(memory);
             if ready!(result)? {
                 return std::task::Poll::Ready(Ok(()));
             }
@@ -295,15 +300,15 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
     let mut left = MAX_DRAINED;
     poll_fn(|cx| {
         loop {
-            let mut memory = buffers::take_input();
-            let mut buf = ReadBuf::new(memory.as_mut_slice());
+            // Nothing is held while the peer takes its time.
+            let mut memory = [0; READ];
+            let mut buf = ReadBuf::new(&mut memory);
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
             let n = buf.filled().len();
             let ended = read.map(|read| {
                 left = left.saturating_sub(n);
                 read.is_err() || n == 0 || left == 0
             });
-            buffers::give_input(memory);
             if ready!(ended) {
                 return std::task::Poll::Ready(());
             }

@@ -11,17 +11,33 @@ mod transport;
 
 pub use accept::{Accept, accept};
 pub use connect::{Client, Connect, client, connect};
-pub use connection::{MessageReader, MessageWriter, PongWaiter, Receiver, Sender, WebSocket};
-pub use error::{Closed, Error};
+pub use connection::{
+    Events, MessageReader, MessageWriter, PongWaiter, Receiver, Sender, WebSocket,
+};
+pub use error::{Closed, Error, TrySendError};
 pub use serve::{Outcome, Serve, Server, serve};
+pub use settings::{ClientSettings, ServerSettings};
 pub use transport::Transport;
 
+// The types in the signatures above, so that one dependency is enough; whole crates have the names of
+// Python's modules.
+pub use bytes;
+pub use ws_errors as exceptions;
+pub use ws_headers as datastructures;
+pub use ws_headers::Headers;
+pub use ws_proto as protocol;
+#[doc(no_inline)]
 pub use ws_proto::extension;
 #[cfg(feature = "deflate")]
 pub use ws_proto::extension::{
-    ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate,
+    ClientDeflate, ClientWindow, CompressionLevel, DeflateStrategy, InvalidSetting, MemoryLevel,
+    ServerDeflate, WindowBits,
 };
 pub use ws_proto::grammar::ExtensionHeader;
-pub use ws_proto::http::{HandshakeLimits, Request, Response};
+pub use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
 pub use ws_proto::server::OriginRule;
-pub use ws_proto::{Compress, Message, MessageKind, Outgoing, Payload, PreparedMessage, Utf8Bytes};
+pub use ws_proto::{
+    ByteString, Compress, Event, Message, MessageKind, Outgoing, Payload, PingId, PreparedMessage,
+};
+pub use ws_types as typing;
+pub use ws_types::{Close, CloseCode, Origin, State, Subprotocol};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_proto::Config;
 use ws_proto::client::ClientOptions;
@@ -13,27 +14,80 @@ use ws_proto::server::ServerOptions;
 /// Inspects a request before the handshake; a returned response is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
+/// Settings of servers: a value that can be held before there is a stream, and that every builder takes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ws_tokio::Error> {
+/// use ws_tokio::{ServerSettings, WebSocket, serve};
+///
+/// async fn ignore(_: WebSocket) {}
+///
+/// let settings = ServerSettings::new().max_message_size(64 << 10).ping_interval(None);
+/// let server = serve("127.0.0.1:0", ignore).settings(settings.clone()).await?;
+/// # server.shutdown().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
-pub(crate) struct ServerSettings {
+#[must_use]
+pub struct ServerSettings {
     pub(crate) config: Arc<Config>,
+    pub(crate) flow: FlowSettings,
     pub(crate) options: ServerOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
     pub(crate) process_request: Option<ProcessRequest>,
 }
 
+/// Settings of clients: a value that can be held before there is a stream, and that every builder takes.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), ws_tokio::Error> {
+/// use std::time::Duration;
+/// use ws_tokio::{ClientSettings, connect};
+///
+/// let settings = ClientSettings::new().open_timeout(Duration::from_secs(3));
+/// let one = connect("ws://localhost:8765/").settings(settings.clone()).await?;
+/// let other = connect("ws://localhost:8766/").settings(settings).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
-pub(crate) struct ClientSettings {
+#[must_use]
+pub struct ClientSettings {
     pub(crate) config: Arc<Config>,
+    pub(crate) flow: FlowSettings,
     pub(crate) options: ClientOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ClientDeflate>,
 }
 
-impl ServerSettings {
-    pub(crate) fn new() -> Self {
+/// Bounds on what waits between the program and the stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlowSettings {
+    pub(crate) max_backlog: usize,
+    pub(crate) write_limit: usize,
+    pub(crate) write_timeout: Option<Duration>,
+}
+
+impl Default for FlowSettings {
+    fn default() -> Self {
+        Self {
+            max_backlog: 64 << 10,
+            write_limit: 64 << 10,
+            write_timeout: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+#[cfg_attr(
+    not(feature = "deflate"),
+    expect(clippy::derivable_impls, reason = "with compression it isn't")
+)]
+impl Default for ServerSettings {
+    fn default() -> Self {
         Self {
             config: Arc::default(),
+            flow: FlowSettings::default(),
             options: ServerOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
@@ -42,10 +96,15 @@ impl ServerSettings {
     }
 }
 
-impl ClientSettings {
-    pub(crate) fn new() -> Self {
+#[cfg_attr(
+    not(feature = "deflate"),
+    expect(clippy::derivable_impls, reason = "with compression it isn't")
+)]
+impl Default for ClientSettings {
+    fn default() -> Self {
         Self {
             config: Arc::default(),
+            flow: FlowSettings::default(),
             options: ClientOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ClientDeflate::default()),
@@ -75,13 +134,14 @@ impl fmt::Debug for ServerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerSettings")
             .field("config", &self.config)
+            .field("flow", &self.flow)
             .field("options", &self.options)
             .field("process_request", &self.process_request.is_some())
             .finish()
     }
 }
 
-/// Methods of all builders, which have a field `settings`.
+/// Setters of both sides, for types with a method `settings_mut`.
 macro_rules! common_settings {
     ($deflate:path, $factory:path) => {
         /// Limits received messages, in bytes after decompression, all fragments together, inclusive;
@@ -89,49 +149,79 @@ macro_rules! common_settings {
         /// stranger can't fill the memory.
         #[doc(alias = "max_size")]
         pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).max_message_size = bytes.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).max_message_size =
+                bytes.into();
             self
         }
 
         /// Limits the payload of received frames, in bytes, inclusive; a longer one fails the
         /// connection with 1009. `None`, the default: only the limit on messages holds.
         pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).max_frame_size = bytes.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).max_frame_size = bytes.into();
             self
         }
 
         /// Limits the fragments of a received message, inclusive; more fail the connection with 1009.
         /// `None`: no limit. Default: 4096.
         pub fn max_fragments(mut self, fragments: impl Into<Option<usize>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).max_fragments = fragments.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).max_fragments =
+                fragments.into();
             self
         }
 
         /// Limits the duration of the opening handshake, connecting included. `None`: no limit.
         /// Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            self.settings.options = self.settings.options.open_timeout(timeout);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).open_timeout(timeout);
             self
         }
 
         /// Limits the duration of the closing handshake, the end of the stream included. `None`: no
         /// limit. Default: 10 s.
         pub fn close_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).close_timeout = timeout.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).close_timeout =
+                timeout.into();
             self
         }
 
         /// The time between keepalive pings. `None`: no pings. Default: 20 s, which keeps proxies from
         /// closing an idle connection.
         pub fn ping_interval(mut self, interval: impl Into<Option<std::time::Duration>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).ping_interval = interval.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).ping_interval =
+                interval.into();
             self
         }
 
         /// Limits the time from a keepalive ping to its pong; without one the connection fails with
         /// 1011. `None`: no limit. Default: 20 s.
         pub fn ping_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
-            std::sync::Arc::make_mut(&mut self.settings.config).ping_timeout = timeout.into();
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).ping_timeout = timeout.into();
+            self
+        }
+
+        /// Bounds the messages that are kept while nobody receives, in bytes; the message that reaches
+        /// the bound is kept whole. Then reading stops until somebody receives. Default: 64 KiB.
+        #[doc(alias = "max_queue")]
+        pub fn max_backlog(mut self, bytes: usize) -> Self {
+            self.settings_mut().flow.max_backlog = bytes;
+            self
+        }
+
+        /// Bounds the queue of what is sent, in bytes: while more are queued, sending waits. Default:
+        /// 64 KiB.
+        pub fn write_limit(mut self, bytes: usize) -> Self {
+            self.settings_mut().flow.write_limit = bytes;
+            self
+        }
+
+        /// Bounds how slowly the peer may read: when the stream takes no more, it has this time to take
+        /// another 4 KiB, or all that is queued, else the connection is cut off (1006, with
+        /// [`TimedOut`](std::io::ErrorKind::TimedOut) as the error of the stream). `None`: no bound.
+        /// Default: 60 s, longer than the keepalive takes to find out that a peer is gone, which it
+        /// can't while the backlog is full.
+        pub fn write_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+            self.settings_mut().flow.write_timeout = timeout.into();
             self
         }
 
@@ -142,7 +232,8 @@ macro_rules! common_settings {
             mut self,
             subprotocols: impl IntoIterator<Item = ws_types::Subprotocol>,
         ) -> Self {
-            self.settings.options = self.settings.options.subprotocols(subprotocols);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).subprotocols(subprotocols);
             self
         }
 
@@ -155,26 +246,28 @@ macro_rules! common_settings {
         /// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
         #[cfg(feature = "deflate")]
         pub fn compression(mut self, deflate: impl Into<Option<$deflate>>) -> Self {
-            self.settings.compression = deflate.into();
+            self.settings_mut().compression = deflate.into();
             self
         }
 
         /// Adds an extension of your own, preferred to later ones and to compression: see
         /// [`ws_proto::extension`].
         pub fn extension(mut self, factory: impl $factory + 'static) -> Self {
-            self.settings.options = self.settings.options.extension(factory);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).extension(factory);
             self
         }
 
         /// Replaces all limits of the opening handshake, [`open_timeout`](Self::open_timeout) included.
         pub fn handshake_limits(mut self, limits: ws_proto::http::HandshakeLimits) -> Self {
-            self.settings.options = self.settings.options.limits(limits);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).limits(limits);
             self
         }
     };
 }
 
-/// Methods of the builders of servers.
+/// Setters of servers.
 macro_rules! server_settings {
     () => {
         $crate::settings::common_settings!(
@@ -190,7 +283,8 @@ macro_rules! server_settings {
             mut self,
             origins: impl IntoIterator<Item = R>,
         ) -> Self {
-            self.settings.options = self.settings.options.origins(origins);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).origins(origins);
             self
         }
 
@@ -205,7 +299,7 @@ macro_rules! server_settings {
             + Sync
             + 'static,
         ) -> Self {
-            self.settings.process_request = Some(std::sync::Arc::new(process));
+            self.settings_mut().process_request = Some(std::sync::Arc::new(process));
             self
         }
 
@@ -213,13 +307,14 @@ macro_rules! server_settings {
         /// this library. Awaiting the builder fails with
         /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a header can't hold the value.
         pub fn server_header<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
-            self.settings.options = self.settings.options.server_header(value);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).server_header(value);
             self
         }
     };
 }
 
-/// Methods of the builders of clients.
+/// Setters of clients.
 macro_rules! client_settings {
     () => {
         $crate::settings::common_settings!(
@@ -229,7 +324,8 @@ macro_rules! client_settings {
 
         /// Sends an `Origin` header, as browsers do; `None` sends none. Default: none.
         pub fn origin(mut self, origin: impl Into<Option<ws_types::Origin>>) -> Self {
-            self.settings.options = self.settings.options.origin(origin);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).origin(origin);
             self
         }
 
@@ -238,7 +334,8 @@ macro_rules! client_settings {
         /// Connecting fails if one belongs to the handshake itself, such as `Sec-WebSocket-Key`.
         #[doc(alias = "additional_headers")]
         pub fn headers(mut self, headers: ws_headers::Headers) -> Self {
-            self.settings.options = self.settings.options.headers(headers);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).headers(headers);
             self
         }
 
@@ -247,10 +344,54 @@ macro_rules! client_settings {
         /// a header can't hold the value.
         #[doc(alias = "user_agent_header")]
         pub fn user_agent<'a>(mut self, value: impl Into<Option<&'a str>>) -> Self {
-            self.settings.options = self.settings.options.user_agent(value);
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).user_agent(value);
             self
         }
     };
 }
 
-pub(crate) use {client_settings, common_settings, server_settings};
+impl ServerSettings {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn settings_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    server_settings!();
+}
+
+impl ClientSettings {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn settings_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    client_settings!();
+}
+
+/// The methods of a builder with a field `settings`.
+macro_rules! builder_settings {
+    ($settings:ident: $methods:ident) => {
+        /// Replaces all settings with these.
+        pub fn settings(mut self, settings: $crate::settings::$settings) -> Self {
+            self.settings = settings;
+            self
+        }
+
+        fn settings_mut(&mut self) -> &mut $crate::settings::$settings {
+            &mut self.settings
+        }
+
+        $crate::settings::$methods!();
+    };
+}
+
+pub(crate) use {builder_settings, client_settings, common_settings, server_settings};

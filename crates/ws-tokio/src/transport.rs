@@ -21,7 +21,7 @@ impl Transport {
     /// The address of this end.
     ///
     /// # Errors
-    /// What the operating system reports.
+    /// Errors of the operating system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Tcp(tcp) => tcp.local_addr(),
@@ -31,7 +31,7 @@ impl Transport {
     /// The address of the peer.
     ///
     /// # Errors
-    /// What the operating system reports, for example when the peer is gone.
+    /// Errors of the operating system, for example when the peer is gone.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Tcp(tcp) => tcp.peer_addr(),

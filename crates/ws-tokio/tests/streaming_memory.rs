@@ -8,7 +8,7 @@ use std::time::Duration;
 use allocation_counter::measure;
 use bytes::Buf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, Extensions};
+use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, Rsv};
 use ws_proto::{Compress, Connection, FrameHeader, Message, apply_mask};
 use ws_tokio::{Error, WebSocket, accept, client};
 use ws_types::Opcode;
@@ -79,13 +79,13 @@ async fn receive(ws: &mut WebSocket<DuplexStream>) {
 /// The compressed payload of a message of zeros.
 fn bomb() -> Vec<u8> {
     let deflate = ClientDeflate::default().process_response(&[]).unwrap();
-    let mut conn = Connection::client(Arc::default(), [7; 32], Duration::ZERO)
-        .with_extensions(Extensions::from(vec![deflate]));
+    let mut conn =
+        Connection::client(Arc::default(), vec![deflate].into(), [7; 32], Duration::ZERO);
     let mut payload = Vec::new();
     for at in (0..BOMB).step_by(MIB as usize) {
         let zeros = Message::from(vec![0; MIB as usize]).compress(Compress::Always);
         conn.send_chunk(zeros, at + MIB == BOMB).unwrap();
-        let len = conn.output_len();
+        let len = conn.output().len();
         let mut frame = conn.output().copy_to_bytes(len).to_vec();
         let (header, len) = FrameHeader::decode(&frame, conn.side()).unwrap().unwrap();
         let encoded = frame.get_mut(len..).unwrap();
@@ -105,7 +105,7 @@ async fn explode(payload: &[u8]) {
         let mut header = Vec::new();
         let mask = Some([0; 4]);
         let frame = FrameHeader::new(Opcode::Binary, payload.len() as u64);
-        FrameHeader { mask, rsv: 4, ..frame }.encode(&mut header);
+        FrameHeader { mask, rsv: Rsv::RSV1, ..frame }.encode(&mut header).unwrap();
         far.write_all(&header).await.unwrap();
         far.write_all(payload).await.unwrap();
         far.shutdown().await.unwrap();

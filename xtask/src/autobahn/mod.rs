@@ -274,9 +274,9 @@ fn no_panic(log: &Path) -> Result<()> {
     }
 }
 
-/// Builds an example of `websockets` in release mode and gives its path.
+/// Builds an example of the umbrella in release mode and gives its path.
 fn example(log: &mut Log, target: &Path, name: &str) -> Result<PathBuf> {
-    log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--example", name]))?;
+    log.run(&mut cargo(&["build", "--release", "-p", "websockets-kit", "--example", name]))?;
     Ok(target.join("release/examples").join(name))
 }
 

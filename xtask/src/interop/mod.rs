@@ -146,7 +146,7 @@ struct Ours {
 
 impl Ours {
     fn build(log: &mut Log, target: &Path) -> Result<Self> {
-        log.run(&mut cargo(&["build", "--release", "-p", "websockets", "--examples"]))?;
+        log.run(&mut cargo(&["build", "--release", "-p", "websockets-kit", "--examples"]))?;
         log.run(&mut cargo(&["build", "--release", "-p", "interop-programs"]))?;
         let release = target.join("release");
         let example = |name| release.join("examples").join(name);

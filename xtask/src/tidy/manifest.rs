@@ -1,7 +1,7 @@
 //! Rules about the manifests of our crates, and the little reading of TOML that they need.
 
 use super::{Finding, Tree, finding};
-use crate::workspace::LAYERS;
+use crate::workspace::{LAYERS, UMBRELLA, folder};
 
 /// One entry of a dependency table.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 pub(super) fn crate_graph(tree: &Tree, findings: &mut Vec<Finding>) {
     const RULE: &str = "crate-graph";
     for (name, allowed) in LAYERS {
-        let path = format!("crates/{name}/Cargo.toml");
+        let path = format!("crates/{}/Cargo.toml", folder(name));
         let Some(text) = tree.files.get(&path) else {
             findings.push(finding(&path, 1, RULE, format!("the crate `{name}` is missing")));
             continue;
@@ -45,7 +45,7 @@ pub(super) fn crate_graph(tree: &Tree, findings: &mut Vec<Finding>) {
         }
     }
     for (path, _) in tree.ending("/Cargo.toml") {
-        let known = |name: &str| is_layer(name);
+        let known = |name: &str| LAYERS.iter().any(|(layer, _)| folder(layer) == name);
         if let Some(name) = path.strip_prefix("crates/").and_then(|p| p.strip_suffix("/Cargo.toml"))
             && !name.contains('/')
             && !known(name)
@@ -78,6 +78,28 @@ pub(super) fn dependencies_have_a_reason(tree: &Tree, findings: &mut Vec<Finding
         {
             let advice = format!("say in a comment above why `{}` is needed", dependency.name);
             findings.push(finding(path, dependency.line, "dependency-reason", advice));
+        }
+    }
+}
+
+/// `websockets` on the registry is somebody else's: neither a manifest nor a page depends on it.
+pub(super) fn the_package_is_ours(tree: &Tree, findings: &mut Vec<Finding>) {
+    const FOREIGN: &str = "websockets";
+    let advice = || format!("`{FOREIGN}` is somebody else's package: depend on `{UMBRELLA}`");
+    for (path, text) in tree.ending("Cargo.toml") {
+        for dependency in dependencies(text).iter().filter(|d| d.name == FOREIGN) {
+            findings.push(finding(path, dependency.line, "package-name", advice()));
+        }
+    }
+    for (path, text) in tree.ending(".md") {
+        for (index, line) in text.lines().enumerate() {
+            let key = line.split(['=', '.']).next().unwrap_or_default();
+            let entry = line.contains('=') && key.trim() == FOREIGN;
+            let mut words = line.split(|c: char| c.is_whitespace() || "`'\",;".contains(c));
+            let added = line.contains("cargo add") && words.any(|word| word == FOREIGN);
+            if entry || added {
+                findings.push(finding(path, index + 1, "package-name", advice()));
+            }
         }
     }
 }
@@ -233,6 +255,16 @@ default = []
         check(dependencies_have_a_reason, &[("crates/a/fuzz/Cargo.toml", SAMPLE)], &[]);
     }
 
+    #[test]
+    fn a_line_that_installs_the_package_of_somebody_else_is_found() {
+        let page = "websockets = \"0.1\"\nRun `cargo add websockets`.\ncargo add websockets-kit\n\
+                    websockets-kit = { path = \"websockets\" }\nuse websockets::serve;\n";
+        let manifest = "[dependencies]\nwebsockets.workspace = true\nwebsockets-kit = \"0.1\"\n";
+        let files = [("docs/a.md", page), ("xtask/a/Cargo.toml", manifest)];
+        let found = [("docs/a.md", 1), ("docs/a.md", 2), ("xtask/a/Cargo.toml", 2)];
+        check(the_package_is_ours, &files, &found);
+    }
+
     /// A tree whose graph is right, then changed.
     fn graph(change: impl FnOnce(&mut Vec<(String, String)>), expected: &[(&str, usize)]) {
         let mut files: Vec<_> = LAYERS
@@ -240,7 +272,10 @@ default = []
             .map(|(name, below)| {
                 let entries: String =
                     below.iter().map(|b| format!("{b}.workspace = true\n")).collect();
-                (format!("crates/{name}/Cargo.toml"), format!("[dependencies]\n{entries}"))
+                (
+                    format!("crates/{}/Cargo.toml", folder(name)),
+                    format!("[dependencies]\n{entries}"),
+                )
             })
             .collect();
         change(&mut files);

@@ -51,6 +51,7 @@ const RULES: &[Rule] = &[
     source::the_protocol_does_no_io,
     manifest::crate_graph,
     manifest::dependencies_have_a_reason,
+    manifest::the_package_is_ours,
     docs::changelog,
     docs::links,
     docs::rfc_links,

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
 use ws_errors::ConnectionClosed;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, ClientWindow, Extension, Extensions, ServerDeflate,
-    ServerExtensionFactory,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, CompressionLevel, Extension, Extensions,
+    Rsv, ServerDeflate, ServerExtensionFactory, WindowBits,
 };
 use ws_proto::{Config, Connection, Event, FrameHeader, Message, MessageKind};
 use ws_types::{Opcode, Side, State};
@@ -17,6 +16,9 @@ use crate::dice::Dice;
 
 /// What the decoder may hold apart from the message, in bytes: decompressor, history and pieces.
 const WORKING: u64 = 512 << 10;
+
+/// The time at which everything happens.
+const NOW: Duration = Duration::ZERO;
 
 /// The first byte chooses side and limits, the second parameters, the next two how the rest is cut. The
 /// rest is what arrives: as it is, and again as the payloads of frames with a right header.
@@ -72,12 +74,10 @@ impl Setup {
 
     fn connection(&self) -> Connection {
         let [client, server] = agree(&self.client, &self.server).expect("an offer that fits");
+        let config = Arc::clone(&self.config);
         match self.side {
-            Side::Client => Connection::client(Arc::clone(&self.config), [7; 32], Duration::ZERO)
-                .with_extensions(client),
-            Side::Server => {
-                Connection::server(Arc::clone(&self.config), Duration::ZERO).with_extensions(server)
-            }
+            Side::Client => Connection::client(config, client, [7; 32], NOW),
+            Side::Server => Connection::server(config, server, NOW),
         }
     }
 
@@ -93,10 +93,10 @@ impl Setup {
                 (false, 0) => Opcode::Text,
                 (false, _) => Opcode::Binary,
             };
-            let rsv = if !within && dice.below(8) > 0 { 4 } else { 0 };
+            let rsv = if !within && dice.below(8) > 0 { Rsv::RSV1 } else { Rsv::NONE };
             let mask = (self.side == Side::Server).then_some([0; 4]);
             let header = FrameHeader::new(opcode, payload.len() as u64);
-            FrameHeader { fin, rsv, mask, ..header }.encode(&mut wire);
+            FrameHeader { fin, rsv, mask, ..header }.encode(&mut wire).expect("short");
             wire.extend_from_slice(payload);
             within = !fin;
         }
@@ -109,20 +109,19 @@ impl Setup {
         let mut taken = Taken::new(self.config.max_message_size.unwrap_or(usize::MAX));
         while !wire.is_empty() {
             match pieces {
-                true => conn.receive_data(dice.piece(&mut wire)),
-                false => conn.receive_data(std::mem::take(&mut wire)),
+                true => conn.receive_data(dice.piece(&mut wire), NOW),
+                false => conn.receive_data(std::mem::take(&mut wire), NOW),
             }
             taken.take_all(&mut conn, take);
             // Decompressors are given back whenever the driver waits, or not.
-            if pieces && dice.below(3) == 0 && conn.holds_input() {
-                drop(conn.reclaim_input());
+            if pieces && dice.below(3) == 0 {
+                conn.receive_with(NOW, |_| ());
             }
         }
         conn.receive_eof();
         taken.take_all(&mut conn, take);
         assert_eq!(conn.poll_timeout(), None);
-        let len = conn.output_len();
-        let output = conn.output().copy_to_bytes(len).to_vec();
+        let output = conn.output().take_all();
         assert!(conn.wants_shutdown());
         Trace { events: taken.events, output, state: conn.state(), closed: conn.closed() }
     }
@@ -134,10 +133,9 @@ impl Setup {
         let used = allocation_counter::measure(|| {
             let mut conn = self.connection();
             while !rest.is_empty() {
-                conn.receive_data(dice.piece(&mut rest));
-                while conn.poll_event(|| Duration::ZERO).is_some() {}
-                let written = conn.output_len();
-                conn.output().advance(written);
+                conn.receive_data(dice.piece(&mut rest), NOW);
+                while conn.poll_event().is_some() {}
+                drop(conn.output().take_all());
             }
         });
         let limit = self.config.max_message_size.unwrap_or_default() as u64;
@@ -162,8 +160,8 @@ impl Taken {
     fn take_all(&mut self, conn: &mut Connection, take: Take) {
         loop {
             let event = match take {
-                Take::Messages => conn.poll_event(|| Duration::ZERO),
-                Take::Chunks => conn.poll_chunk(|| Duration::ZERO),
+                Take::Messages => conn.poll_event(),
+                Take::Chunks => conn.poll_chunk(),
             };
             match event {
                 Some(Event::Chunk { data, last }) => self.chunk(&data, last),
@@ -196,17 +194,17 @@ pub(crate) fn factories(params: u8, min_size: usize) -> (ClientDeflate, ServerDe
     let window = [9, 10, 12, 15][usize::from(params >> 2 & 3)];
     let window_of_client = [9, 11, 13, 15][usize::from(params >> 4 & 3)];
     let level = [1, 6, 0, 9][usize::from(params >> 6)];
+    let level = CompressionLevel::new(level).expect("0 to 9");
+    let bits = |n| WindowBits::new(n).expect("8 to 15");
     let client = ClientDeflate::default()
         .client_no_context_takeover(params & 1 != 0)
-        .client_max_window_bits(ClientWindow::AtMost(window_of_client))
-        .and_then(|client| client.level(level))
-        .expect("settings in their ranges")
+        .client_max_window_bits(ClientWindow::AtMost(bits(window_of_client)))
+        .level(level)
         .min_size(min_size);
     let server = ServerDeflate::default()
         .server_no_context_takeover(params & 2 != 0)
-        .server_max_window_bits(window)
-        .and_then(|server| server.level(level))
-        .expect("settings in their ranges")
+        .server_max_window_bits(bits(window))
+        .level(level)
         .min_size(min_size);
     (client, server)
 }

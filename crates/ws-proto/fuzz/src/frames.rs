@@ -6,21 +6,23 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use ws_errors::ConnectionClosed;
+use ws_proto::extension::Extensions;
 use ws_proto::{
-    Config, Connection, Event, FrameHeader, MAX_HEADER_LEN, Message, MessageKind, ReadMemory,
-    ReadSpace, apply_mask,
+    Config, Connection, Event, FrameHeader, MAX_HEADER_LEN, Message, MessageKind, apply_mask,
 };
-use ws_types::{Side, State};
+use ws_types::{Opcode, Side, State};
 
 use crate::dice::Dice;
 
-/// The most memory that [`read`] lends, in bytes.
-const LENT: u64 = 64 << 10;
+/// What a connection may hold while bytes move, in bytes, apart from messages: a buffer that grows, and a
+/// queue.
+const MOVING: u64 = 256 << 10;
 
-/// What a connection may set aside for a long message before any of it has come, in bytes.
-const STEP: u64 = 128 << 10;
+/// The time at which everything happens.
+const NOW: Duration = Duration::ZERO;
 
-/// The first byte chooses side and limits, the next two how the rest is cut.
+/// The first byte chooses side and limits, and whether a long fragment comes first; the next two choose how
+/// the rest is cut.
 pub fn frames(data: &[u8]) {
     let Some((&[options, a, b], wire)) = data.split_first_chunk() else { return };
     header(wire);
@@ -28,9 +30,13 @@ pub fn frames(data: &[u8]) {
 
     let dice = || Dice::new(u64::from(a) << 8 | u64::from(b));
     let setup = Setup::new(options);
+    let wire = &*match options >> 6 {
+        3 => [setup.long_fragment(), wire.to_vec()].concat(),
+        _ => wire.to_vec(),
+    };
     let whole = setup.run(wire, Feed::Whole, Take::Messages, dice());
-    for feed in [Feed::Pieces, Feed::Spaces] {
-        for take in [Take::Messages, Take::Found, Take::Chunks] {
+    for feed in [Feed::Pieces, Feed::Reads] {
+        for take in [Take::Messages, Take::Chunks] {
             let trace = setup.run(wire, feed, take, dice());
             assert_eq!(trace, whole, "{feed:?}, {take:?}");
         }
@@ -42,9 +48,9 @@ pub fn frames(data: &[u8]) {
 fn header(wire: &[u8]) {
     for sender in [Side::Client, Side::Server] {
         let Ok(Some((header, len))) = FrameHeader::decode(wire, sender) else { continue };
-        assert!(len <= MAX_HEADER_LEN && header.rsv < 8 && header.payload_len < 1 << 63);
+        assert!(len <= MAX_HEADER_LEN && header.payload_len < 1 << 63);
         let mut encoded = Vec::new();
-        header.encode(&mut encoded);
+        header.encode(&mut encoded).expect("a header that was decoded");
         assert_eq!(encoded, wire[..len]);
         for n in 0..len {
             assert_eq!(FrameHeader::decode(&wire[..n], sender), Ok(None));
@@ -70,16 +76,14 @@ enum Feed {
     Whole,
     /// In pieces that are copied.
     Pieces,
-    /// In pieces that are read to where the connection wants them.
-    Spaces,
+    /// In pieces that are put into memory of the connection.
+    Reads,
 }
 
 /// How messages are taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Take {
     Messages,
-    /// Messages, by `poll_message` where it finds them.
-    Found,
     Chunks,
 }
 
@@ -111,10 +115,21 @@ impl Setup {
     }
 
     fn connection(&self) -> Connection {
+        let (config, extensions) = (Arc::clone(&self.config), Extensions::default());
         match self.side {
-            Side::Client => Connection::client(Arc::clone(&self.config), [7; 32], Duration::ZERO),
-            Side::Server => Connection::server(Arc::clone(&self.config), Duration::ZERO),
+            Side::Client => Connection::client(config, extensions, [7; 32], NOW),
+            Side::Server => Connection::server(config, extensions, NOW),
         }
+    }
+
+    /// The beginning of a message, long enough to be read straight into it.
+    fn long_fragment(&self) -> Vec<u8> {
+        let mask = (self.side == Side::Server).then_some([1, 2, 3, 4]);
+        let header = FrameHeader::new(Opcode::Binary, 40_000);
+        let mut wire = Vec::new();
+        FrameHeader { fin: false, mask, ..header }.encode(&mut wire).expect("a short length");
+        wire.extend((0..40_000_u32).map(|i| (i ^ i >> 8) as u8));
+        wire
     }
 
     /// Feeds everything, then the end of the stream.
@@ -124,14 +139,14 @@ impl Setup {
         let mut output = Vec::new();
         while !wire.is_empty() {
             match feed {
-                Feed::Whole => conn.receive_data(std::mem::take(&mut wire)),
-                Feed::Pieces => conn.receive_data(dice.piece(&mut wire)),
-                Feed::Spaces => wire = &wire[read(&mut conn, wire, &mut dice)..],
+                Feed::Whole => conn.receive_data(std::mem::take(&mut wire), NOW),
+                Feed::Pieces => conn.receive_data(dice.piece(&mut wire), NOW),
+                Feed::Reads => wire = &wire[read(&mut conn, wire, &mut dice)..],
             }
             taken.take_all(&mut conn, take);
             write(&mut conn, &mut output, feed, &mut dice);
-            if dice.below(3) == 0 && conn.holds_input() {
-                drop(conn.reclaim_input());
+            if dice.below(3) == 0 {
+                conn.receive_with(NOW, |_| ());
             }
         }
         let before = conn.state();
@@ -144,29 +159,29 @@ impl Setup {
         Trace { events: taken.events, output, states, closed: conn.closed() }
     }
 
-    /// What is held follows what was received, not what was announced.
+    /// What is held follows what was received, not what was announced; a connection that waits holds
+    /// little more than that.
     fn check_memory(&self, wire: &[u8], mut dice: Dice) {
-        let mut feed = |spaces: bool| {
-            let mut rest = wire;
-            let used = allocation_counter::measure(|| {
-                let mut conn = self.connection();
-                while !rest.is_empty() {
-                    match spaces {
-                        true => rest = &rest[read(&mut conn, rest, &mut dice)..],
-                        false => conn.receive_data(dice.piece(&mut rest)),
-                    }
-                    while conn.poll_event(|| Duration::ZERO).is_some() {}
-                    let written = conn.output_len();
-                    conn.output().advance(written);
-                }
-            });
-            used.bytes_max
-        };
         let received = wire.len() as u64;
-        let held = feed(false);
-        assert!(held <= 6 * received + 4096, "{held} bytes held after {received} were received");
-        let held = feed(true);
-        assert!(held <= 6 * received + LENT + STEP + 4096, "{held} bytes held after {received}");
+        for reads in [false, true] {
+            let mut rest = wire;
+            let mut conn = self.connection();
+            let used = allocation_counter::measure(|| {
+                while !rest.is_empty() {
+                    match reads {
+                        true => rest = &rest[read(&mut conn, rest, &mut dice)..],
+                        false => conn.receive_data(dice.piece(&mut rest), NOW),
+                    }
+                    while conn.poll_event().is_some() {}
+                    drop(conn.output().take_all());
+                }
+                conn.receive_with(NOW, |_| ());
+            });
+            let most = used.bytes_max;
+            assert!(most <= 6 * received + MOVING, "{most} bytes held after {received} came");
+            let held = -allocation_counter::measure(|| drop(conn)).bytes_current;
+            assert!(held <= 3 * received as i64 + 4096, "{held} bytes left after {received} came");
+        }
     }
 }
 
@@ -181,17 +196,14 @@ struct Taken {
 impl Taken {
     fn take_all(&mut self, conn: &mut Connection, take: Take) {
         loop {
-            let mut place = None;
             let event = match take {
-                Take::Found if conn.poll_message(&mut place) => place.map(Event::Message),
-                Take::Messages | Take::Found => conn.poll_event(|| Duration::ZERO),
-                Take::Chunks => conn.poll_chunk(|| Duration::ZERO),
+                Take::Messages => conn.poll_event(),
+                Take::Chunks => conn.poll_chunk(),
             };
             match event {
                 Some(Event::Chunk { data, last }) => {
                     assert_eq!(take, Take::Chunks);
                     self.chunk(&data, last);
-                    assert_eq!(conn.in_chunks(), !last);
                 }
                 Some(Event::Message(_)) if take == Take::Chunks => panic!("not a chunk"),
                 Some(event) => self.events.push(event),
@@ -201,8 +213,6 @@ impl Taken {
     }
 
     fn chunk(&mut self, data: &Message, last: bool) {
-        // Panics unless it is text by itself.
-        let _ = data.as_text();
         let begun = self.begun.get_or_insert_with(|| (data.kind(), Vec::new()));
         assert_eq!(begun.0, data.kind());
         assert!(last || !data.is_empty());
@@ -217,41 +227,24 @@ impl Taken {
     }
 }
 
-/// Reads from the front of `wire` to where the connection wants it; gives how many bytes.
+/// Puts bytes from the front of `wire` into memory of the connection; gives how many.
 fn read(conn: &mut Connection, wire: &[u8], dice: &mut Dice) -> usize {
     let most = dice.piece(&mut &*wire).len();
-    let size = [0, 4096, 5000, LENT as usize][dice.below(4)];
-    let n = match conn.read_space(|| ReadMemory::with_capacity(size)) {
-        ReadSpace::Input(space) => {
-            let n = most.min(space.len());
-            space[..n].copy_from_slice(&wire[..n]);
-            n
-        }
-        ReadSpace::Payload(mut space) => {
-            let n = most.min(space.remaining_mut());
-            space.put_slice(&wire[..n]);
-            n
-        }
-        _ => unreachable!("there are two kinds of space"),
-    };
-    assert!(n > 0, "no room would look like the end of the stream");
-    conn.received(n);
-    n
+    conn.receive_with(NOW, |buffer| {
+        let n = most.min(buffer.remaining_mut());
+        assert!(n > 0, "no room would look like the end of the stream");
+        buffer.put_slice(&wire[..n]);
+        n
+    })
 }
 
 /// Writes what is queued: all of it when fed whole, else perhaps a part.
 fn write(conn: &mut Connection, output: &mut Vec<u8>, feed: Feed, dice: &mut Dice) {
-    while conn.output_len() > 0 && (feed == Feed::Whole || dice.below(3) > 0) {
-        let queue = conn.output();
+    let queue = conn.output();
+    while !queue.is_empty() && (feed == Feed::Whole || dice.below(3) > 0) {
         let chunk = queue.chunk();
         let n = if feed == Feed::Whole { chunk.len() } else { 1 + dice.below(chunk.len()) };
         output.extend_from_slice(&chunk[..n]);
         queue.advance(n);
-    }
-    if let Some(memory) = conn.reclaim_output() {
-        assert!(!conn.holds_output());
-        if dice.below(2) == 0 {
-            conn.lend_output(memory);
-        }
     }
 }

@@ -4,7 +4,7 @@
 //! - A state only moves forward, and a closed connection stays as it is and waits for nothing.
 //! - A timer that is due is resolved by `handle_timeout`.
 //! - Nothing is queued for which there was no reason, and nothing once the writing side is to be
-//!   closed; a call that fails queues nothing. The memory of the queue follows its length.
+//!   closed; a call that fails queues nothing.
 //! - What arrives is what was sent: in order, unchanged, from the first message on without a gap.
 //! - Close frames that arrive are those that were sent; whoever answers one repeats it.
 
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use ws_errors::ConnectionClosed;
+use ws_proto::extension::Extensions;
 use ws_proto::{Config, Connection, Event, Message, MessageKind, Payload, PingId};
 use ws_types::{Close, CloseCode, State};
 
@@ -59,8 +60,6 @@ struct End {
     /// How many bytes there was a reason to queue, and how many were written.
     allowed: usize,
     written: usize,
-    /// The longest that the queue has been since it was empty.
-    longest: usize,
     state: State,
     closed: Option<ConnectionClosed>,
 }
@@ -85,14 +84,13 @@ impl End {
             // Failing the connection.
             allowed: CONTROL,
             written: 0,
-            longest: 0,
             state: State::Open,
             closed: None,
         }
     }
 
-    fn queued(&self) -> usize {
-        self.conn.output_len()
+    fn queued(&mut self) -> usize {
+        self.conn.output().len()
     }
 
     /// Calls something that queues a frame with a payload of `len` bytes if it succeeds, else nothing.
@@ -116,15 +114,11 @@ impl End {
     }
 
     /// Pulls all events.
-    fn pull(&mut self, now: Duration) {
+    fn pull(&mut self) {
         loop {
-            if !self.chunks && self.conn.in_chunks() {
-                // Asking for whole messages skips one that was begun in pieces.
-                self.skip();
-            }
             let event = match self.chunks {
-                true => self.conn.poll_chunk(|| now),
-                false => self.conn.poll_event(|| now),
+                true => self.conn.poll_chunk(),
+                false => self.conn.poll_event(),
             };
             match event {
                 Some(Event::Message(message)) => self.received.push(Some(message)),
@@ -134,8 +128,8 @@ impl End {
                     self.acknowledged = Some(id);
                 }
                 Some(Event::Close(close)) => {
-                    assert_eq!(self.conn.close_rcvd(), Some(&close));
-                    assert!(self.conn.poll_event(|| now).is_none());
+                    assert_eq!(self.conn.closed().rcvd(), Some(&close));
+                    assert_eq!(self.conn.poll_event(), None);
                 }
                 Some(_) => {}
                 None => return,
@@ -144,7 +138,7 @@ impl End {
     }
 
     fn take_chunk(&mut self, data: &Message, last: bool) {
-        assert!(self.chunks);
+        assert!(self.chunks || self.receiving.is_some());
         let (kind, bytes) = self.receiving.get_or_insert_with(|| (data.kind(), Vec::new()));
         assert_eq!(*kind, data.kind());
         bytes.extend_from_slice(data.as_bytes());
@@ -154,8 +148,8 @@ impl End {
     }
 
     fn skip(&mut self) {
-        if self.conn.in_chunks() {
-            self.conn.skip_message();
+        self.conn.skip_message();
+        if self.receiving.is_some() {
             // Whether it becomes whole nobody will know.
             self.receiving = None;
             self.received.push(None);
@@ -182,7 +176,6 @@ impl End {
         self.state = state;
         let queued = self.queued();
         assert!(self.written + queued <= self.allowed, "queued without a reason");
-        self.longest = self.longest.max(queued);
         assert!(!self.shut || queued == 0, "queued after the writing side was closed");
         self.shut |= self.conn.wants_shutdown();
         if state == State::Closed {
@@ -199,9 +192,10 @@ impl End {
 
 impl Pair {
     pub(crate) fn new(client: Config, server: Config) -> Self {
-        let client = Connection::client(Arc::new(client), [7; 32], Duration::ZERO);
-        let server = Connection::server(Arc::new(server), Duration::ZERO);
-        Self { ends: [client, server].map(End::new), now: Duration::ZERO, calm: true }
+        let now = Duration::ZERO;
+        let client = Connection::client(Arc::new(client), Extensions::default(), [7; 32], now);
+        let server = Connection::server(Arc::new(server), Extensions::default(), now);
+        Self { ends: [client, server].map(End::new), now, calm: true }
     }
 
     pub(crate) fn send(&mut self, who: usize, message: Message) {
@@ -289,11 +283,6 @@ impl Pair {
             queue.advance(step);
             n -= step;
         }
-        if let Some(memory) = end.conn.reclaim_output() {
-            let (held, longest) = (memory.capacity(), end.longest);
-            assert!(held <= 4 * longest + 65_536, "{held} bytes for a queue of {longest}");
-            end.longest = 0;
-        }
         self.step(who);
         let [end, peer] = self.both(who);
         peer.ended |= end.shut && !peer.cut;
@@ -301,10 +290,11 @@ impl Pair {
 
     /// Lets up to `n` bytes arrive at `who`, and the end of the stream behind them.
     pub(crate) fn deliver(&mut self, who: usize, n: usize) {
+        let now = self.now;
         let end = &mut self.ends[who];
         let n = n.min(end.incoming.len());
         let bytes: Vec<u8> = end.incoming.drain(..n).collect();
-        end.conn.receive_data(&bytes);
+        end.conn.receive_data(&bytes, now);
         // A ping of two bytes makes a client send a pong of six.
         end.allowed += 3 * n;
         if end.ended && end.incoming.is_empty() {
@@ -320,7 +310,7 @@ impl Pair {
                 self.write(who, usize::MAX);
                 self.deliver(1 - who, usize::MAX);
             }
-            if self.ends.iter().all(|end| end.queued() == 0 && end.incoming.is_empty()) {
+            if self.ends.iter_mut().all(|end| end.queued() == 0 && end.incoming.is_empty()) {
                 return;
             }
         }
@@ -361,12 +351,12 @@ impl Pair {
     /// What a driver does after something happened.
     fn step(&mut self, who: usize) {
         let end = &mut self.ends[who];
-        end.pull(self.now);
+        end.pull();
         end.check();
         if end.fire(self.now) {
             self.calm = false;
         }
-        end.pull(self.now);
+        end.pull();
         end.check();
         self.compare(who);
     }
@@ -377,8 +367,9 @@ impl Pair {
         if end.tainted {
             return;
         }
-        if let Some(close) = end.conn.close_rcvd() {
-            assert_eq!(Some(close), peer.conn.close_sent(), "another close frame than was sent");
+        let (closed, of_peer) = (end.conn.closed(), peer.conn.closed());
+        if let Some(close) = closed.rcvd() {
+            assert_eq!(Some(close), of_peer.sent(), "another close frame than was sent");
         }
         // A message that is being skipped counts as received from its first piece on.
         let begun = usize::from(end.received.last().is_some_and(Option::is_none));
@@ -389,7 +380,7 @@ impl Pair {
             }
             end.compared += 1;
         }
-        if end.conn.close_rcvd().is_some() && begun == 0 {
+        if closed.rcvd().is_some() && begun == 0 {
             assert_eq!(end.received.len(), peer.sent.len(), "messages before the close frame");
         }
     }

@@ -6,11 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ws_types::{Close, CloseCode, Opcode, State};
-
-use super::Connection;
-use super::timers::{Deadline, expired};
-use crate::Payload;
+use crate::{Config, Payload};
 
 /// Keepalive pings that don't wait for an answer are at least this far apart: something else has to get
 /// its turn in between.
@@ -25,8 +21,6 @@ pub struct PingId(u64);
 pub(super) struct Pings {
     unanswered: VecDeque<(PingId, Payload, Duration)>,
     sent: u64,
-    /// The keepalive ping that was not answered yet.
-    keepalive: Option<PingId>,
     latency: Option<Duration>,
 }
 
@@ -55,97 +49,125 @@ impl Pings {
             n = n.wrapping_add(1);
         }
     }
-}
 
-impl Connection {
     /// Takes a pong: it acknowledges the ping with its payload, and all earlier ones.
-    pub(super) fn acknowledge(
-        &mut self,
-        payload: &Payload,
-        now: impl FnOnce() -> Duration,
-    ) -> Option<PingId> {
-        let pings = &mut self.pings;
-        let at = pings.unanswered.iter().position(|(_, sent, _)| sent == payload)?;
-        let (id, _, sent_at) = pings.unanswered.drain(..=at).next_back()?;
-        if pings.unanswered.is_empty() {
-            pings.unanswered = VecDeque::new();
+    pub(super) fn acknowledge(&mut self, payload: &Payload, now: Duration) -> Option<PingId> {
+        let at = self.unanswered.iter().position(|(_, sent, _)| sent == payload)?;
+        let (id, _, sent_at) = self.unanswered.drain(..=at).next_back()?;
+        if self.unanswered.is_empty() {
+            // An idle connection keeps no memory for it.
+            self.unanswered = VecDeque::new();
         }
-        let now = now();
-        let latency = now.saturating_sub(sent_at);
-        pings.latency = Some(latency);
-        if pings.keepalive.take_if(|keepalive| *keepalive <= id).is_some()
-            && self.timers.pong.clear()
-            && self.state == State::Open
-        {
-            // An interval after the last ping, as seen by the peer.
-            let interval = self.config.ping_interval;
-            self.timers.ping =
-                interval.map(|i| now.saturating_add(i.saturating_sub(latency))).into();
-        }
+        self.latency = Some(now.saturating_sub(sent_at));
         Some(id)
     }
 
-    /// The time between the last ping that was answered and its pong; `None` before the first.
-    #[must_use]
-    pub const fn latency(&self) -> Option<Duration> {
-        self.pings.latency
+    fn forget(&mut self, id: PingId) {
+        self.unanswered.retain(|(unanswered, ..)| *unanswered != id);
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` if there is nothing
-    /// to wait for. It changes rarely: a timer needs to be re-armed only when this moves forward, and
-    /// may fire early.
-    #[must_use]
-    #[inline]
-    pub fn poll_timeout(&self) -> Option<Duration> {
-        self.timers.next()
+    pub(super) fn latency(&self) -> Option<Duration> {
+        self.latency
+    }
+}
+
+/// The event that the keepalive waits for.
+#[derive(Debug)]
+pub(super) enum Keepalive {
+    Off,
+    /// The next ping is due then.
+    Idle {
+        ping_at: Duration,
+        last: Option<PingId>,
+    },
+    /// The pong to the ping is overdue then, unless the peer shows otherwise that it is alive.
+    Pinged {
+        id: PingId,
+        pong_until: Duration,
+    },
+}
+
+/// The task that has come due.
+pub(super) enum Due {
+    Nothing,
+    /// A ping with this payload.
+    Ping(Payload),
+    /// The peer is gone.
+    Dead,
+}
+
+impl Keepalive {
+    /// A keepalive that begins at `now`.
+    pub(super) fn new(config: &Config, now: Duration) -> Self {
+        match config.ping_interval {
+            Some(interval) => Self::Idle { ping_at: now.saturating_add(interval), last: None },
+            None => Self::Off,
+        }
     }
 
-    /// Waits for the pong to the last keepalive ping a whole ping timeout longer, from `now` on: for a
-    /// driver that knows the peer to be there, although it hasn't looked for the pong.
-    pub fn extend_ping_timeout(&mut self, now: Duration) {
-        if let Some(timeout) = self.config.ping_timeout
-            && self.timers.pong != Deadline::NONE
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match *self {
+            Self::Off => None,
+            Self::Idle { ping_at: at, .. } | Self::Pinged { pong_until: at, .. } => Some(at),
+        }
+    }
+
+    /// Pings up to `id` were acknowledged.
+    pub(super) fn acknowledged(
+        &mut self,
+        id: PingId,
+        pings: &Pings,
+        config: &Config,
+        now: Duration,
+    ) {
+        if let Self::Pinged { id: pinged, .. } = *self
+            && pinged <= id
+            && let Some(interval) = config.ping_interval
         {
-            self.timers.pong = Deadline::at(now.saturating_add(timeout));
+            // An interval after the last ping, as seen by the peer.
+            let pause = interval.saturating_sub(pings.latency.unwrap_or_default());
+            *self = Self::Idle { ping_at: now.saturating_add(pause), last: None };
         }
     }
 
-    /// Does what is due at `now`: a keepalive ping; failing a connection whose peer didn't answer one
-    /// in time; closing a connection whose closing handshake took too long, after which the stream
-    /// is to be dropped; giving back the memory of a compressor that wasn't used for a while. Does
-    /// nothing when nothing is due.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        if expired(&mut self.timers.close, now) {
-            self.abort();
-        } else if expired(&mut self.timers.pong, now) {
-            self.fail(Close::new(CloseCode::INTERNAL_ERROR, "keepalive ping timeout"), now);
-        } else if expired(&mut self.timers.ping, now) {
-            // Without a time-out, the last keepalive ping may be unanswered still; it is given up.
-            let last = self.pings.keepalive.take();
-            self.pings.unanswered.retain(|(id, ..)| Some(*id) != last);
-            let payload = self.pings.fresh_payload();
-            self.pings.keepalive = self.pings.push(payload.clone(), now);
-            self.push_frame(true, Opcode::Ping, payload);
-            match self.config.ping_timeout {
-                Some(timeout) => self.timers.pong = Deadline::at(now.saturating_add(timeout)),
-                None => {
-                    let interval = self.config.ping_interval;
-                    self.timers.ping =
-                        interval.map(|i| now.saturating_add(i.max(MIN_INTERVAL))).into();
+    /// Tells what is to be done at `now`. The peer was last seen alive at `alive`.
+    pub(super) fn handle_timeout(
+        &mut self,
+        pings: &mut Pings,
+        config: &Config,
+        alive: Duration,
+        now: Duration,
+    ) -> Due {
+        match *self {
+            Self::Idle { ping_at, last } if ping_at <= now => {
+                if let Some(last) = last {
+                    pings.forget(last);
                 }
+                let payload = pings.fresh_payload();
+                let Some(id) = pings.push(payload.clone(), now) else { return Due::Nothing };
+                *self = match (config.ping_timeout, config.ping_interval) {
+                    (Some(timeout), _) => {
+                        Self::Pinged { id, pong_until: now.saturating_add(timeout) }
+                    }
+                    // The lack of an answer doesn't matter; the ping is given up when the next one is due.
+                    (None, interval) => {
+                        let pause = interval.unwrap_or(Duration::MAX).max(MIN_INTERVAL);
+                        Self::Idle { ping_at: now.saturating_add(pause), last: Some(id) }
+                    }
+                };
+                Due::Ping(payload)
             }
-        } else if expired(&mut self.timers.encoder, now) {
-            match self.encoder_used {
-                true => self.schedule_forgetting(now),
-                false => _ = self.extensions.forget(),
+            Self::Pinged { id, pong_until } if pong_until <= now => {
+                let timeout = config.ping_timeout.unwrap_or(Duration::MAX);
+                let pong_until = alive.saturating_add(timeout);
+                if pong_until <= now {
+                    *self = Self::Off;
+                    return Due::Dead;
+                }
+                *self = Self::Pinged { id, pong_until };
+                Due::Nothing
             }
+            _ => Due::Nothing,
         }
-    }
-
-    /// The encoders forget, unless they are used again before.
-    pub(super) fn schedule_forgetting(&mut self, now: Duration) {
-        self.encoder_used = false;
-        let idle = self.extensions.encoder_idle();
-        self.timers.encoder = idle.map(|idle| now.saturating_add(idle)).into();
     }
 }

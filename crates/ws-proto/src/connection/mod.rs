@@ -1,103 +1,115 @@
-//! One WebSocket connection after its opening handshake, as a state machine
-//! ([RFC 6455 §5] to [§7]): [`Connection`].
+//! One WebSocket connection after its opening handshake, as a state machine ([RFC 6455 §5] to [§7]):
+//! [`Connection`], whose whole public face is in this file.
 //!
-//! `recv` parses what arrives, `send` (in this file and `closing`) queues what leaves, `timers` are
-//! deadlines as data. The opening handshake is in `client` and `server`, one level up.
+//! Received bytes wait in `read_buffer`; `receive` parses them, and `assembler` puts messages together.
+//! `send` encodes what is sent, and `output` queues it. `phase`, `close` and `keepalive` hold the rules of
+//! the closing handshake and of time.
 //!
 //! [RFC 6455 §5]: https://www.rfc-editor.org/rfc/rfc6455#section-5
 //! [§7]: https://www.rfc-editor.org/rfc/rfc6455#section-7
 
-mod closing;
-mod input;
-mod joined;
+mod assembler;
+mod close;
 mod keepalive;
-mod keys;
+mod masking_keys;
 mod output;
-mod partial;
-mod recv;
+mod phase;
+mod pool;
+mod read_buffer;
+mod receive;
 mod send;
-mod timers;
+mod violation;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::BufMut;
 use bytes::buf::Limit;
-use ws_types::{Close, Opcode, Side, State};
+use ws_errors::{ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed, WebSocketException};
+use ws_types::{Close, CloseCode, Opcode, Side, State};
 
 use crate::extension::Extensions;
-use crate::{Config, Message, MessageKind, Payload};
-use closing::Closing;
-use keepalive::Pings;
-use keys::MaskingKeys;
-use output::Output;
-use recv::{Item, Receiver};
-use timers::{Deadline, Timers};
+use crate::{Config, Message, Outgoing, Payload};
+use keepalive::{Due, Keepalive, Pings};
+use masking_keys::MaskingKeys;
+use phase::Phase;
+use receive::{Item, Receiver};
 
-pub use input::ReadMemory;
 pub use keepalive::PingId;
-pub use output::WriteMemory;
+pub use output::Output;
 
 /// One WebSocket connection, as a state machine: bytes and times in, bytes and events out.
 ///
-/// It owns no socket and no clock. Times are [`Duration`]s since an origin of the driver's choice, and
-/// never go backwards. After every call that changes something, a driver does this, in this order:
+/// It owns no socket and no clock. Times are [`Duration`]s since an origin of the driver's choice, and never
+/// go backwards. Its methods come in four families:
 ///
-/// 1. pull events with [`poll_event`](Self::poll_event), one at a time, as many as it can use: input is
-///    parsed only as far as the event that is pulled;
+/// - **What has arrived**: bytes go in by [`receive_data`](Self::receive_data) or
+///   [`receive_with`](Self::receive_with), the end of the stream by [`receive_eof`](Self::receive_eof);
+///   events come out of [`poll_event`](Self::poll_event).
+/// - **What to send**: [`send`](Self::send), [`send_chunk`](Self::send_chunk), [`ping`](Self::ping),
+///   [`pong`](Self::pong), [`send_close`](Self::send_close) and [`fail`](Self::fail) queue frames.
+/// - **What to write**: [`output`](Self::output) holds the queued bytes, and
+///   [`wants_shutdown`](Self::wants_shutdown) tells when nothing will follow them.
+/// - **Time**: [`poll_timeout`](Self::poll_timeout) is the one deadline, and
+///   [`handle_timeout`](Self::handle_timeout) does what is due.
+///
+/// A driver repeats these steps:
+///
+/// 1. pull events until there are none, or until the program wants no more for now: input is parsed only
+///    as far as the event that is pulled;
 /// 2. write what [`output`](Self::output) holds;
-/// 3. if [`wants_shutdown`](Self::wants_shutdown), close the writing side of the stream;
-/// 4. re-arm its one timer with [`poll_timeout`](Self::poll_timeout), and call
-///    [`handle_timeout`](Self::handle_timeout) when it fires;
-/// 5. read, into [`read_space`](Self::read_space) followed by [`received`](Self::received), or
-///    through [`receive_data`](Self::receive_data), which copies; or tell the end of the stream with
-///    [`receive_eof`](Self::receive_eof).
+/// 3. if [`wants_shutdown`](Self::wants_shutdown), close the writing side of the stream; if the
+///    [`state`](Self::state) is closed, drop the stream;
+/// 4. wait until bytes can be read, until bytes can be written if some are left, until the program sends
+///    something, or until the deadline; read what has arrived.
 ///
-/// No method that takes input fails: what the peer did wrong becomes a close frame in the output and
-/// the [`cause`](ws_errors::ConnectionClosedError::cause) of [`closed`](Self::closed).
+/// After step 1, a deadline that has passed is [handled](Self::handle_timeout), once what had arrived by
+/// then was read, and all of it pulled: a pong that waits to be read isn't missing. So a driver that stops
+/// reading, because its program takes no more messages, doesn't handle the timeout either while the state
+/// is open.
 ///
-/// The crate documentation has a complete example.
+/// Pings are answered as they are pulled. A driver that reads on while its output doesn't leave would queue
+/// answers without end for a peer that reads nothing; it reads on when [`output`](Self::output) has become
+/// short again.
+///
+/// No method that takes input fails. A rule that the peer breaks becomes a close frame in the output, and
+/// the [`cause`](ws_errors::ConnectionClosedError::cause) of [`closed`](Self::closed). A connection that
+/// waits holds no buffers: they are shared by the connections of a thread.
+///
+/// The crate documentation has an example, and so does the test `std_net` with a driver for `std::net`.
 #[derive(Debug)]
 pub struct Connection {
     config: Arc<Config>,
     side: Side,
-    state: State,
-    /// Everything that arrives is dropped: a close frame was received, or the connection failed.
-    discarding: bool,
+    phase: Phase,
+    /// The time of the last input.
+    now: Duration,
+    /// The stream has ended; there may be input that was not parsed.
     eof: bool,
     receiver: Receiver,
     output: Output,
     /// A client's generator; servers don't mask.
     keys: Option<Box<MaskingKeys>>,
     extensions: Extensions,
-    /// An extension encoded something since its timer was armed.
+    /// When the encoders of the extensions are to forget, unless they are used again before.
+    encoder_idle: Option<Duration>,
+    /// The encoders were used since `encoder_idle` was set.
     encoder_used: bool,
-    /// The kind of the message that is being sent in pieces.
-    sending: Option<MessageKind>,
-    closing: Option<Box<Closing>>,
-    timers: Timers,
+    keepalive: Keepalive,
     pings: Pings,
+    /// When the peer has last shown that it is alive.
+    alive: Duration,
 }
 
-/// Where bytes are to be read to: see [`Connection::read_space`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ReadSpace<'a> {
-    /// Memory for whatever comes next; all of it is initialised, none of it is empty.
-    Input(&'a mut [u8]),
-    /// The memory of a long message, for the rest of a frame's payload: a `BufMut`.
-    Payload(Limit<&'a mut Vec<u8>>),
-}
-
-/// What happened on a connection.
+/// An event on a connection.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// A whole message.
     Message(Message),
-    /// A piece of a message, while streaming: see [`Connection::poll_chunk`].
+    /// A piece of a message: see [`Connection::poll_chunk`].
     Chunk {
-        /// What arrived; may be empty. Pieces of text end where a character ends.
+        /// The piece; may be empty. Pieces of text end where a character ends.
         data: Message,
         /// Whether this ends the message.
         last: bool,
@@ -106,7 +118,7 @@ pub enum Event {
     Ping(Payload),
     /// A pong.
     Pong {
-        /// What the pong carries.
+        /// The payload of the pong.
         payload: Payload,
         /// The last ping that it acknowledges, if it acknowledges any; all earlier ones are
         /// acknowledged with it.
@@ -116,53 +128,49 @@ pub enum Event {
     Close(Close),
 }
 
+/// # Making one, and what is known of it
 impl Connection {
-    /// The client's end of a connection that was opened at `now`.
+    /// The client's end of a connection that was opened at `now`, with the extensions that were agreed on
+    /// in the opening handshake.
     ///
     /// `seed` has to be random and secret: the masking keys come from it, and a peer or a proxy that
     /// can predict them can be made to see bytes of an attacker's choice
     /// ([RFC 6455 §10.3](https://www.rfc-editor.org/rfc/rfc6455#section-10.3)).
     #[must_use]
-    pub fn client(config: Arc<Config>, seed: [u8; 32], now: Duration) -> Self {
-        Self::new(Side::Client, config, Some(Box::new(MaskingKeys::new(seed))), now)
+    pub fn client(
+        config: Arc<Config>,
+        extensions: Extensions,
+        seed: [u8; 32],
+        now: Duration,
+    ) -> Self {
+        let keys = Some(Box::new(MaskingKeys::new(seed)));
+        Self { keys, ..Self::new(Side::Client, config, extensions, now) }
     }
 
-    /// The server's end of a connection that was opened at `now`.
+    /// The server's end of a connection that was opened at `now`, with the extensions that were agreed on
+    /// in the opening handshake.
     #[must_use]
-    pub fn server(config: Arc<Config>, now: Duration) -> Self {
-        Self::new(Side::Server, config, None, now)
+    pub fn server(config: Arc<Config>, extensions: Extensions, now: Duration) -> Self {
+        Self::new(Side::Server, config, extensions, now)
     }
 
-    fn new(side: Side, config: Arc<Config>, keys: Option<Box<MaskingKeys>>, now: Duration) -> Self {
-        let ping = config.ping_interval.map(|interval| now.saturating_add(interval));
+    fn new(side: Side, config: Arc<Config>, extensions: Extensions, now: Duration) -> Self {
         Self {
             side,
-            state: State::Open,
-            discarding: false,
+            phase: Phase::Open { sending: None },
+            now,
             eof: false,
-            receiver: Receiver::new(side.peer(), &config),
-
+            receiver: Receiver::new(side.peer()),
             output: Output::default(),
-            keys,
-            extensions: Extensions::default(),
+            keys: None,
+            extensions,
+            encoder_idle: None,
             encoder_used: false,
-            sending: None,
-            closing: None,
-            timers: Timers { ping: ping.into(), ..Timers::default() },
+            keepalive: Keepalive::new(&config, now),
             pings: Pings::default(),
+            alive: now,
             config,
         }
-    }
-
-    /// The connection with the extensions that were agreed on in the opening handshake. To be called
-    /// before anything is sent or received.
-    #[must_use]
-    pub fn with_extensions(mut self, extensions: Extensions) -> Self {
-        if !extensions.is_empty() {
-            self.receiver.tell_extensions();
-        }
-        self.extensions = extensions;
-        self
     }
 
     /// Which end of the connection this is.
@@ -173,231 +181,332 @@ impl Connection {
 
     /// The state: open, closing or closed.
     #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
+    pub fn state(&self) -> State {
+        self.phase.state()
     }
 
-    /// The limits and timeouts.
+    /// How the connection ended: final once the state is closed, before that as far as it is known.
     #[must_use]
-    pub fn config(&self) -> &Arc<Config> {
-        &self.config
+    pub fn closed(&self) -> ConnectionClosed {
+        self.phase.closed()
     }
 
-    /// Takes in bytes, in a copy. Bytes that nobody wants any more are dropped.
-    pub fn receive_data(&mut self, data: &[u8]) {
-        if self.discarding || self.eof || data.is_empty() {
-            return;
+    /// The time between the last ping that was answered and its pong; `None` before the first.
+    #[must_use]
+    pub fn latency(&self) -> Option<Duration> {
+        self.pings.latency()
+    }
+}
+
+/// # Receiving
+impl Connection {
+    /// Takes in bytes that have arrived at `now`, in a copy. Bytes that nobody wants any more are dropped.
+    /// An empty slice tells that nothing has arrived: the connection waits, and holds no buffer meanwhile.
+    pub fn receive_data(&mut self, mut data: &[u8], now: Duration) {
+        loop {
+            self.receive_with(now, |buffer| {
+                let (front, rest) = data.split_at(buffer.remaining_mut().min(data.len()));
+                buffer.put_slice(front);
+                data = rest;
+            });
+            if data.is_empty() {
+                return;
+            }
         }
-        self.receiver.input.append(data);
     }
 
-    /// Where the next bytes are best read to; tell how many with [`received`](Self::received).
+    /// Lets `read` put bytes that have arrived at `now` into memory of the connection, a
+    /// [`BufMut`] with room for at least one byte, and gives its result: for drivers that read without
+    /// a copy. When nothing is put there, the connection waits, and holds no buffer meanwhile.
     ///
-    /// `memory` is asked for memory when none is held, and [`reclaim_input`](Self::reclaim_input)
-    /// gives it back. Within a long frame, the message's own memory is offered instead, which grows
-    /// with what has been received.
-    #[must_use]
-    pub fn read_space(&mut self, memory: impl FnOnce() -> ReadMemory) -> ReadSpace<'_> {
-        self.receiver.read_space(memory)
-    }
-
-    /// Counts `n` bytes of [`read_space`](Self::read_space) as received; at most as many as it had.
-    pub fn received(&mut self, n: usize) {
-        if !self.receiver.has_direct() {
-            self.receiver.input.commit(n);
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// use bytes::BufMut;
+    /// use ws_proto::{Connection, Event, Message};
+    ///
+    /// # let mut conn = Connection::client(Arc::default(), Default::default(), [7; 32], Duration::ZERO);
+    /// let n = conn.receive_with(Duration::from_secs(1), |buffer| {
+    ///     buffer.put_slice(b"\x81\x02hi");
+    ///     4
+    /// });
+    /// assert_eq!((n, conn.poll_event()), (4, Some(Event::Message(Message::from("hi")))));
+    /// ```
+    pub fn receive_with<R>(
+        &mut self,
+        now: Duration,
+        read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> R,
+    ) -> R {
+        let (n, result) = self.receiver.read(read);
+        match n {
+            0 => self.extensions.release(),
+            _ => self.now = now,
         }
-        if self.discarding {
+        if self.eof || !self.phase.is_receiving() {
             self.receiver.discard();
+            self.start_close_timeout(now);
+        } else if self.receiver.take_alive() {
+            self.alive = now;
         }
-    }
-
-    /// Whether memory for received bytes is held.
-    #[must_use]
-    pub fn holds_input(&self) -> bool {
-        self.receiver.input.has_memory()
-    }
-
-    /// Takes the lent memory back, for use by another connection. Bytes that wait to be parsed move
-    /// to memory of their own size: usually none, or the header of a frame. Extensions give back what
-    /// they don't need while the connection waits.
-    #[must_use]
-    pub fn reclaim_input(&mut self) -> ReadMemory {
-        self.extensions.release();
-        self.receiver.input.reclaim()
+        if self.encoder_used && self.encoder_idle.is_none() {
+            self.encoder_rests(now);
+        }
+        result
     }
 
     /// Takes the end of the stream: the peer sends nothing more.
     ///
-    /// Whole messages that arrived before can still be pulled. Without a closing handshake this is an
-    /// abnormal closure, code 1006.
+    /// Whole messages that arrived before can still be pulled; then the state is closed. Without a
+    /// closing handshake this is an abnormal closure, code 1006.
     pub fn receive_eof(&mut self) {
         self.eof = true;
     }
 
-    /// Drops what is left of the connection: the stream failed. It is closed at once, with code 1006
-    /// unless close frames were exchanged before.
-    pub fn abort(&mut self) {
-        self.output.discard();
-        self.receiver.discard();
+    /// Ends the connection at once, since the stream failed, or goes on without WebSocket. Everything queued
+    /// is dropped. The code is 1006 unless close frames were exchanged before.
+    ///
+    /// Gives the bytes that were received and not parsed.
+    pub fn abort(&mut self) -> Vec<u8> {
+        let unread = self.receiver.take_unread();
+        self.output.clear();
         self.set_closed();
+        unread
     }
 
     /// Pulls the next event; `None` when more input is needed, or none will come any more.
-    ///
-    /// `now` is asked only when an event depends on the time: for pongs, and when the connection
-    /// begins to close.
-    #[inline]
-    pub fn poll_event(&mut self, now: impl FnOnce() -> Duration) -> Option<Event> {
-        self.poll(now, false)
-    }
-
-    /// Puts the next event into `place`, which has to be empty, if it is a message in one frame of less than
-    /// 64 KiB that is there as a whole: what [`poll_event`](Self::poll_event) would give, for less. Tells
-    /// whether it did; `false` says nothing more: ask `poll_event`.
-    ///
-    /// Nothing else happens: what the peer did wrong takes effect when the next event is pulled. So a
-    /// driver may look for a message before anybody has asked for it.
-    #[inline]
-    pub fn poll_message(&mut self, place: &mut Option<Message>) -> bool {
-        self.receiver.next_whole(place)
-    }
-
-    /// Whether bytes wait in the memory for input; if not, [`poll_message`](Self::poll_message) has nothing,
-    /// but [`poll_event`](Self::poll_event) may have something.
-    #[must_use]
-    #[inline]
-    pub fn has_input(&self) -> bool {
-        !self.receiver.input.is_empty()
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.poll(false)
     }
 
     /// Like [`poll_event`](Self::poll_event), but hands out each message in pieces, as it arrives:
     /// the events are [`Event::Chunk`] where they would be [`Event::Message`].
     ///
-    /// A message that was begun with this has to be continued with this, or
-    /// [skipped](Self::skip_message): `poll_event` skips it.
-    #[inline]
-    pub fn poll_chunk(&mut self, now: impl FnOnce() -> Duration) -> Option<Event> {
-        self.poll(now, true)
+    /// Once a piece of a message was handed out, `poll_event` gives its rest in pieces, too, unless it is
+    /// [skipped](Self::skip_message).
+    pub fn poll_chunk(&mut self) -> Option<Event> {
+        self.poll(true)
     }
 
-    /// Whether a message is being handed out in pieces, and is not at its end.
-    #[must_use]
-    pub fn in_chunks(&self) -> bool {
-        self.receiver.in_chunks()
-    }
-
-    /// Drops the rest of the message that is being handed out in pieces, when it arrives.
+    /// Drops the rest of the message of which pieces were handed out, when it arrives. Without such a
+    /// message it does nothing.
     pub fn skip_message(&mut self) {
-        self.receiver.skip();
+        self.receiver.skip_message();
     }
 
-    #[inline]
-    fn poll(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
-        if self.receiver.is_drained() {
-            return self.end_of_input(now);
-        }
-        let mut place = None;
-        if self.receiver.next_whole(&mut place)
-            && let Some(message) = place
-        {
-            return Some(match stream {
-                true => Event::Chunk { data: message, last: true },
-                false => Event::Message(message),
-            });
-        }
-        self.poll_any(now, stream)
+    /// Whether a whole frame waits to be pulled: what is sent now may leave together with the answer to
+    /// that one.
+    #[must_use]
+    pub fn has_buffered_frame(&self) -> bool {
+        self.phase.is_receiving() && self.receiver.has_frame()
     }
 
-    /// What few messages need, apart from what all do: less code is in their way.
-    #[inline(never)]
-    fn poll_any(&mut self, now: impl FnOnce() -> Duration, stream: bool) -> Option<Event> {
-        if self.discarding {
-            return self.end_of_input(now);
-        }
-        match self.receiver.next(&self.config, &mut self.extensions, stream) {
-            Ok(Some(Item::Data { message, .. })) if !stream => Some(Event::Message(message)),
-            Ok(Some(Item::Data { message, last })) => Some(Event::Chunk { data: message, last }),
-            Ok(Some(Item::Control(opcode, payload))) => self.control(opcode, payload, now),
-            Ok(None) => self.end_of_input(now),
-            Err(violation) => {
-                self.fail_because(*violation.0, now());
-                None
+    fn poll(&mut self, pieces: bool) -> Option<Event> {
+        if self.phase.is_receiving() {
+            let item = self.receiver.next(&self.config, &mut self.extensions, pieces);
+            if self.receiver.take_alive() {
+                self.alive = self.now;
+            }
+            let event = match item {
+                Ok(Some(Item::Message(message))) => Some(Event::Message(message)),
+                Ok(Some(Item::Chunk { data, last })) => Some(Event::Chunk { data, last }),
+                Ok(Some(Item::Control(opcode, payload))) => self.control(opcode, payload),
+                Ok(None) => None,
+                Err(violation) => {
+                    self.fail_because(violation.0);
+                    None
+                }
+            };
+            if event.is_some() {
+                return event;
             }
         }
-    }
-
-    /// Everything that arrived has been parsed.
-    #[inline]
-    fn end_of_input(&mut self, now: impl FnOnce() -> Duration) -> Option<Event> {
         if self.eof {
             self.set_closed();
-        } else if self.encoder_used && self.timers.encoder == Deadline::NONE {
-            self.schedule_forgetting(now());
         }
         None
     }
 
     /// Reacts to a control frame.
-    fn control(
-        &mut self,
-        opcode: Opcode,
-        payload: Payload,
-        now: impl FnOnce() -> Duration,
-    ) -> Option<Event> {
+    fn control(&mut self, opcode: Opcode, payload: Payload) -> Option<Event> {
         match opcode {
             Opcode::Ping => {
                 // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it
                 // already received a Close frame"
-                self.push_frame(true, Opcode::Pong, payload.clone());
+                self.push_control(Opcode::Pong, payload.clone());
                 Some(Event::Ping(payload))
             }
             Opcode::Pong => {
-                let acknowledges = self.acknowledge(&payload, now);
+                let acknowledges = self.pings.acknowledge(&payload, self.now);
+                if let Some(id) = acknowledges {
+                    self.keepalive.acknowledged(id, &self.pings, &self.config, self.now);
+                }
                 Some(Event::Pong { payload, acknowledges })
             }
-            _ => self.receive_close(&payload, now()).map(Event::Close),
+            _ => self.receive_close(&payload).map(Event::Close),
         }
     }
+}
 
-    /// Whether a whole frame waits to be pulled: what is sent now may leave together with what will be
-    /// sent in answer to that one.
-    #[must_use]
-    #[inline]
-    pub fn has_buffered_frame(&self) -> bool {
-        !self.discarding && self.receiver.has_frame()
+/// # Sending
+impl Connection {
+    /// Queues a message, as one frame. Long payloads of a server are queued by reference, those of a
+    /// client are copied while they are masked.
+    ///
+    /// # Errors
+    /// [`InvalidState`](ws_errors::InvalidState) unless the connection is open; [`ConcurrencyError`]
+    /// within a message that is being sent in pieces. The message is dropped.
+    pub fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), WebSocketException> {
+        self.send_message(message.into())
     }
 
-    /// What is to be written, as a queue of slices: write from the front, vectored if possible, and
-    /// `advance` by what was written.
+    /// Queues one piece of a message, as one fragment; `last` ends the message. Control frames may be
+    /// queued between the pieces, other messages may not ([RFC 6455 §5.4]). The wish about compression
+    /// that comes with the first piece holds for all of them.
+    ///
+    /// # Errors
+    /// [`InvalidState`](ws_errors::InvalidState) unless the connection is open; [`ConcurrencyError`] when
+    /// the piece isn't of the same kind as the one before: it would begin another message.
+    ///
+    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    pub fn send_chunk(
+        &mut self,
+        data: impl Into<Outgoing>,
+        last: bool,
+    ) -> Result<(), WebSocketException> {
+        self.send_piece(data.into(), last)
+    }
+
+    /// Queues a ping; `None` makes a payload of 4 bytes that no unanswered ping has. The event
+    /// [`Pong`](Event::Pong) tells when it was answered.
+    ///
+    /// # Errors
+    /// [`ProtocolError`](ws_errors::ProtocolError) for more than 125 bytes; [`ConcurrencyError`] when
+    /// a ping with the same payload is unanswered; [`InvalidState`](ws_errors::InvalidState) when the
+    /// connection is closed, has failed, or a close frame was received.
+    pub fn ping(
+        &mut self,
+        payload: Option<Payload>,
+        now: Duration,
+    ) -> Result<PingId, WebSocketException> {
+        self.check_control(payload.as_deref().unwrap_or_default())?;
+        let payload = payload.unwrap_or_else(|| self.pings.fresh_payload());
+        let Some(id) = self.pings.push(payload.clone(), now) else {
+            return Err(ConcurrencyError::new(ConcurrencyErrorKind::SamePing).into());
+        };
+        self.push_control(Opcode::Ping, payload);
+        Ok(id)
+    }
+
+    /// Queues a pong that nobody asked for, such as a one-way heartbeat ([RFC 6455 §5.5.3]); pings are
+    /// answered without it.
+    ///
+    /// # Errors
+    /// [`ProtocolError`](ws_errors::ProtocolError) for more than 125 bytes;
+    /// [`InvalidState`](ws_errors::InvalidState) when the connection is closed, has failed, or a close
+    /// frame was received.
+    ///
+    /// [RFC 6455 §5.5.3]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3
+    pub fn pong(&mut self, payload: Payload) -> Result<(), WebSocketException> {
+        self.check_control(&payload)?;
+        self.push_control(Opcode::Pong, payload);
+        Ok(())
+    }
+
+    /// Begins the closing handshake: queues a close frame with this code and reason, or an empty one
+    /// for [`Close::no_status`]. The connection is closing then; messages are still received until
+    /// the peer's close frame comes.
+    ///
+    /// Within a message that is being sent in pieces, the connection fails with 1011 instead.
+    ///
+    /// # Errors
+    /// [`ProtocolError`](ws_errors::ProtocolError) for a close frame that can't be
+    /// [encoded](crate::encode_close); the connection stays as it is.
+    /// [`InvalidState`](ws_errors::InvalidState) unless the connection is open.
+    pub fn send_close(&mut self, close: Close, now: Duration) -> Result<(), WebSocketException> {
+        self.start_close(close, now)
+    }
+
+    /// Fails the connection ([RFC 6455 §7.1.7]): queues a close frame with this code and reason
+    /// unless one was sent before, and drops all further input. A code that can't be sent, such as
+    /// 1006, sends nothing. A reason is cut to 123 bytes.
+    ///
+    /// [RFC 6455 §7.1.7]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+    pub fn fail(&mut self, close: Close, now: Duration) {
+        self.fail_with(close, None);
+        self.start_close_timeout(now);
+    }
+}
+
+/// # Output
+impl Connection {
+    /// The bytes to be written: a [`Buf`](bytes::Buf).
     #[must_use]
-    pub fn output(&mut self) -> &mut impl Buf {
+    pub fn output(&mut self) -> &mut Output {
         &mut self.output
     }
 
-    /// How many bytes are to be written.
+    /// Whether the writing side of the stream is to be closed now: everything was written, and nothing
+    /// will follow. A server does this once the close frames were exchanged, a client when the server
+    /// has done it ([RFC 6455 §7.1.1]).
+    ///
+    /// [RFC 6455 §7.1.1]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
     #[must_use]
-    #[inline]
-    pub fn output_len(&self) -> usize {
-        self.output.len()
+    pub fn wants_shutdown(&self) -> bool {
+        self.is_finished() && self.output.is_empty()
+    }
+}
+
+/// # Time
+impl Connection {
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` if there is nothing
+    /// to wait for. It may be in the past: then at once. It changes rarely: a timer needs to be re-armed
+    /// only when this moves forward, and may fire early.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        match &self.phase {
+            Phase::Open { .. } => [self.keepalive.deadline(), self.encoder_idle],
+            _ => [self.close_deadline(), self.encoder_idle],
+        }
+        .into_iter()
+        .flatten()
+        .min()
     }
 
-    /// Whether memory for frames is held; if not, nothing is to be written, and this is the time to lend
-    /// some.
-    #[must_use]
-    #[inline]
-    pub fn holds_output(&self) -> bool {
-        self.output.has_memory()
+    /// Does what is due at `now`: sends a keepalive ping; fails a connection whose peer has neither
+    /// answered one in time nor sent anything else (a whole frame, or 4 KiB of an unfinished one); closes
+    /// a connection whose closing handshake took too long; makes a compressor that wasn't used for a
+    /// while give its memory back. Does nothing when nothing is due.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        match &self.phase {
+            Phase::Open { .. } => {
+                match self.keepalive.handle_timeout(&mut self.pings, &self.config, self.alive, now)
+                {
+                    Due::Nothing => {}
+                    Due::Ping(payload) => self.push_control(Opcode::Ping, payload),
+                    Due::Dead => {
+                        let reason = "keepalive ping timeout";
+                        self.fail(Close::new(CloseCode::INTERNAL_ERROR, reason), now);
+                    }
+                }
+            }
+            _ => {
+                self.start_close_timeout(now);
+                if self.close_deadline().is_some_and(|deadline| deadline <= now) {
+                    self.abort();
+                }
+            }
+        }
+        if self.encoder_idle.is_some_and(|deadline| deadline <= now) {
+            self.encoder_idle = None;
+            match self.encoder_used {
+                true => self.encoder_rests(now),
+                false => _ = self.extensions.forget(),
+            }
+        }
     }
 
-    /// Lends memory for the frames that are to be written; if some is held, this is dropped. A connection
-    /// that is lent none allocates its own when it has something to write.
-    pub fn lend_output(&mut self, memory: WriteMemory) {
-        self.output.lend(memory);
-    }
-
-    /// Takes the lent memory back when everything was written; `None` before, or if none is held.
-    #[must_use]
-    pub fn reclaim_output(&mut self) -> Option<WriteMemory> {
-        self.output.reclaim()
+    /// The encoders forget after a while, unless they are used again.
+    fn encoder_rests(&mut self, now: Duration) {
+        self.encoder_used = false;
+        self.encoder_idle = self.extensions.encoder_idle().map(|idle| now.saturating_add(idle));
     }
 }

@@ -31,7 +31,7 @@ struct Stage {
     exhausted: bool,
     /// Whether that was the end of the frame.
     ended: bool,
-    /// What it has decoded and the extensions before it have not taken yet.
+    /// Decoded data that the extensions before it have not taken yet.
     decoded: Vec<u8>,
 }
 
@@ -148,7 +148,7 @@ impl Extensions {
             && key.iter().zip(&self.stages).all(|(one, stage)| stage.key() == Some(*one))
     }
 
-    /// What a prepared message is kept under; `None` if messages can't be prepared.
+    /// The key of a prepared message; `None` if messages can't be prepared.
     pub(crate) fn prepared_key(&self) -> Option<PreparedKey> {
         self.stages.iter().map(Stage::key).collect()
     }

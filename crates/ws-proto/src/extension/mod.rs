@@ -97,17 +97,15 @@
 //! # use std::{sync::Arc, time::Duration};
 //! # use ws_proto::{Config, Connection, Event, Message};
 //! # use ws_proto::extension::Extensions;
-//! # use bytes::Buf;
-//! # let config = Arc::new(Config::default());
+//! # let (config, now) = (Arc::new(Config::default()), Duration::ZERO);
 //! let extensions = || Extensions::from(vec![Box::new(Inverting) as Box<dyn Extension>]);
-//! let mut client =
-//!     Connection::client(Arc::clone(&config), [7; 32], Duration::ZERO).with_extensions(extensions());
-//! let mut server = Connection::server(config, Duration::ZERO).with_extensions(extensions());
+//! let mut client = Connection::client(Arc::clone(&config), extensions(), [7; 32], now);
+//! let mut server = Connection::server(config, extensions(), now);
 //! server.send(Message::from(vec![0x0F, 0xAA]))?;
-//! let wire = server.output().copy_to_bytes(4);
-//! assert_eq!(wire[..], [0b1010_0010, 2, 0xF0, 0x55]); // FIN, RSV2, binary; 2 bytes
-//! client.receive_data(&wire);
-//! assert_eq!(client.poll_event(|| Duration::ZERO), Some(Event::Message(vec![0x0F, 0xAA].into())));
+//! let wire = server.output().take_all();
+//! assert_eq!(wire, [0b1010_0010, 2, 0xF0, 0x55]); // FIN, RSV2, binary; 2 bytes
+//! client.receive_data(&wire, now);
+//! assert_eq!(client.poll_event(), Some(Event::Message(vec![0x0F, 0xAA].into())));
 //! # Ok::<(), ws_errors::WebSocketException>(())
 //! ```
 //!
@@ -121,7 +119,6 @@ mod negotiate;
 
 use std::any::Any;
 use std::fmt;
-use std::ops::{BitAnd, BitOr, Not};
 use std::time::Duration;
 
 use ws_errors::{NegotiationError, ProtocolError};
@@ -132,8 +129,13 @@ use crate::{Compress, MessageKind};
 pub use chain::Extensions;
 pub(crate) use chain::PreparedKey;
 #[cfg(feature = "deflate")]
-pub use deflate::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
+pub use deflate::{
+    ClientDeflate, ClientWindow, CompressionLevel, DeflateStrategy, InvalidSetting, MemoryLevel,
+    ServerDeflate, WindowBits,
+};
 pub(crate) use negotiate::{offers, process_offers, process_response};
+
+pub use crate::frame::Rsv;
 
 /// Negotiates an extension on the client's side of the opening handshake.
 ///
@@ -299,78 +301,5 @@ impl DataFrame {
     #[must_use]
     pub const fn new(kind: MessageKind) -> Self {
         Self { kind, first: true, fin: true, rsv: Rsv::NONE, compress: Compress::Auto }
-    }
-}
-
-/// A set of the three reserved bits of a frame ([RFC 6455 §5.2]).
-///
-/// ```
-/// use ws_proto::extension::Rsv;
-/// let both = Rsv::RSV1 | Rsv::RSV3;
-/// assert_eq!(both & Rsv::RSV3, Rsv::RSV3);
-/// assert!((both & Rsv::RSV2).is_empty());
-/// assert_eq!(both.bits(), 0b101);
-/// ```
-///
-/// [RFC 6455 §5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct Rsv(u8);
-
-impl Rsv {
-    /// No bit.
-    pub const NONE: Self = Self(0);
-    /// The first bit; permessage-deflate uses it.
-    pub const RSV1: Self = Self(4);
-    /// The second bit.
-    pub const RSV2: Self = Self(2);
-    /// The third bit.
-    pub const RSV3: Self = Self(1);
-
-    /// Creates a set from bits as in [`FrameHeader::rsv`](crate::FrameHeader::rsv); ignores others.
-    #[must_use]
-    pub const fn from_bits(bits: u8) -> Self {
-        Self(bits & 0b111)
-    }
-
-    /// The bits as a number from 0 to 7: RSV1 is 4, RSV2 is 2, RSV3 is 1.
-    #[must_use]
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// Tells whether no bit is set.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-}
-
-impl BitOr for Rsv {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-}
-
-impl BitAnd for Rsv {
-    type Output = Self;
-
-    fn bitand(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-}
-
-impl Not for Rsv {
-    type Output = Self;
-
-    fn not(self) -> Self {
-        Self::from_bits(!self.0)
-    }
-}
-
-impl fmt::Debug for Rsv {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rsv({:03b})", self.0)
     }
 }

@@ -12,11 +12,13 @@
 use ws_errors::{ProtocolError, ProtocolErrorKind};
 use ws_types::{Opcode, Side};
 
+use super::Rsv;
+
 /// The longest header of a frame, in bytes: 2, an extended length of 8 and a masking key of 4.
 pub const MAX_HEADER_LEN: usize = 14;
 
 /// The longest payload of a control frame, in bytes ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
-pub(crate) const MAX_CONTROL_LEN: u64 = 125;
+pub const MAX_CONTROL_LEN: u64 = 125;
 
 /// The header of a frame ([RFC 6455 §5.2]).
 ///
@@ -26,7 +28,7 @@ pub(crate) const MAX_CONTROL_LEN: u64 = 125;
 ///
 /// let header = FrameHeader { mask: Some([1, 2, 3, 4]), ..FrameHeader::new(Opcode::Text, 300) };
 /// let mut bytes = Vec::new();
-/// header.encode(&mut bytes);
+/// header.encode(&mut bytes)?;
 /// assert_eq!(bytes, [0x81, 0xFE, 0x01, 0x2C, 1, 2, 3, 4]);
 /// assert_eq!(FrameHeader::decode(&bytes, Side::Client)?, Some((header, 8)));
 /// # Ok::<(), ws_errors::ProtocolError>(())
@@ -38,9 +40,9 @@ pub(crate) const MAX_CONTROL_LEN: u64 = 125;
 pub struct FrameHeader {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// The three bits that extensions own, as 0 to 7: RSV1 is 4, RSV2 is 2, RSV3 is 1.
-    pub rsv: u8,
-    /// What the frame is.
+    /// The three bits that belong to extensions.
+    pub rsv: Rsv,
+    /// The kind of the frame.
     pub opcode: Opcode,
     /// The masking key; frames of a client have one, frames of a server don't.
     pub mask: Option<[u8; 4]>,
@@ -52,12 +54,12 @@ impl FrameHeader {
     /// The header of an unfragmented, unmasked frame without reserved bits.
     #[must_use]
     pub const fn new(opcode: Opcode, payload_len: u64) -> Self {
-        Self { fin: true, rsv: 0, opcode, mask: None, payload_len }
+        Self { fin: true, rsv: Rsv::NONE, opcode, mask: None, payload_len }
     }
 
     /// Decodes the header at the front of `buf`, which came from `sender`; gives it with its length in
-    /// bytes (2 to 14), or `None` when more bytes are needed. What the first two bytes forbid is
-    /// reported as soon as these are there.
+    /// bytes (2 to 14), or `None` when more bytes are needed. A rule that the first two bytes
+    /// break is reported as soon as these are there.
     ///
     /// Reserved bits are given, not judged: they belong to extensions.
     ///
@@ -70,99 +72,97 @@ impl FrameHeader {
     pub fn decode(buf: &[u8], sender: Side) -> Result<Option<(Self, usize)>, ProtocolError> {
         let &[b0, b1, ref rest @ ..] = buf else { return Ok(None) };
         let fin = b0 & 0x80 != 0;
-        let rsv = (b0 >> 4) & 0b111;
-        let opcode = Opcode::try_from(b0 & 0x0F)
-            .map_err(|e| ProtocolError::new(ProtocolErrorKind::InvalidOpcode(e.0)))?;
+        let rsv = Rsv::from_bits(b0 >> 4);
+        let opcode = Opcode::try_from(b0 & 0x0F)?;
         let masked = b1 & 0x80 != 0;
         if masked != (sender == Side::Client) {
             return Err(ProtocolErrorKind::IncorrectMasking.into());
         }
         let short = u64::from(b1 & 0x7F);
-        if opcode.is_control() {
-            if short > MAX_CONTROL_LEN {
-                return Err(ProtocolErrorKind::ControlFrameTooLong(short).into());
-            }
-            if !fin {
-                return Err(ProtocolErrorKind::FragmentedControlFrame.into());
-            }
-        }
-        let (payload_len, rest, mut len) = match short {
+        check_control(opcode, fin, short)?;
+        let (payload_len, rest) = match short {
             126 => {
                 let Some((&length, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                (shortest(u64::from(u16::from_be_bytes(length)), 126)?, rest, 4)
+                (check_length(u16::from_be_bytes(length).into(), 126)?, rest)
             }
             127 => {
                 let Some((&length, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                (shortest(u64::from_be_bytes(length), 0x1_0000)?, rest, 10)
+                (check_length(u64::from_be_bytes(length), 0x1_0000)?, rest)
             }
-            short => (short, rest, 2),
+            short => (short, rest),
         };
-        let mask = if masked {
-            let Some((&key, _)) = rest.split_first_chunk() else { return Ok(None) };
-            len += 4;
-            Some(key)
-        } else {
-            None
+        let (mask, rest) = match rest.split_first_chunk() {
+            _ if !masked => (None, rest),
+            Some((&key, rest)) => (Some(key), rest),
+            None => return Ok(None),
         };
-        Ok(Some((Self { fin, rsv, opcode, mask, payload_len }, len)))
+        Ok(Some((Self { fin, rsv, opcode, mask, payload_len }, buf.len() - rest.len())))
     }
 
-    /// Appends the header in its shortest form: 2 to 14 bytes.
-    #[inline]
-    pub fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the header in its shortest form: 2 to 14 bytes, which [`decode`](Self::decode) gives back.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] for a fragmented or too long control frame
+    /// ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)), or a length of 2⁶³ bytes or
+    /// more; nothing is appended.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), ProtocolError> {
+        check_control(self.opcode, self.fin, self.payload_len)?;
+        check_length(self.payload_len, 0)?;
         let (bytes, len) = self.to_array();
         out.extend_from_slice(bytes.get(..len).unwrap_or_default());
-    }
-
-    #[inline]
-    pub(crate) const fn first_byte(self) -> u8 {
-        (self.fin as u8) << 7 | self.rsv << 4 | self.opcode.as_u8()
+        Ok(())
     }
 
     /// The header in its shortest form, and how many bytes of the array that is.
+    #[inline]
     pub(crate) fn to_array(self) -> ([u8; MAX_HEADER_LEN], usize) {
-        let Ok(len) = u16::try_from(self.payload_len) else {
-            return long_header(self.first_byte(), self.payload_len, self.mask);
-        };
-        let (short, n) = short_header(self.first_byte(), len, self.mask);
         let mut bytes = [0; MAX_HEADER_LEN];
-        if let Some(front) = bytes.first_chunk_mut() {
-            *front = short;
+        let [b0, b1, extended @ ..] = &mut bytes;
+        *b0 = u8::from(self.fin) << 7 | self.rsv.bits() << 4 | self.opcode.as_u8();
+        *b1 = if self.mask.is_some() { 0x80 } else { 0 };
+        let mut len = 2;
+        let mut put = |field: &[u8]| {
+            for (place, byte) in extended.iter_mut().skip(len - 2).zip(field) {
+                *place = *byte;
+            }
+            len += field.len();
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "each arm has its range")]
+        match self.payload_len {
+            0..126 => *b1 |= self.payload_len as u8,
+            126..0x1_0000 => {
+                *b1 |= 126;
+                put(&(self.payload_len as u16).to_be_bytes());
+            }
+            _ => {
+                *b1 |= 127;
+                put(&self.payload_len.to_be_bytes());
+            }
         }
-        (bytes, n)
+        if let Some(key) = self.mask {
+            put(&key);
+        }
+        (bytes, len)
     }
 }
 
-/// The header of a frame with less than 64 KiB, and its length, behind which there are zeros: made in a
-/// register.
+/// Control frames are short and whole ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
 #[inline]
-pub(crate) fn short_header(first_byte: u8, len: u16, key: Option<[u8; 4]>) -> ([u8; 8], usize) {
-    let (bits, n) = match len {
-        0..=125 => (u64::from(len) << 8, 2),
-        _ => (126 << 8 | u64::from(len.swap_bytes()) << 16, 4),
-    };
-    let bits = bits | u64::from(first_byte);
-    match key.map(u32::from_le_bytes) {
-        Some(key) => ((bits | 0x8000 | u64::from(key) << (8 * n)).to_le_bytes(), n + 4),
-        None => (bits.to_le_bytes(), n),
+fn check_control(opcode: Opcode, fin: bool, payload_len: u64) -> Result<(), ProtocolError> {
+    if opcode.is_control() {
+        if payload_len > MAX_CONTROL_LEN {
+            return Err(ProtocolErrorKind::ControlFrameTooLong(payload_len).into());
+        }
+        if !fin {
+            return Err(ProtocolErrorKind::FragmentedControlFrame.into());
+        }
     }
-}
-
-/// The header of a frame with 64 KiB or more, and its length.
-pub(crate) fn long_header(
-    first_byte: u8,
-    len: u64,
-    key: Option<[u8; 4]>,
-) -> ([u8; MAX_HEADER_LEN], usize) {
-    let masked = if key.is_some() { 0x80 } else { 0 };
-    let [k0, k1, k2, k3] = key.unwrap_or_default();
-    let [l0, l1, l2, l3, l4, l5, l6, l7] = len.to_be_bytes();
-    let bytes = [first_byte, masked | 127, l0, l1, l2, l3, l4, l5, l6, l7, k0, k1, k2, k3];
-    (bytes, if key.is_some() { 14 } else { 10 })
+    Ok(())
 }
 
 /// The extended length, if it has no shorter form and its top bit is clear.
-fn shortest(length: u64, least: u64) -> Result<u64, ProtocolError> {
+#[inline]
+fn check_length(length: u64, least: u64) -> Result<u64, ProtocolError> {
     if length >> 63 != 0 {
         return Err(ProtocolErrorKind::FrameLengthTooLong(length).into());
     }
@@ -189,8 +189,8 @@ mod tests {
             Opcode::Pong,
         ]);
         let len = prop_oneof![0..=200u64, 65_000..=66_000u64, 0..1u64 << 63];
-        (any::<bool>(), 0..8u8, opcodes, any::<Option<[u8; 4]>>(), len).prop_map(
-            |(fin, rsv, opcode, mask, len)| {
+        (any::<bool>(), (0..8u8).prop_map(Rsv::from_bits), opcodes, any::<Option<[u8; 4]>>(), len)
+            .prop_map(|(fin, rsv, opcode, mask, len)| {
                 let control = opcode.is_control();
                 FrameHeader {
                     fin: fin || control,
@@ -199,15 +199,14 @@ mod tests {
                     mask,
                     payload_len: if control { len % 126 } else { len },
                 }
-            },
-        )
+            })
     }
 
     proptest! {
         #[test]
         fn headers_round_trip_and_need_every_byte(header in any_header()) {
             let mut bytes = Vec::new();
-            header.encode(&mut bytes);
+            header.encode(&mut bytes).unwrap();
             let sender = if header.mask.is_some() { Side::Client } else { Side::Server };
             for n in 0..bytes.len() {
                 prop_assert_eq!(FrameHeader::decode(&bytes[..n], sender), Ok(None));
@@ -222,7 +221,7 @@ mod tests {
             for sender in [Side::Client, Side::Server] {
                 if let Ok(Some((header, n))) = FrameHeader::decode(&bytes, sender) {
                     let mut again = Vec::new();
-                    header.encode(&mut again);
+                    header.encode(&mut again).unwrap();
                     prop_assert_eq!(&again[..], &bytes[..n]);
                 }
             }
@@ -250,5 +249,20 @@ mod tests {
             FrameHeader::decode(&[0x81, 0x80], Side::Server),
             Err(K::IncorrectMasking.into())
         );
+    }
+
+    #[test]
+    fn a_header_that_could_not_be_decoded_is_not_encoded() {
+        use ProtocolErrorKind as K;
+        let ping = |payload_len| FrameHeader::new(Opcode::Ping, payload_len);
+        for (header, kind) in [
+            (ping(126), K::ControlFrameTooLong(126)),
+            (FrameHeader { fin: false, ..ping(0) }, K::FragmentedControlFrame),
+            (FrameHeader::new(Opcode::Binary, 1 << 63), K::FrameLengthTooLong(1 << 63)),
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(header.encode(&mut out), Err(kind.into()));
+            assert!(out.is_empty());
+        }
     }
 }

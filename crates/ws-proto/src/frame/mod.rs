@@ -1,15 +1,18 @@
-//! Frames: headers, masking and incremental UTF-8 ([RFC 6455 §5], [§8.1]). No rule about the order of
-//! frames lives here; that is `connection`.
+//! Frames: headers, reserved bits, masking, UTF-8 in pieces, the payload of close frames ([RFC 6455 §5], [§8.1]). The
+//! order of frames is judged in `connection`.
 //!
 //! [RFC 6455 §5]: https://www.rfc-editor.org/rfc/rfc6455#section-5
 //! [§8.1]: https://www.rfc-editor.org/rfc/rfc6455#section-8.1
 
+mod close;
 mod header;
 mod mask;
+mod rsv;
 mod utf8;
 
-pub use header::{FrameHeader, MAX_HEADER_LEN};
-pub(crate) use header::{MAX_CONTROL_LEN, long_header, short_header};
+pub use close::{decode_close, encode_close};
+pub use header::{FrameHeader, MAX_CONTROL_LEN, MAX_HEADER_LEN};
+pub(crate) use mask::Mask;
 pub use mask::apply_mask;
-pub(crate) use mask::{BLOCK, Mask, append};
-pub(crate) use utf8::Utf8Validator;
+pub use rsv::Rsv;
+pub(crate) use utf8::{Utf8Decoder, decode_text};

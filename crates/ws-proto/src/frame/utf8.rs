@@ -1,4 +1,4 @@
-//! Incremental validation of UTF-8 ([RFC 3629]), which fails at the first byte that can't be right.
+//! UTF-8 that arrives in pieces ([RFC 3629]); it fails at the first byte that can't be right.
 //!
 //! [RFC 3629]: https://www.rfc-editor.org/rfc/rfc3629
 
@@ -6,36 +6,44 @@ use std::str;
 
 use ws_errors::InvalidUtf8;
 
-/// Checks a text that arrives in pieces. Every byte is looked at once; at most three bytes of an
+/// The bytes as text, if they are.
+pub(crate) fn decode_text(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        // Only that it fails is known; the decoder tells where.
+        let mut decoder = Utf8Decoder::default();
+        let verdict = decoder.decode(bytes, &mut String::new()).and_then(|()| decoder.finish());
+        verdict.err().unwrap_or_else(|| InvalidUtf8::new("invalid start byte", 0))
+    })
+}
+
+/// Decodes a text that arrives in pieces. Every byte is looked at once; at most three bytes of an
 /// unfinished character are kept between pieces.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Utf8Validator {
-    /// The unfinished character at the end of what was fed.
+pub(crate) struct Utf8Decoder {
+    /// The unfinished character at the end of the last piece.
     carry: [u8; 4],
-    carried: u8,
-    /// How many bytes before the carry were found valid.
+    carried: usize,
+    /// How many bytes before the carry were valid.
     valid: u64,
 }
 
-impl Utf8Validator {
-    /// Takes the next piece of the text.
-    #[inline]
-    pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
+impl Utf8Decoder {
+    /// Decodes the next piece, and appends its characters to `text`, but for an unfinished one.
+    pub(crate) fn decode(
+        &mut self,
+        mut piece: &[u8],
+        text: &mut String,
+    ) -> Result<(), InvalidUtf8> {
         if self.carried > 0 {
-            piece = self.complete(piece)?;
+            piece = self.finish_character(piece, text)?;
         }
-        // A piece may end within a character: that is no reason to look at all of it again.
         let (whole, rest) = piece.split_at(piece.len() - unfinished(piece));
-        if simdutf8::basic::from_utf8(whole).is_err() {
+        let Ok(characters) = simdutf8::basic::from_utf8(whole) else {
             return self.locate(piece);
-        }
+        };
+        text.push_str(characters);
         self.valid += whole.len() as u64;
         if rest.is_empty() { Ok(()) } else { self.locate(rest) }
-    }
-
-    /// How many bytes of what was fed belong to an unfinished character: 0 to 3.
-    pub(crate) fn unfinished(&self) -> usize {
-        usize::from(self.carried)
     }
 
     /// Ends the text.
@@ -47,18 +55,21 @@ impl Utf8Validator {
     }
 
     /// Moves bytes from the piece to the carry until the character there is finished or wrong.
-    fn complete<'a>(&mut self, mut piece: &'a [u8]) -> Result<&'a [u8], InvalidUtf8> {
+    fn finish_character<'a>(
+        &mut self,
+        mut piece: &'a [u8],
+        text: &mut String,
+    ) -> Result<&'a [u8], InvalidUtf8> {
         while let Some((&byte, rest)) = piece.split_first() {
-            let carried = usize::from(self.carried);
-            if let Some(place) = self.carry.get_mut(carried) {
+            if let Some(place) = self.carry.get_mut(self.carried) {
                 *place = byte;
             }
             self.carried += 1;
             piece = rest;
-            let seen = self.carry.get(..=carried).unwrap_or_default();
-            match str::from_utf8(seen) {
-                Ok(_) => {
-                    self.valid += seen.len() as u64;
+            match str::from_utf8(self.carry.get(..self.carried).unwrap_or_default()) {
+                Ok(character) => {
+                    text.push_str(character);
+                    self.valid += self.carried as u64;
                     self.carried = 0;
                     break;
                 }
@@ -72,9 +83,9 @@ impl Utf8Validator {
     }
 
     /// Finds where a piece that isn't valid as a whole goes wrong; an unfinished end is carried.
+    #[cold]
     fn locate(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         let Err(e) = str::from_utf8(piece) else { return Ok(()) };
-        self.valid += e.valid_up_to() as u64;
         let tail = piece.get(e.valid_up_to()..).unwrap_or_default();
         if e.error_len().is_some() {
             // A byte that can't begin a character, or one that can't go on with it.
@@ -82,21 +93,17 @@ impl Utf8Validator {
                 [0x80..=0xC1 | 0xF5..=0xFF, ..] => "invalid start byte",
                 _ => "invalid continuation byte",
             };
-            return Err(InvalidUtf8::new(error, self.valid));
+            return Err(InvalidUtf8::new(error, self.valid + e.valid_up_to() as u64));
         }
         for (place, &byte) in self.carry.iter_mut().zip(tail) {
             *place = byte;
         }
-        #[expect(clippy::cast_possible_truncation, reason = "an unfinished character: at most 3")]
-        {
-            self.carried = tail.len() as u8;
-        }
+        self.carried = tail.len();
         Ok(())
     }
 }
 
 /// How many bytes at the end look like the beginning of a character: 0 to 3.
-#[inline]
 fn unfinished(piece: &[u8]) -> usize {
     match *piece {
         [.., 0xC0..=0xFF] => 1,
@@ -112,20 +119,23 @@ mod tests {
 
     use super::*;
 
-    /// Feeds `text` in two pieces, cut at `cut`; gives how many bytes had been fed at the failure.
-    fn feed(text: &[u8], cut: usize) -> Result<(), InvalidUtf8> {
-        let mut validator = Utf8Validator::default();
-        validator.feed(&text[..cut])?;
-        validator.feed(&text[cut..])?;
-        validator.finish()
+    /// Decodes `text` in two pieces, cut at `cut`.
+    fn decode(text: &[u8], cut: usize) -> Result<String, InvalidUtf8> {
+        let (mut decoder, mut out) = (Utf8Decoder::default(), String::new());
+        decoder.decode(&text[..cut], &mut out)?;
+        decoder.decode(&text[cut..], &mut out)?;
+        decoder.finish()?;
+        Ok(out)
     }
 
-    fn bytewise(text: &[u8]) -> Result<(), (usize, InvalidUtf8)> {
-        let mut validator = Utf8Validator::default();
+    /// Decodes `text` byte by byte; tells at which byte it fails.
+    fn bytewise(text: &[u8]) -> Result<String, (usize, InvalidUtf8)> {
+        let (mut decoder, mut out) = (Utf8Decoder::default(), String::new());
         for (i, byte) in text.iter().enumerate() {
-            validator.feed(&[*byte]).map_err(|e| (i, e))?;
+            decoder.decode(&[*byte], &mut out).map_err(|e| (i, e))?;
         }
-        validator.finish().map_err(|e| (text.len(), e))
+        decoder.finish().map_err(|e| (text.len(), e))?;
+        Ok(out)
     }
 
     #[test]
@@ -143,8 +153,9 @@ mod tests {
         ] {
             let expected = InvalidUtf8::new(error, position);
             assert_eq!(bytewise(text), Err((at, expected.clone())), "{text:x?}");
+            assert_eq!(decode_text(text), Err(expected.clone()), "{text:x?}");
             for cut in 0..=text.len() {
-                assert_eq!(feed(text, cut), Err(expected.clone()), "{text:x?} cut at {cut}");
+                assert_eq!(decode(text, cut), Err(expected.clone()), "{text:x?} cut at {cut}");
             }
         }
     }
@@ -160,10 +171,10 @@ mod tests {
         ) {
             let whole = str::from_utf8(&text);
             let cut = cut.min(text.len());
-            let fed = feed(&text, cut);
-            prop_assert_eq!(fed.is_ok(), whole.is_ok());
-            if let (Err(fed), Err(whole)) = (fed, whole) {
-                prop_assert_eq!(fed.position, whole.valid_up_to() as u64);
+            match (decode(&text, cut), whole) {
+                (Ok(decoded), Ok(whole)) => prop_assert_eq!(decoded, whole),
+                (Err(e), Err(whole)) => prop_assert_eq!(e.position, whole.valid_up_to() as u64),
+                (decoded, whole) => prop_assert!(false, "{decoded:?} but {whole:?}"),
             }
         }
     }

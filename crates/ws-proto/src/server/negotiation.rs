@@ -29,7 +29,7 @@ pub struct Negotiated {
     pub subprotocol: Option<Subprotocol>,
     /// The accepted extensions, in the order and with the parameters of the response.
     pub extension_headers: Vec<ExtensionHeader>,
-    /// Their instances, for [`Connection::with_extensions`](crate::Connection::with_extensions).
+    /// Their instances, for [`Connection`](crate::Connection).
     pub extensions: Extensions,
 }
 

@@ -60,8 +60,8 @@ fn a_close_frame_is_sent_with_code_and_reason_or_with_nothing() {
             conn.send_close(ours.clone(), NOW).unwrap();
             assert_eq!(sent(&mut conn), std::slice::from_ref(&frame));
             assert_eq!((conn.state(), conn.wants_shutdown()), (State::Closing, false));
-            assert_eq!(conn.close_sent(), Some(&ours));
-            assert_eq!(conn.close_rcvd(), None);
+            assert_eq!(conn.closed().sent(), Some(&ours));
+            assert_eq!(conn.closed().rcvd(), None);
 
             // The peer answers with the same, or with something else.
             for answer in [frame.clone(), close(1001, "me too")] {
@@ -98,7 +98,7 @@ fn rfc6455_7_4_1_reserved_codes_are_never_sent() {
     for code in (0..=u16::MAX).filter(|code| !sendable(*code) && *code != 1005) {
         let error = ProtocolError::new(ProtocolErrorKind::InvalidStatusCode(code)).into();
         assert_eq!(conn.send_close(Close::new(code, ""), NOW), Err(error));
-        assert_eq!((conn.state(), conn.output_len()), (State::Open, 0), "{code}");
+        assert_eq!((conn.state(), conn.output().len()), (State::Open, 0), "{code}");
     }
     for code in (0..=u16::MAX).filter(|code| sendable(*code)) {
         let mut conn = connect(Side::Server, &config(|_| ()), NOW);
@@ -118,8 +118,8 @@ fn what_a_close_frame_cannot_hold_is_refused_and_changes_nothing() {
         ] {
             let error = ProtocolError::new(kind).into();
             assert_eq!(conn.send_close(close, NOW), Err(error));
-            assert_eq!((conn.state(), conn.output_len()), (State::Open, 0));
-            assert_eq!(conn.close_sent(), None);
+            assert_eq!((conn.state(), conn.output().len()), (State::Open, 0));
+            assert_eq!(conn.closed().sent(), None);
         }
         conn.send(Message::from("still open")).unwrap();
         assert_eq!(sent(&mut conn), [text("still open")]);
@@ -250,7 +250,7 @@ fn closing_is_for_open_connections() {
             (Box::new(closing_with(1000, "")) as Box<dyn Fn(&mut Connection)>, State::Closing),
             (Box::new(|c: &mut Connection| _ = give(c, &[close(1000, "")])), State::Closing),
             (Box::new(|c: &mut Connection| c.fail(Close::new(1002, ""), NOW)), State::Closing),
-            (Box::new(Connection::abort), State::Closed),
+            (Box::new(|c: &mut Connection| _ = c.abort()), State::Closed),
         ] {
             let mut conn = connect(side, &config(|_| ()), NOW);
             setup(&mut conn);
@@ -258,7 +258,7 @@ fn closing_is_for_open_connections() {
             let before = conn.closed();
             let error = conn.send_close(Close::new(1001, ""), NOW).unwrap_err();
             assert_eq!(error, InvalidState::new(state).into());
-            assert_eq!((conn.output_len(), conn.closed()), (0, before));
+            assert_eq!((conn.output().len(), conn.closed()), (0, before));
         }
     }
 }
@@ -308,7 +308,7 @@ fn a_server_waits_for_its_close_frame_to_be_written_before_it_ends_tcp() {
     use bytes::Buf;
     let mut conn = connect(Side::Server, &config(|_| ()), NOW);
     give(&mut conn, &[close(1000, "bye")]);
-    while conn.output_len() > 0 {
+    while !conn.output().is_empty() {
         assert!(!conn.wants_shutdown());
         conn.output().advance(1);
     }

@@ -1,14 +1,12 @@
 //! Long payloads, read straight into their message, and the memory that they take meanwhile.
 
 use bytes::BufMut;
-use ws_proto::{Connection, Event, Message, ReadSpace};
+use ws_proto::{Connection, Event, Message};
 use ws_types::{Side, State};
 
-use crate::feed::{NOW, Scenario, config, connect, pull, read_memory, sent};
-use crate::frames::{SIDES, binary, close, cont, header, ping, pong, text};
+use crate::feed::{NOW, Scenario, config, connect, give, pull, sent, wait};
+use crate::frames::{SIDES, binary, close, cont, header, ping, pong, text, wire};
 
-/// The memory that a driver lends.
-const LENT: usize = 64 << 10;
 /// At most this much is offered, and allocated, beyond what has arrived.
 const STEP: usize = 128 << 10;
 
@@ -79,31 +77,21 @@ fn a_bad_byte_in_a_long_frame_fails_at_the_same_position_by_every_way_of_reading
 fn begin(side: Side, len: u64) -> Connection {
     let config = config(|c| c.max_message_size = None);
     let mut conn = connect(side, &config, NOW);
-    conn.receive_data(&header(&binary(""), side.peer(), len));
+    conn.receive_data(&header(&binary(""), side.peer(), len), NOW);
     assert_eq!(pull(&mut conn), []);
     conn
 }
 
-/// Reads once, up to `n` bytes of zeros; gives how many were read straight into the message and its
-/// capacity.
-fn read(conn: &mut Connection, n: usize) -> Option<(usize, usize)> {
-    let (n, direct) = match conn.read_space(|| read_memory(LENT)) {
-        ReadSpace::Input(space) => {
-            let n = n.min(space.len());
-            space[..n].fill(0);
-            (n, None)
-        }
-        ReadSpace::Payload(mut space) => {
-            let n = n.min(space.remaining_mut());
-            space.put_bytes(0, n);
-            (n, Some((n, space.get_ref().capacity())))
-        }
-        _ => unreachable!("no other space exists"),
-    };
-    assert!(n > 0);
-    conn.received(n);
+/// Reads once, up to `n` bytes of zeros; gives how many, and the capacity of the memory they were put into.
+fn read(conn: &mut Connection, n: usize) -> (usize, usize) {
+    let read = conn.receive_with(NOW, |buffer| {
+        let n = n.min(buffer.remaining_mut());
+        buffer.put_bytes(0, n);
+        (n, buffer.get_ref().capacity())
+    });
+    assert!(read.0 > 0);
     assert_eq!(pull(conn), []);
-    direct
+    read
 }
 
 #[test]
@@ -114,17 +102,13 @@ fn memory_follows_what_has_arrived_and_not_what_was_announced() {
             let mut conn = begin(side, announced);
             let (mut arrived, mut history) = (0, Vec::new());
             while arrived < 1 << 20 {
-                if let Some((n, capacity)) = read(&mut conn, 50_000) {
-                    arrived += n;
-                    assert!(capacity <= 2 * arrived + STEP, "{capacity} for {arrived}");
-                    history.push(capacity);
-                } else {
-                    arrived += 50_000;
-                }
-                let lent = conn.reclaim_input();
-                assert!(lent.capacity() <= 2 * LENT);
-                assert!(!conn.holds_input(), "nothing of the frame waits to be parsed");
+                let (n, capacity) = read(&mut conn, 50_000);
+                arrived += n;
+                assert!(capacity <= 2 * arrived + STEP, "{capacity} for {arrived}");
+                history.push(capacity);
+                wait(&mut conn);
             }
+            assert!(history.last() > Some(&(1 << 20)), "it was read straight into the message");
             histories.push(history);
         }
         histories.dedup();
@@ -133,21 +117,26 @@ fn memory_follows_what_has_arrived_and_not_what_was_announced() {
 }
 
 #[test]
-fn an_incomplete_header_keeps_no_lent_memory() {
+fn a_long_frame_arrives_byte_by_byte() {
     for side in SIDES {
+        let data = pattern(40_000);
         let mut conn = connect(side, &config(|_| ()), NOW);
-        let head = header(&binary(""), side.peer(), 1 << 20);
-        let ReadSpace::Input(space) = conn.read_space(|| read_memory(LENT)) else {
-            panic!("no message has begun")
-        };
-        assert_eq!(space.len(), LENT);
-        space[..head.len() - 1].copy_from_slice(&head[..head.len() - 1]);
-        conn.received(head.len() - 1);
-        assert_eq!(pull(&mut conn), []);
-        assert_eq!(conn.reclaim_input().capacity(), LENT);
-        assert!(conn.holds_input());
-        // What is held between reads is the 13 bytes alone.
-        assert_eq!(conn.reclaim_input().capacity(), head.len() - 1);
+        let mut events = Vec::new();
+        for byte in wire(side.peer(), &[binary(&data)]) {
+            conn.receive_with(NOW, |buffer| buffer.put_u8(byte));
+            events.extend(conn.poll_event());
+        }
+        assert!(events == [Event::Message(Message::from(data))]);
+    }
+}
+
+#[test]
+fn a_long_message_grows_rarely_however_small_the_pieces_are() {
+    for side in SIDES {
+        let mut conn = begin(side, 1 << 20);
+        let mut capacities: Vec<_> = (0..100_000).map(|_| read(&mut conn, 1).1).collect();
+        capacities.dedup();
+        assert!(capacities.len() < 20, "{capacities:?}");
     }
 }
 
@@ -156,7 +145,7 @@ fn a_received_payload_keeps_no_memory_that_is_not_its_own() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), NOW);
         for data in [pattern(1), pattern(100), pattern(20_000), pattern(300_000)] {
-            let events = crate::feed::give(&mut conn, &[binary(&data)]);
+            let events = give(&mut conn, &[binary(&data)]);
             let [Event::Message(Message::Binary(payload))] = &events[..] else { panic!() };
             assert!(*payload == data);
             let memory = payload.clone().into_bytes();
@@ -171,14 +160,13 @@ fn a_received_payload_keeps_no_memory_that_is_not_its_own() {
 fn what_is_read_after_the_end_is_dropped() {
     for side in SIDES {
         let mut conn = begin(side, 1 << 20);
-        read(&mut conn, 100);
+        read(&mut conn, 40_000);
         conn.fail(ws_types::Close::new(1011, ""), NOW);
         assert_eq!(sent(&mut conn), [close(1011, "")]);
         for _ in 0..50 {
-            assert_eq!(read(&mut conn, 100_000), None, "no message to read into");
+            let (_, capacity) = read(&mut conn, 100_000);
+            assert!(capacity <= STEP, "no message to read into");
         }
-        assert!(conn.reclaim_input().capacity() <= LENT);
-        assert!(!conn.holds_input());
     }
 }
 
@@ -187,16 +175,14 @@ fn reading_nothing_changes_nothing() {
     for side in SIDES {
         let mut conn = begin(side, 20_000);
         for _ in 0..3 {
-            assert!(matches!(conn.read_space(|| read_memory(LENT)), ReadSpace::Input(_)));
-            conn.received(0);
+            wait(&mut conn);
             assert_eq!(pull(&mut conn), []);
         }
         let mut left = 20_000;
         while left > 1 {
-            read(&mut conn, left.min(7001) - 1);
-            left -= left.min(7001) - 1;
+            left -= read(&mut conn, left.min(7001) - 1).0;
         }
-        conn.receive_data(&[0]);
+        conn.receive_data(&[0], NOW);
         assert_eq!(pull(&mut conn).len(), 1);
     }
 }

@@ -10,7 +10,7 @@ use ws_errors::ConnectionClosed;
 use ws_proto::{Connection, Event, Message};
 use ws_types::{Close, Side, State};
 
-use crate::feed::{NOW, Scenario, config, connect, give, pull, take_output};
+use crate::feed::{NOW, Scenario, config, connect, give, pull, sent, take_output};
 use crate::frames::{SIDES, binary, close, cont, ping, text, wire};
 use crate::pair::Pair;
 
@@ -45,7 +45,7 @@ fn whole_messages_before_the_end_of_the_stream_can_still_be_pulled() {
         let mut conn = connect(side, &config(|_| ()), NOW);
         let frames = [text("a"), binary("b"), text("cut")];
         let bytes = wire(side.peer(), &frames);
-        conn.receive_data(&bytes[..bytes.len() - 1]);
+        conn.receive_data(&bytes[..bytes.len() - 1], NOW);
         conn.receive_eof();
         assert_eq!(conn.state(), State::Open);
         assert_eq!(
@@ -53,7 +53,7 @@ fn whole_messages_before_the_end_of_the_stream_can_still_be_pulled() {
             [Event::Message(Message::from("a")), Event::Message(Message::from(b"b")),]
         );
         assert_eq!((conn.state(), conn.closed().code()), (State::Closed, 1006.into()));
-        conn.receive_data(&bytes);
+        conn.receive_data(&bytes, NOW);
         assert_eq!(pull(&mut conn), [], "nothing comes after the end");
     }
 }
@@ -82,7 +82,7 @@ fn the_end_of_the_stream_in_every_state() {
             "sent 1011 (internal error); no close frame received",
             false,
         ),
-        (Connection::abort, "no close frame received or sent", false),
+        (|conn| _ = conn.abort(), "no close frame received or sent", false),
     ];
     for side in SIDES {
         for (setup, expected, ok) in rows {
@@ -98,10 +98,10 @@ fn the_end_of_the_stream_in_every_state() {
 fn a_broken_stream_closes_at_once_and_drops_everything() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), NOW);
-        conn.receive_data(&wire(side.peer(), &[text("a")]));
+        conn.receive_data(&wire(side.peer(), &[text("a")]), NOW);
         conn.send(Message::from("b")).unwrap();
         conn.abort();
-        assert_eq!((conn.state(), conn.output_len()), (State::Closed, 0));
+        assert_eq!((conn.state(), conn.output().len()), (State::Closed, 0));
         assert_eq!(pull(&mut conn), []);
         assert_eq!(conn.poll_timeout(), None);
         assert!(conn.send(Message::from("c")).is_err());
@@ -138,8 +138,8 @@ fn the_close_timeout_runs_from_the_first_close_frame_to_the_end_of_tcp() {
         conn.send_close(Close::new(1000, ""), NOW).unwrap();
         assert_eq!(conn.poll_timeout(), Some(NOW + CLOSE_TIMEOUT));
         // The answer doesn't set it back, nor does failing.
-        conn.receive_data(&wire(side.peer(), &[close(1000, "")]));
-        assert!(conn.poll_event(|| NOW + SECOND).is_some());
+        conn.receive_data(&wire(side.peer(), &[close(1000, "")]), NOW + SECOND);
+        assert!(conn.poll_event().is_some());
         conn.fail(Close::new(1011, ""), NOW + 2 * SECOND);
         assert_eq!(conn.poll_timeout(), Some(NOW + CLOSE_TIMEOUT));
         conn.handle_timeout(NOW + CLOSE_TIMEOUT);
@@ -162,10 +162,37 @@ fn the_close_timeout_runs_however_closing_begins() {
         for begin in begins {
             let mut conn = connect(side, &config(|c| c.ping_interval = None), Duration::ZERO);
             begin(&mut conn);
+            // Right now, unless it is known when it began.
+            conn.handle_timeout(NOW);
             assert_eq!(conn.poll_timeout(), Some(NOW + CLOSE_TIMEOUT));
             take_output(&mut conn);
             conn.handle_timeout(NOW + CLOSE_TIMEOUT);
-            assert_eq!((conn.state(), conn.output_len()), (State::Closed, 0));
+            assert_eq!((conn.state(), conn.output().len()), (State::Closed, 0));
+        }
+    }
+}
+
+#[test]
+fn the_close_timeout_runs_from_when_a_close_frame_or_a_violation_is_pulled() {
+    let (late, end) = (NOW + 60 * SECOND, NOW + 60 * SECOND + CLOSE_TIMEOUT);
+    for side in SIDES {
+        for frame in [close(1000, ""), cont("bad")] {
+            for waiting in [false, true] {
+                let mut conn = connect(side, &config(|c| c.ping_interval = None), NOW);
+                conn.receive_data(&wire(side.peer(), &[text("slow"), frame.clone()]), NOW);
+                assert!(conn.poll_event().is_some());
+                // The program takes a minute for this message.
+                conn.poll_event();
+                assert!(conn.poll_timeout().is_some_and(|due| due <= late));
+                match waiting {
+                    true => conn.receive_data(&[], late),
+                    false => conn.handle_timeout(late),
+                }
+                assert_eq!((conn.state(), sent(&mut conn).len()), (State::Closing, 1));
+                assert_eq!(conn.poll_timeout(), Some(end));
+                conn.handle_timeout(end);
+                assert_eq!(conn.state(), State::Closed);
+            }
         }
     }
 }
@@ -197,7 +224,7 @@ fn a_timer_that_fires_early_does_nothing() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), NOW);
         conn.handle_timeout(NOW);
-        assert_eq!((conn.output_len(), conn.poll_timeout()), (0, Some(NOW + 20 * SECOND)));
+        assert_eq!((conn.output().len(), conn.poll_timeout()), (0, Some(NOW + 20 * SECOND)));
         conn.send_close(Close::new(1000, ""), NOW).unwrap();
         conn.handle_timeout(NOW + 9 * SECOND);
         assert_eq!(conn.state(), State::Closing);

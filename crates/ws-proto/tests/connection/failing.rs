@@ -34,11 +34,11 @@ fn failing_drops_what_was_received_and_not_pulled() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), NOW);
         let before = [text("a").more(), cont("b"), text("c"), text("d").more()];
-        conn.receive_data(&crate::frames::wire(side.peer(), &before));
-        let first = conn.poll_event(|| NOW);
+        conn.receive_data(&crate::frames::wire(side.peer(), &before), NOW);
+        let first = conn.poll_event();
         assert_eq!(first, Some(Event::Message(Message::from("ab"))));
         failed(1008, "")(&mut conn);
-        assert_eq!(conn.poll_event(|| NOW), None);
+        assert_eq!(conn.poll_event(), None);
         assert!(!conn.has_buffered_frame());
     }
 }
@@ -73,9 +73,9 @@ fn failing_a_closed_connection_changes_nothing() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), NOW);
         conn.receive_eof();
-        assert_eq!(conn.poll_event(|| NOW), None);
+        assert_eq!(conn.poll_event(), None);
         failed(1011, "trouble")(&mut conn);
-        assert_eq!((conn.state(), conn.output_len()), (State::Closed, 0));
+        assert_eq!((conn.state(), conn.output().len()), (State::Closed, 0));
         assert_eq!(conn.closed().to_string(), "no close frame received or sent");
     }
 }
@@ -86,10 +86,10 @@ fn failing_with_a_code_that_cannot_be_sent_sends_nothing() {
         for code in [1005, 1006, 1015, 0, 2000, 5000] {
             let mut conn = connect(side, &config(|_| ()), NOW);
             failed(code, "lost")(&mut conn);
-            assert_eq!((conn.output_len(), conn.close_sent()), (0, None), "{code}");
+            assert_eq!((conn.output().len(), conn.closed().sent()), (0, None), "{code}");
             assert_eq!(give(&mut conn, &[text("a"), close(1000, "")]), [], "{code}");
             conn.receive_eof();
-            assert_eq!(conn.poll_event(|| NOW), None);
+            assert_eq!(conn.poll_event(), None);
             assert_eq!(conn.state(), State::Closed);
             assert_eq!(conn.closed().to_string(), "no close frame received or sent");
             assert_eq!(conn.closed().code(), 1006);
@@ -109,7 +109,7 @@ fn a_reason_that_is_too_long_is_cut_where_a_character_ends() {
         let mut conn = connect(Side::Server, &config(|_| ()), NOW);
         conn.fail(Close::new(1011, reason.as_str()), NOW);
         assert_eq!(sent(&mut conn), [close(1011, &reason[..kept])]);
-        assert_eq!(conn.close_sent(), Some(&Close::new(1011, &reason[..kept])));
+        assert_eq!(conn.closed().sent(), Some(&Close::new(1011, &reason[..kept])));
     }
 }
 

@@ -1,13 +1,14 @@
 //! Giving bytes to a connection in every way in which a driver may do it: whole, cut in two at
-//! every position, byte by byte, pulled late, and through lent memory of many sizes. The outcome
-//! must not depend on the way.
+//! every position, byte by byte, pulled late, and put straight into the memory of the connection in
+//! steps of many sizes. The outcome must not depend on the way.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut};
+use bytes::BufMut;
 use ws_errors::{ConnectionClosed, WebSocketException};
-use ws_proto::{Config, Connection, Event, Message, MessageKind, ReadMemory, ReadSpace};
+use ws_proto::extension::Extensions;
+use ws_proto::{Config, Connection, Event, Message, MessageKind};
 use ws_types::{Side, State};
 
 use crate::frames::{Frame, parse, wire};
@@ -18,10 +19,16 @@ pub(crate) const NOW: Duration = Duration::from_secs(100);
 /// Inputs of up to this many bytes are cut at every position, longer ones at some.
 const CUT_EVERYWHERE: usize = 700;
 
+/// Inputs of up to this many bytes come byte by byte, longer ones in small pieces.
+const BYTEWISE: usize = 5000;
+
+type Make<'a> = Box<dyn Fn(&Arc<Config>) -> Connection + 'a>;
+
 /// A connection, brought into some state, to which a scripted peer talks.
 pub(crate) struct Scenario<'a> {
     pub(crate) side: Side,
     config: Arc<Config>,
+    make: Make<'a>,
     setup: Box<dyn Fn(&mut Connection) + 'a>,
     stream: bool,
     /// Leaves out the pieces of a message whose end doesn't come: how much of it is handed out depends
@@ -58,10 +65,26 @@ impl Outcome {
 }
 
 pub(crate) fn connect(side: Side, config: &Arc<Config>, now: Duration) -> Connection {
+    connect_with(side, config, Extensions::default(), now)
+}
+
+/// A connection with these extensions.
+pub(crate) fn connect_with(
+    side: Side,
+    config: &Arc<Config>,
+    extensions: impl Into<Extensions>,
+    now: Duration,
+) -> Connection {
+    let (config, extensions) = (Arc::clone(config), extensions.into());
     match side {
-        Side::Client => Connection::client(Arc::clone(config), [0x5E; 32], now),
-        Side::Server => Connection::server(Arc::clone(config), now),
+        Side::Client => Connection::client(config, extensions, [0x5E; 32], now),
+        Side::Server => Connection::server(config, extensions, now),
     }
+}
+
+/// Reads when nothing comes: the connection waits, and gives its memory back.
+pub(crate) fn wait(conn: &mut Connection) {
+    conn.receive_with(NOW, |_| ());
 }
 
 /// A configuration made from the default one.
@@ -71,16 +94,10 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Arc<Config> {
     Arc::new(config)
 }
 
-/// Memory to lend to a connection.
-pub(crate) fn read_memory(capacity: usize) -> ReadMemory {
-    ReadMemory::with_capacity(capacity)
-}
-
 /// Takes everything that is to be written.
 pub(crate) fn take_output(conn: &mut Connection) -> Vec<u8> {
-    let len = conn.output_len();
-    let bytes = conn.output().copy_to_bytes(len).to_vec();
-    assert_eq!(conn.output_len(), 0);
+    let bytes = conn.output().take_all();
+    assert!(conn.output().is_empty());
     bytes
 }
 
@@ -94,28 +111,37 @@ pub(crate) fn sent(conn: &mut Connection) -> Vec<Frame> {
 /// Gives frames of the peer to a connection, and pulls everything.
 #[track_caller]
 pub(crate) fn give(conn: &mut Connection, frames: &[Frame]) -> Vec<Event> {
-    conn.receive_data(&wire(conn.side().peer(), frames));
+    conn.receive_data(&wire(conn.side().peer(), frames), NOW);
     pull(conn)
 }
 
 /// Pulls everything, as whole messages.
 #[track_caller]
 pub(crate) fn pull(conn: &mut Connection) -> Vec<Event> {
-    std::iter::from_fn(|| conn.poll_event(|| NOW)).collect()
+    std::iter::from_fn(|| conn.poll_event()).collect()
 }
 
 enum Way<'b> {
     /// Copied in, and pulled after each piece or at the end only.
     Copied { pieces: Vec<&'b [u8]>, late: bool },
-    /// Read into what `read_space` offers, at most `step` bytes at once.
-    Lent { memory: usize, step: usize, reclaim: bool },
+    /// Put into the memory of the connection, at most `step` bytes at once; `wait`: after each of them
+    /// nothing comes for a while.
+    Direct { step: usize, wait: bool },
 }
 
 impl<'a> Scenario<'a> {
     /// A new connection with the default configuration.
     pub(crate) fn new(side: Side) -> Self {
+        let make = Box::new(move |config: &Arc<Config>| connect(side, config, NOW));
         let setup = Box::new(|_: &mut Connection| ());
-        Self { side, config: config(|_| ()), setup, stream: false, whole_only: false }
+        Self { side, config: config(|_| ()), make, setup, stream: false, whole_only: false }
+    }
+
+    /// Makes the connection like this.
+    #[allow(dead_code, reason = "the target `deflate` uses it")]
+    pub(crate) fn made(mut self, make: impl Fn(&Arc<Config>) -> Connection + 'a) -> Self {
+        self.make = Box::new(make);
+        self
     }
 
     pub(crate) fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -154,40 +180,37 @@ impl<'a> Scenario<'a> {
             let way = Way::Copied { pieces: vec![a, b], late: false };
             assert_eq!(self.run_one(bytes, &way), whole, "cut at {at} of {len}");
         }
+        let small = if len <= BYTEWISE { 1 } else { 11 };
         for late in [false, true] {
-            let way = Way::Copied { pieces: bytes.chunks(1).collect(), late };
-            assert_eq!(self.run_one(bytes, &way), whole, "byte by byte, pulled late: {late}");
+            let way = Way::Copied { pieces: bytes.chunks(small).collect(), late };
+            assert_eq!(self.run_one(bytes, &way), whole, "{small} by {small}, pulled late: {late}");
         }
-        for (memory, step) in
-            [(0, 1), (1, 7), (4096, 4095), (5000, 3000), (64 << 10, 17_000), (64 << 10, 1 << 20)]
-        {
-            for reclaim in [false, true] {
-                let way = Way::Lent { memory, step, reclaim };
-                let outcome = self.run_one(bytes, &way);
-                assert_eq!(outcome, whole, "lent {memory}, step {step}, reclaimed: {reclaim}");
+        for step in [small, 7 * small, 3000, 4095, 17_000, 1 << 20] {
+            for wait in [false, true] {
+                let outcome = self.run_one(bytes, &Way::Direct { step, wait });
+                assert_eq!(outcome, whole, "step {step}, waiting: {wait}");
             }
         }
         whole
     }
 
     fn run_one(&self, bytes: &[u8], way: &Way<'_>) -> Outcome {
-        let mut conn = connect(self.side, &self.config, NOW);
+        let mut conn = (self.make)(&self.config);
         (self.setup)(&mut conn);
         take_output(&mut conn);
-        let found = matches!(way, Way::Copied { late: true, .. } | Way::Lent { reclaim: true, .. });
         let mut run =
-            Run { conn, stream: self.stream, found, events: Vec::new(), sent: Vec::new() };
+            Run { conn, stream: self.stream, joined: None, events: Vec::new(), sent: Vec::new() };
         match way {
             Way::Copied { pieces, late } => {
                 for piece in pieces {
-                    run.conn.receive_data(piece);
+                    run.conn.receive_data(piece, NOW);
                     if !late {
                         run.pull();
                     }
                 }
                 run.pull();
             }
-            Way::Lent { memory, step, reclaim } => run.lend(bytes, *memory, *step, *reclaim),
+            Way::Direct { step, wait } => run.read(bytes, *step, *wait),
         }
         let state = run.conn.state();
         let shutdown = run.conn.wants_shutdown();
@@ -196,6 +219,7 @@ impl<'a> Scenario<'a> {
         assert_eq!(run.conn.state(), State::Closed, "the end of the stream closes");
         assert_eq!(run.conn.poll_timeout(), None, "nothing to wait for");
         assert!(run.conn.wants_shutdown(), "everything was written, and nothing will follow");
+        run.end_joined(false);
         let sent = parse(self.side, &run.sent);
         if self.whole_only {
             run.events.pop_if(|event| matches!(event, Event::Chunk { last: false, .. }));
@@ -207,8 +231,8 @@ impl<'a> Scenario<'a> {
 struct Run {
     conn: Connection,
     stream: bool,
-    /// Whole messages are taken by `poll_message` where it finds them.
-    found: bool,
+    /// Pieces of a message, of which the last one was not the end.
+    joined: Option<(MessageKind, Vec<u8>)>,
     events: Vec<Event>,
     sent: Vec<u8>,
 }
@@ -216,13 +240,9 @@ struct Run {
 impl Run {
     fn pull(&mut self) {
         loop {
-            let mut place = None;
             let event = match self.stream {
-                true => self.conn.poll_chunk(|| NOW),
-                false if self.found && self.conn.poll_message(&mut place) => {
-                    place.map(Event::Message)
-                }
-                false => self.conn.poll_event(|| NOW),
+                true => self.conn.poll_chunk(),
+                false => self.conn.poll_event(),
             };
             match event {
                 Some(event) => self.note(event),
@@ -232,45 +252,43 @@ impl Run {
         self.sent.extend(take_output(&mut self.conn));
     }
 
-    /// Notes an event; a piece of a message is joined to the piece before it.
+    /// Notes an event; pieces of a message are joined until its end, or until something is between them.
     fn note(&mut self, event: Event) {
-        if let Event::Chunk { data, last } = &event
-            && let Some(Event::Chunk { data: before, last: end @ false }) = self.events.last_mut()
-        {
-            assert_eq!(data.kind(), before.kind());
-            let joined = [before.as_bytes(), data.as_bytes()].concat();
-            *before = match data.kind() {
-                MessageKind::Text => Message::from(String::from_utf8(joined).unwrap()),
-                MessageKind::Binary => Message::from(joined),
-            };
-            *end = *last;
+        if let Event::Chunk { data, last } = &event {
+            let (kind, bytes) = self.joined.get_or_insert((data.kind(), Vec::new()));
+            assert_eq!(data.kind(), *kind);
+            bytes.extend_from_slice(data.as_bytes());
+            if *last {
+                self.end_joined(true);
+            }
             return;
         }
+        self.end_joined(false);
         self.events.push(event);
     }
 
-    fn lend(&mut self, mut bytes: &[u8], memory: usize, step: usize, reclaim: bool) {
+    /// Notes the pieces that were joined.
+    fn end_joined(&mut self, last: bool) {
+        let Some((kind, bytes)) = self.joined.take() else { return };
+        let data = match kind {
+            MessageKind::Text => Message::from(String::from_utf8(bytes).unwrap()),
+            MessageKind::Binary => Message::from(bytes),
+        };
+        self.events.push(Event::Chunk { data, last });
+    }
+
+    fn read(&mut self, mut bytes: &[u8], step: usize, wait: bool) {
         while !bytes.is_empty() {
-            let n = match self.conn.read_space(|| read_memory(memory)) {
-                ReadSpace::Input(space) => {
-                    let n = step.min(space.len()).min(bytes.len());
-                    space[..n].copy_from_slice(&bytes[..n]);
-                    n
-                }
-                ReadSpace::Payload(mut space) => {
-                    let n = step.min(space.remaining_mut()).min(bytes.len());
-                    space.put_slice(&bytes[..n]);
-                    n
-                }
-                _ => unreachable!("no other space exists"),
-            };
+            let n = self.conn.receive_with(NOW, |buffer| {
+                let n = step.min(buffer.remaining_mut()).min(bytes.len());
+                buffer.put_slice(&bytes[..n]);
+                n
+            });
             assert!(n > 0, "a driver would take an empty read for the end of the stream");
-            self.conn.received(n);
             bytes = &bytes[n..];
             self.pull();
-            if reclaim {
-                let memory = self.conn.reclaim_input();
-                drop(memory);
+            if wait {
+                self::wait(&mut self.conn);
             }
         }
     }

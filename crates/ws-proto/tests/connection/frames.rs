@@ -135,7 +135,10 @@ pub(crate) fn parse_with_keys(sender: Side, mut bytes: &[u8]) -> Vec<(Frame, [u8
         let key = if b1 & 0x80 != 0 { take(4).0.try_into().unwrap() } else { [0; 4] };
         let (payload, rest_is_empty) = take(usize::try_from(len).unwrap());
         done = rest_is_empty;
-        let payload = payload.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]).collect();
+        let payload = match key {
+            [0, 0, 0, 0] => payload.to_vec(),
+            key => payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect(),
+        };
         let frame = Frame { fin: b0 & 0x80 != 0, rsv: b0 >> 4 & 7, opcode: b0 & 0xF, payload };
         frames.push((frame, key));
     }

@@ -32,7 +32,7 @@ fn a_frame_right_behind_the_response_reaches_the_client() {
                 Some(_) => piece,
             };
             let conn = conn.get_or_insert_with(|| connect(Side::Client, &config(|_| ()), NOW));
-            conn.receive_data(rest);
+            conn.receive_data(rest, NOW);
             events.extend(pull(conn));
         }
         let expected = [Event::Message(Message::from("hello")), Event::Ping(b"p".into())];

@@ -10,7 +10,7 @@ use ws_proto::{Connection, Event, Payload, PingId};
 use ws_types::{Close, Side, State};
 
 use crate::feed::{config, connect, sent};
-use crate::frames::{Frame, SIDES, close, ping, pong, wire};
+use crate::frames::{Frame, SIDES, binary, close, ping, pong, text, wire};
 use crate::pair::Pair;
 
 const START: Duration = Duration::from_secs(1000);
@@ -22,8 +22,8 @@ fn at(seconds: u64) -> Duration {
 /// Gives a pong at a time; tells which ping it acknowledges.
 #[track_caller]
 fn answer(conn: &mut Connection, payload: &[u8], now: Duration) -> Option<PingId> {
-    conn.receive_data(&wire(conn.side().peer(), &[pong(payload)]));
-    match conn.poll_event(|| now) {
+    conn.receive_data(&wire(conn.side().peer(), &[pong(payload)]), now);
+    match conn.poll_event() {
         Some(Event::Pong { acknowledges, .. }) => acknowledges,
         event => panic!("{event:?} isn't a pong"),
     }
@@ -157,6 +157,8 @@ fn a_pong_to_an_earlier_ping_does_not_serve_the_keepalive() {
     assert!(answer(&mut conn, b"app", at(21)).is_some());
     assert_eq!(conn.poll_timeout(), Some(at(40)));
     conn.handle_timeout(at(40));
+    assert_eq!(conn.poll_timeout(), Some(at(41)), "it shows that the peer is alive, and no more");
+    conn.handle_timeout(at(41));
     assert_eq!(conn.state(), State::Closing);
 }
 
@@ -170,7 +172,7 @@ fn a_missing_pong_fails_the_connection_with_1011() {
         pair.advance(Duration::from_nanos(1));
         let conn = &pair.end(side).conn;
         assert_eq!(conn.state(), State::Closing);
-        assert_eq!(conn.close_sent(), Some(&Close::new(1011, "keepalive ping timeout")));
+        assert_eq!(conn.closed().sent(), Some(&Close::new(1011, "keepalive ping timeout")));
         assert_eq!(conn.poll_timeout(), Some(Duration::from_secs(45)), "the close timeout");
         pair.advance(Duration::from_secs(5));
         let closed = pair.end(side).conn.closed().to_string();
@@ -245,8 +247,8 @@ fn the_keepalive_ends_when_closing_begins() {
         |conn| conn.send_close(Close::new(1000, ""), at(21)).unwrap(),
         |conn| conn.fail(Close::new(1011, ""), at(21)),
         |conn| {
-            conn.receive_data(&wire(conn.side().peer(), &[close(1000, "")]));
-            assert!(conn.poll_event(|| at(21)).is_some());
+            conn.receive_data(&wire(conn.side().peer(), &[close(1000, "")]), at(21));
+            assert!(conn.poll_event().is_some());
         },
     ];
     for side in SIDES {
@@ -261,7 +263,7 @@ fn the_keepalive_ends_when_closing_begins() {
                 sent(&mut conn);
                 assert_eq!(conn.poll_timeout(), None);
                 conn.handle_timeout(at(1000));
-                assert_eq!((conn.output_len(), conn.state()), (0, State::Closing));
+                assert_eq!((conn.output().len(), conn.state()), (0, State::Closing));
             }
         }
     }
@@ -321,16 +323,61 @@ fn pings_without_an_interval_leave_time_for_other_things() {
 }
 
 #[test]
-fn a_driver_that_knows_better_extends_the_ping_timeout() {
+fn a_whole_frame_or_4_kib_of_one_while_the_pong_is_missing_shows_that_the_peer_is_alive() {
+    let binary = |len| binary(vec![7; len]);
+    let rows: [(Frame, usize, bool); 6] = [
+        (text(""), 0, true),
+        (binary(3), 0, true),
+        (ping("p"), 0, true),
+        (binary(3), 1, false), // all but one byte
+        (binary(10_000), 10_000 - 4000, false),
+        (binary(10_000), 10_000 - 4200, true),
+    ];
+    for side in SIDES {
+        for (frame, missing, alive) in &rows {
+            let mut conn = connect(side, &config(|_| ()), START);
+            keepalive_ping(&mut conn, at(20));
+            let bytes = frame.bytes(side.peer());
+            let n = bytes.len() - missing;
+            conn.receive_data(&bytes[..n], at(35));
+            while conn.poll_event().is_some() {}
+            sent(&mut conn);
+            conn.handle_timeout(at(40));
+            let state = if *alive { State::Open } else { State::Closing };
+            assert_eq!(conn.state(), state, "{frame:?}, {missing} bytes missing");
+            if *alive {
+                assert_eq!(conn.poll_timeout(), Some(at(55)));
+                conn.handle_timeout(at(55));
+                assert_eq!(conn.state(), State::Closing);
+            }
+        }
+    }
+}
+
+#[test]
+fn single_bytes_keep_nobody_alive() {
     for side in SIDES {
         let mut conn = connect(side, &config(|_| ()), START);
-        let deadline = conn.poll_timeout();
-        conn.extend_ping_timeout(at(1));
-        assert_eq!(conn.poll_timeout(), deadline, "no ping waits for its pong");
-        let payload = keepalive_ping(&mut conn, at(20));
-        conn.extend_ping_timeout(at(35));
-        assert_eq!(conn.poll_timeout(), Some(at(55)));
-        assert!(answer(&mut conn, &payload, at(54)).is_some());
-        assert_eq!(conn.state(), State::Open);
+        let bytes = text("a frame that takes its time".repeat(9)).bytes(side.peer());
+        for (second, byte) in bytes.iter().take(40).enumerate() {
+            conn.receive_data(&[*byte], at(second as u64));
+            assert_eq!(conn.poll_event(), None);
+            conn.handle_timeout(at(second as u64));
+        }
+        conn.handle_timeout(at(40));
+        assert_eq!(conn.state(), State::Closing);
+    }
+}
+
+#[test]
+fn waiting_for_more_does_not_make_what_has_arrived_younger() {
+    for side in SIDES {
+        let mut conn = connect(side, &config(|_| ()), START);
+        keepalive_ping(&mut conn, at(20));
+        conn.receive_data(&wire(side.peer(), &[text("a")]), at(21));
+        conn.receive_data(&[], at(39));
+        assert!(conn.poll_event().is_some());
+        conn.handle_timeout(at(40));
+        assert_eq!((conn.state(), conn.poll_timeout()), (State::Open, Some(at(41))));
     }
 }

@@ -6,7 +6,7 @@ use ws_errors::{PayloadTooBig, TooManyFragments, WebSocketException};
 use ws_proto::{Config, Event, Message};
 use ws_types::Side;
 
-use crate::feed::{Outcome, Scenario, config, connect, pull, sent};
+use crate::feed::{NOW, Outcome, Scenario, config, connect, pull, sent};
 use crate::frames::{Frame, SIDES, binary, close, close_empty, cont, header, ping, pong, text};
 
 fn run(side: Side, frames: &[Frame], change: fn(&mut Config)) -> Outcome {
@@ -127,11 +127,11 @@ fn the_limit_on_fragments_counts_all_of_them() {
 fn a_limit_fails_the_connection_at_the_header_before_the_payload() {
     for side in SIDES {
         for len in [1 << 20 | 1, 1 << 40, (1 << 63) - 1] {
-            let mut conn = connect(side, &config(|_| ()), crate::feed::NOW);
+            let mut conn = connect(side, &config(|_| ()), NOW);
             let head = header(&binary(""), side.peer(), len);
-            conn.receive_data(&head[..head.len() - 1]);
-            assert_eq!((pull(&mut conn), conn.output_len()), (vec![], 0));
-            conn.receive_data(&head[head.len() - 1..]);
+            conn.receive_data(&head[..head.len() - 1], NOW);
+            assert_eq!((pull(&mut conn), conn.output().len()), (vec![], 0));
+            conn.receive_data(&head[head.len() - 1..], NOW);
             assert_eq!(pull(&mut conn), []);
             let reason = format!("frame with {len} bytes exceeds limit of 1048576 bytes");
             assert_eq!(sent(&mut conn), [close(1009, reason)]);
@@ -165,7 +165,7 @@ fn the_default_limits_are_1_mib_and_4096_fragments() {
         let mut frames = vec![cont("x").more(); n];
         frames[0] = text("x").more();
         frames[n - 1] = cont("x");
-        let mut conn = connect(Side::Server, &config, crate::feed::NOW);
+        let mut conn = connect(Side::Server, &config, NOW);
         crate::feed::give(&mut conn, &frames).len()
     };
     assert_eq!((fragments(4096), fragments(4097)), (1, 0));

@@ -8,7 +8,7 @@ use ws_errors::{ProtocolError, ProtocolErrorKind};
 use ws_proto::{Event, Message};
 use ws_types::{Side, State};
 
-use crate::feed::{Scenario, config, connect, give, sent};
+use crate::feed::{NOW, Scenario, config, connect, give, sent};
 use crate::frames::{
     Frame, SIDES, binary, close, close_empty, cont, frame, ping, pong, text, wire,
 };
@@ -173,9 +173,9 @@ fn whole_messages_before_a_violation_come_first_and_can_be_answered() {
         check(side, &outcome, ProtocolErrorKind::UnexpectedContinuation);
 
         // The same in one piece, with an answer to each message as soon as it is pulled.
-        let mut conn = connect(side, &config(|_| ()), crate::feed::NOW);
-        conn.receive_data(&wire(side.peer(), &frames));
-        while let Some(event) = conn.poll_event(|| crate::feed::NOW) {
+        let mut conn = connect(side, &config(|_| ()), NOW);
+        conn.receive_data(&wire(side.peer(), &frames), NOW);
+        while let Some(event) = conn.poll_event() {
             assert_eq!(conn.state(), State::Open, "the violation wasn't reached");
             if let Event::Message(message) = event {
                 conn.send(message).unwrap();
@@ -200,48 +200,19 @@ fn after_a_violation_nothing_is_taken_in() {
 #[test]
 fn has_buffered_frame_tells_whether_a_whole_frame_waits() {
     for side in SIDES {
-        let mut conn = connect(side, &config(|_| ()), crate::feed::NOW);
+        let mut conn = connect(side, &config(|_| ()), NOW);
         let bytes = wire(side.peer(), &[text("abc"), ping(""), close_empty()]);
         let first = text("abc").bytes(side.peer()).len();
-        conn.receive_data(&bytes[..first - 1]);
+        conn.receive_data(&bytes[..first - 1], NOW);
         assert!(!conn.has_buffered_frame());
-        conn.receive_data(&bytes[first - 1..]);
+        conn.receive_data(&bytes[first - 1..], NOW);
         assert!(conn.has_buffered_frame());
         // Pulled one by one: the message, the ping, the close frame.
         for more in [true, true, false] {
-            assert!(conn.poll_event(|| crate::feed::NOW).is_some());
+            assert!(conn.poll_event().is_some());
             assert_eq!(conn.has_buffered_frame(), more);
         }
         assert_eq!(give(&mut conn, &[text("late")]), []);
         assert!(!conn.has_buffered_frame(), "what comes after a close frame waits for nobody");
-    }
-}
-
-#[test]
-fn poll_message_puts_whole_messages_into_an_empty_place_and_leaves_the_rest() {
-    for side in SIDES {
-        let mut conn = connect(side, &config(|_| ()), crate::feed::NOW);
-        let long = "x".repeat(1000);
-        // A short message at the very end of what was copied in is left to `poll_event`.
-        let frames = [text("abc"), text(&long), ping("p"), text("d"), text(&long).more()];
-        conn.receive_data(&wire(side.peer(), &frames));
-
-        let mut place = Some(Message::from("mine"));
-        assert!(!conn.poll_message(&mut place));
-        assert_eq!(place, Some(Message::from("mine")));
-        for expected in ["abc", &long] {
-            place = None;
-            assert!(conn.poll_message(&mut place));
-            assert_eq!(place, Some(Message::from(expected)));
-        }
-        place = None;
-        assert!(!conn.poll_message(&mut place) && conn.has_input(), "a ping");
-        assert_eq!(conn.poll_event(|| crate::feed::NOW), Some(Event::Ping(b"p".into())));
-        assert!(conn.poll_message(&mut place));
-        assert_eq!(place.take(), Some(Message::from("d")));
-        assert!(!conn.poll_message(&mut place), "a fragment");
-        assert_eq!(conn.poll_event(|| crate::feed::NOW), None);
-        assert!(!conn.poll_message(&mut place) && !conn.has_input());
-        assert_eq!(place, None);
     }
 }

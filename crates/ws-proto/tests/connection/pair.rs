@@ -46,17 +46,17 @@ impl End {
     fn receive(&mut self, now: Duration) -> bool {
         let queue = std::mem::take(&mut self.queue);
         let end = std::mem::take(&mut self.end_follows);
-        self.conn.receive_data(&queue);
-        self.pull(now);
+        self.conn.receive_data(&queue, now);
+        self.pull();
         if end {
             self.conn.receive_eof();
-            self.pull(now);
+            self.pull();
         }
         end || !queue.is_empty()
     }
 
-    fn pull(&mut self, now: Duration) {
-        self.events.extend(std::iter::from_fn(|| self.conn.poll_event(|| now)));
+    fn pull(&mut self) {
+        self.events.extend(std::iter::from_fn(|| self.conn.poll_event()));
     }
 }
 

@@ -2,10 +2,10 @@
 
 use bytes::{Buf, BufMut};
 use proptest::prelude::*;
-use ws_proto::{Connection, Event, Message, Payload, ReadSpace};
+use ws_proto::{Connection, Event, Message, Payload};
 use ws_types::{Side, State};
 
-use crate::feed::{NOW, config, connect, read_memory};
+use crate::feed::{NOW, config, connect};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -71,34 +71,24 @@ fn carry(
     from: &mut Connection,
     to: &mut Connection,
     sizes: &[usize],
-    lent: bool,
+    direct: bool,
     stream: bool,
 ) -> Vec<Event> {
     let mut sizes = sizes.iter().copied().cycle();
     let mut events = Vec::new();
-    while from.output_len() > 0 {
-        let n = sizes.next().unwrap().min(from.output_len());
+    while !from.output().is_empty() {
+        let n = sizes.next().unwrap().min(from.output().len());
         let mut bytes = from.output().copy_to_bytes(n);
         while bytes.has_remaining() {
-            if lent {
-                let n = match to.read_space(|| read_memory(6000)) {
-                    ReadSpace::Input(space) => {
-                        let n = space.len().min(bytes.len());
-                        bytes.copy_to_slice(&mut space[..n]);
-                        n
-                    }
-                    ReadSpace::Payload(mut space) => {
-                        let n = space.remaining_mut().min(bytes.len());
-                        space.put(bytes.split_to(n));
-                        n
-                    }
-                    _ => unreachable!("no other space exists"),
-                };
-                to.received(n);
+            if direct {
+                to.receive_with(NOW, |buffer| {
+                    let n = buffer.remaining_mut().min(bytes.len());
+                    buffer.put(bytes.split_to(n));
+                });
             } else {
-                to.receive_data(&bytes.split_off(0));
+                to.receive_data(&bytes.split_off(0), NOW);
             }
-            let mut poll = || if stream { to.poll_chunk(|| NOW) } else { to.poll_event(|| NOW) };
+            let mut poll = || if stream { to.poll_chunk() } else { to.poll_event() };
             events.extend(std::iter::from_fn(&mut poll));
         }
     }
@@ -113,7 +103,7 @@ proptest! {
         steps in steps(),
         from_client: bool,
         between: bool,
-        lent: bool,
+        direct: bool,
         stream: bool,
         sizes in prop::collection::vec(prop_oneof![1..40usize, 1..40_000usize], 1..20),
     ) {
@@ -123,7 +113,7 @@ proptest! {
         let (from, to) =
             if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
         let messages = send(from, &steps, between);
-        let events = carry(from, to, &sizes, lent, stream);
+        let events = carry(from, to, &sizes, direct, stream);
         prop_assert_eq!((to.state(), from.state()), (State::Open, State::Open));
 
         let mut received: Vec<Message> = Vec::new();
@@ -148,10 +138,10 @@ proptest! {
             }
         }
         prop_assert!(received == messages, "{} of {}", received.len(), messages.len());
-        prop_assert!(whole && !to.in_chunks());
+        prop_assert!(whole);
 
         // The answers come back: each ping is acknowledged, the last one by name.
-        let answers = carry(to, from, &sizes, lent, stream);
+        let answers = carry(to, from, &sizes, direct, stream);
         let pings = events.iter().filter(|event| matches!(event, Event::Ping(_))).count();
         let acknowledged = |e: &&Event| matches!(e, Event::Pong { acknowledges: Some(_), .. });
         prop_assert_eq!(answers.len(), pings);
@@ -169,18 +159,18 @@ proptest! {
         let mut conn = connect(side, &config(|_| ()), NOW);
         let (a, b) = bytes.split_at(cut.min(bytes.len()));
         for piece in [a, b] {
-            conn.receive_data(piece);
+            conn.receive_data(piece, NOW);
             // At least two bytes make an event.
             for _ in 0..=bytes.len() / 2 {
-                let event = if stream { conn.poll_chunk(|| NOW) } else { conn.poll_event(|| NOW) };
+                let event = if stream { conn.poll_chunk() } else { conn.poll_event() };
                 if event.is_none() {
                     break;
                 }
             }
-            prop_assert_eq!(conn.poll_event(|| NOW), None);
+            prop_assert_eq!(conn.poll_event(), None);
         }
         conn.receive_eof();
-        prop_assert_eq!(conn.poll_event(|| NOW), None);
+        prop_assert_eq!(conn.poll_event(), None);
         prop_assert_eq!(conn.state(), State::Closed);
     }
 }

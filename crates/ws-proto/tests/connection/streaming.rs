@@ -18,8 +18,8 @@ fn give(conn: &mut Connection, frames: &[Frame]) -> Vec<Event> {
 
 #[track_caller]
 fn give_bytes(conn: &mut Connection, bytes: &[u8]) -> Vec<Event> {
-    conn.receive_data(bytes);
-    std::iter::from_fn(|| conn.poll_chunk(|| NOW)).collect()
+    conn.receive_data(bytes, NOW);
+    std::iter::from_fn(|| conn.poll_chunk()).collect()
 }
 
 fn open(side: Side) -> Connection {
@@ -30,18 +30,14 @@ fn open(side: Side) -> Connection {
 fn each_piece_comes_as_soon_as_it_has_arrived() {
     for side in SIDES {
         let mut conn = open(side);
-        assert!(!conn.in_chunks());
         assert_eq!(give(&mut conn, &[binary("ab").more()]), [chunk(b"ab", false)]);
-        assert!(conn.in_chunks());
         assert_eq!(give(&mut conn, &[ping("p")]), [Event::Ping(b"p".into())]);
         assert_eq!(sent(&mut conn), [pong("p")]);
         // Inside a frame, too.
         let bytes = cont("cdef").bytes(side.peer());
         let (a, b) = bytes.split_at(bytes.len() - 3);
         assert_eq!(give_bytes(&mut conn, a), [chunk(b"c", false)]);
-        assert!(conn.in_chunks());
         assert_eq!(give_bytes(&mut conn, b), [chunk(b"def", true)]);
-        assert!(!conn.in_chunks());
         // A message that has arrived whole is one piece.
         assert_eq!(
             give(&mut conn, &[text("whole"), text("")]),
@@ -84,7 +80,6 @@ fn empty_fragments_are_no_pieces_but_for_the_last() {
     for side in SIDES {
         let mut conn = open(side);
         assert_eq!(give(&mut conn, &[text("").more(), cont("").more()]), []);
-        assert!(!conn.in_chunks(), "nothing was handed out");
         assert_eq!(give(&mut conn, &[cont("")]), [chunk("", true)]);
         let frames = [text("a").more(), cont("").more(), cont("")];
         assert_eq!(give(&mut conn, &frames), [chunk("a", false), chunk("", true)]);
@@ -118,7 +113,6 @@ fn the_rest_of_a_message_can_be_skipped() {
         let mut conn = open(side);
         give(&mut conn, &[text("a").more()]);
         conn.skip_message();
-        assert!(!conn.in_chunks());
         let bytes = wire(side.peer(), &[cont("bc").more(), ping("p"), cont("d"), text("next")]);
         let mut events = Vec::new();
         for byte in bytes {
@@ -150,31 +144,29 @@ fn skipping_when_nothing_was_handed_out_does_nothing() {
 }
 
 #[test]
-fn pulling_whole_messages_skips_one_that_was_begun_in_pieces() {
+fn pulling_whole_messages_goes_on_in_pieces_with_one_that_was_begun_so() {
     for side in SIDES {
-        // Between frames, and inside one.
-        for cut in [0, 1] {
-            let mut conn = open(side);
-            let mut bytes = wire(side.peer(), &[text("a").more(), cont("bc")]);
-            let end = bytes.split_off(bytes.len() - cut - cont("bc").bytes(side.peer()).len());
-            assert!(give_bytes(&mut conn, &bytes).len() <= 1);
-            if cut == 1 {
-                // The first frame isn't whole: nothing was handed out, nothing is skipped.
-                conn.receive_data(&end);
-                assert_eq!(conn.poll_event(|| NOW), Some(Event::Message(Message::from("abc"))));
-                continue;
-            }
-            conn.receive_data(&end);
-            conn.receive_data(&text("next").bytes(side.peer()));
-            assert_eq!(conn.poll_event(|| NOW), Some(Event::Message(Message::from("next"))));
-            assert!(!conn.in_chunks());
-        }
         let mut conn = open(side);
+        assert_eq!(give(&mut conn, &[text("a").more()]), [chunk("a", false)]);
+        let bytes = wire(side.peer(), &[cont("bc").more(), ping("p"), cont("d"), text("next")]);
+        conn.receive_data(&bytes, NOW);
+        let events: Vec<_> = std::iter::from_fn(|| conn.poll_event()).collect();
+        assert_eq!(
+            events,
+            [
+                chunk("bc", false),
+                Event::Ping(b"p".into()),
+                chunk("d", true),
+                Event::Message(Message::from("next")),
+            ]
+        );
+        // Inside a frame, too; what was skipped is not handed out.
         let bytes = binary("abcd").bytes(side.peer());
-        assert_eq!(give_bytes(&mut conn, &bytes[..bytes.len() - 2]), [chunk(b"ab", false)]);
-        assert_eq!(conn.poll_event(|| NOW), None);
-        assert_eq!(give_bytes(&mut conn, &bytes[bytes.len() - 2..]), [], "skipped for good");
-        assert_eq!(give(&mut conn, &[text("x")]), [chunk("x", true)]);
+        let (front, rest) = bytes.split_at(bytes.len() - 2);
+        assert_eq!(give_bytes(&mut conn, front), [chunk(b"ab", false)]);
+        conn.skip_message();
+        conn.receive_data(&[rest, &text("x").bytes(side.peer())].concat(), NOW);
+        assert_eq!(conn.poll_event(), Some(Event::Message(Message::from("x"))));
     }
 }
 
@@ -182,13 +174,16 @@ fn pulling_whole_messages_skips_one_that_was_begun_in_pieces() {
 fn a_message_begun_whole_can_go_on_in_pieces() {
     for side in SIDES {
         let mut conn = open(side);
-        conn.receive_data(&wire(side.peer(), &[text("ab").more(), ping("p"), cont("c").more()]));
-        assert_eq!(conn.poll_event(|| NOW), Some(Event::Ping(b"p".into())));
-        assert_eq!(conn.poll_event(|| NOW), None);
+        conn.receive_data(
+            &wire(side.peer(), &[text("ab").more(), ping("p"), cont("c").more()]),
+            NOW,
+        );
+        assert_eq!(conn.poll_event(), Some(Event::Ping(b"p".into())));
+        assert_eq!(conn.poll_event(), None);
         assert_eq!(give(&mut conn, &[cont("d")]), [chunk("abcd", true)]);
 
-        conn.receive_data(&wire(side.peer(), &[text("ab").more()]));
-        assert_eq!(conn.poll_event(|| NOW), None);
+        conn.receive_data(&wire(side.peer(), &[text("ab").more()]), NOW);
+        assert_eq!(conn.poll_event(), None);
         assert_eq!(give(&mut conn, &[cont("c").more()]), [chunk("abc", false)]);
         assert_eq!(give(&mut conn, &[cont("d")]), [chunk("d", true)]);
     }
@@ -217,7 +212,6 @@ fn rules_hold_for_pieces_and_for_what_is_skipped() {
                 }
                 assert_eq!(give(&mut conn, std::slice::from_ref(&bad)), [], "{bad:?}");
                 assert_eq!(sent(&mut conn), [close(code, reason)], "{bad:?}");
-                assert!(!conn.in_chunks());
             }
         }
     }
@@ -237,6 +231,5 @@ fn a_message_that_is_cut_off_never_has_a_last_piece() {
             give(&mut conn, &[text("a").more(), close(1000, "")]),
             [chunk("a", false), Event::Close(Close::new(1000, "")),]
         );
-        assert!(!conn.in_chunks());
     }
 }

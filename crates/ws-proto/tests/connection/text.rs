@@ -80,7 +80,7 @@ fn a_fault_is_seen_at_its_byte_before_the_frame_is_whole() {
             let wire = text(&whole[..1000]).bytes(side.peer());
             for (i, byte) in wire[..head.len() + seen].iter().enumerate() {
                 assert_eq!(conn.state(), State::Open, "{bytes:x?} at byte {i}");
-                conn.receive_data(&[*byte]);
+                conn.receive_data(&[*byte], NOW);
                 assert_eq!(pull(&mut conn), []);
             }
             let reason = format!("{error} at position {position}");

@@ -7,7 +7,7 @@ use ws_proto::extension::{
 use ws_proto::{Compress, Connection, Event, Message, PreparedMessage};
 use ws_types::{ExtensionParameter, Side};
 
-use crate::feed::{NOW, Scenario, config, connect, pull, sent, take_output};
+use crate::feed::{NOW, Scenario, config, connect_with, pull, sent, take_output, wait};
 use crate::frames::{SIDES, binary, close, cont, ping, wire};
 use crate::judge::Judge;
 use crate::received::messages;
@@ -265,7 +265,7 @@ const CHAINS: [(&str, Make); 8] = [
 
 fn connected(side: Side, make: Make) -> Connection {
     let config = config(|c| c.max_message_size = Some(1 << 22));
-    connect(side, &config, NOW).with_extensions(Extensions::from(make(side)))
+    connect_with(side, &config, Extensions::from(make(side)), NOW)
 }
 
 /// Messages, of which some become much shorter.
@@ -285,7 +285,7 @@ fn sent_messages() -> Vec<Message> {
 fn send_all(conn: &mut Connection) -> Vec<u8> {
     for message in sent_messages() {
         conn.send(message.clone().compress(Compress::Always)).unwrap();
-        conn.send(&PreparedMessage::new(message.clone().compress(Compress::Always))).unwrap();
+        conn.send(PreparedMessage::new(message.clone().compress(Compress::Always))).unwrap();
         conn.send_chunk(message.clone().compress(Compress::Always), false).unwrap();
         conn.ping(None, NOW).unwrap();
         conn.send_chunk(message, true).unwrap();
@@ -340,12 +340,12 @@ fn chains_of_extensions_deliver_messages_whole() {
                 let mut conn = connected(side, make);
                 let mut got = Vec::new();
                 for piece in bytes.chunks(step) {
-                    conn.receive_data(piece);
+                    conn.receive_data(piece, NOW);
                     got.extend(pull(&mut conn).into_iter().filter_map(|event| match event {
                         Event::Message(message) => Some(message),
                         _ => None,
                     }));
-                    drop(conn.reclaim_input());
+                    wait(&mut conn);
                 }
                 assert!(got == expected(), "{name}, {step}: {} messages", got.len());
             }
@@ -355,17 +355,19 @@ fn chains_of_extensions_deliver_messages_whole() {
 
 #[test]
 fn chains_of_extensions_deliver_pieces_whenever_they_are_asked_for() {
-    for (name, make) in CHAINS {
+    for (n, (name, make)) in CHAINS.into_iter().enumerate() {
         for side in SIDES {
             let bytes = send_all(&mut connected(side.peer(), make));
             // How many pieces are pulled before more bytes come: more come while there is more to pull.
-            for (step, pulls) in [(bytes.len(), 0), (1000, 1), (333, 1), (7_000, 2), (1000, 1000)] {
+            let ways = [(bytes.len(), 0), (1000, 1), (333, 1), (7_000, 2), (1000, 1000)];
+            // One side takes every other of them, the other side the rest.
+            for (step, pulls) in ways.into_iter().skip((n + side as usize) % 2).step_by(2) {
                 let mut conn = connected(side, make);
                 let mut expected = expected().into_iter();
                 let mut got = Vec::new();
                 let mut take = |conn: &mut Connection, pulls| {
                     for _ in 0..pulls {
-                        match conn.poll_chunk(|| NOW) {
+                        match conn.poll_chunk() {
                             Some(Event::Chunk { data, last }) => {
                                 assert!(data.len() <= 64 << 10);
                                 got.extend_from_slice(data.as_bytes());
@@ -382,7 +384,7 @@ fn chains_of_extensions_deliver_pieces_whenever_they_are_asked_for() {
                     }
                 };
                 for piece in bytes.chunks(step) {
-                    conn.receive_data(piece);
+                    conn.receive_data(piece, NOW);
                     take(&mut conn, pulls);
                 }
                 take(&mut conn, 100_000);
@@ -405,7 +407,7 @@ fn bytes_that_come_while_there_is_more_to_pull_are_not_lost() {
             let bytes = take_output(&mut sender);
             let mut conn = connected(side, make);
             let (mut got, mut ends) = (Vec::new(), 0);
-            let mut take = |conn: &mut Connection| match conn.poll_chunk(|| NOW) {
+            let mut take = |conn: &mut Connection| match conn.poll_chunk() {
                 Some(Event::Chunk { data, last }) => {
                     got.extend_from_slice(data.as_bytes());
                     ends += usize::from(last);
@@ -414,7 +416,7 @@ fn bytes_that_come_while_there_is_more_to_pull_are_not_lost() {
                 event => event.is_some(),
             };
             for piece in bytes.chunks(bytes.len() / 30) {
-                conn.receive_data(piece);
+                conn.receive_data(piece, NOW);
                 take(&mut conn);
             }
             while take(&mut conn) {}
@@ -485,7 +487,7 @@ fn output_that_can_not_be_cut_meets_the_limit_all_the_same() {
         for side in SIDES {
             let with = |max| {
                 let config = config(|c| c.max_message_size = max);
-                let new = move || connect(side, &config, NOW).with_extensions(make(side).into());
+                let new = move || connect_with(side, &config, make(side), NOW);
                 let whole = Scenario::new(side).after({
                     let new = new.clone();
                     move |conn| *conn = new()

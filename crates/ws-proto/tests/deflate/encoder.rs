@@ -9,10 +9,12 @@ use ws_proto::extension::{ServerDeflate, ServerExtensionFactory};
 use ws_proto::{Compress, Config, Connection, Message, MessageKind, PreparedMessage};
 use ws_types::Side;
 
-use crate::feed::{NOW, connect, sent};
+use crate::feed::{NOW, connect_with, sent};
 use crate::frames::{Frame, SIDES};
 use crate::judge::Judge;
-use crate::setup::{Agreed, DEFAULT, RSV1, combinations, compressed, letters, noise, params};
+use crate::setup::{
+    Agreed, DEFAULT, RSV1, combinations, compressed, contexts, letters, noise, params,
+};
 
 fn config() -> Arc<Config> {
     Arc::new(Config::default())
@@ -83,8 +85,7 @@ fn every_message_decodes_within_the_window() {
     for (n, agreed) in agreed.enumerate() {
         let ways = [(Side::Server, 1), (Side::Client, 6), (Side::Server, 9), (Side::Client, 0)];
         for (side, level) in [ways[n % 2], ways[2 + n / 2 % 2]] {
-            let mut conn = connect(side, &config(), NOW)
-                .with_extensions(vec![agreed.extension(side, level)].into());
+            let mut conn = connect_with(side, &config(), vec![agreed.extension(side, level)], NOW);
             let mut judge = Judge::default();
             for (n, message) in messages().into_iter().enumerate() {
                 for compress in [Compress::Always, [Compress::Auto, Compress::Never][n % 2]] {
@@ -104,7 +105,7 @@ fn every_message_decodes_within_the_window() {
 
 #[test]
 fn each_message_in_pieces_decodes_and_rsv1_is_on_the_first_frame() {
-    for agreed in combinations() {
+    for agreed in contexts() {
         for side in SIDES {
             let mut conn = agreed.connect(side, &config());
             let mut judge = Judge::default();
@@ -188,7 +189,7 @@ fn with_takeover_a_message_refers_to_the_ones_before() {
 fn short_messages_are_sent_as_they_are_unless_asked_for() {
     let made = |set: fn(ServerDeflate) -> ServerDeflate| {
         let (_, extension) = set(ServerDeflate::default()).process_offer(&params("")).unwrap();
-        Connection::server(config(), NOW).with_extensions(vec![extension].into())
+        connect_with(Side::Server, &config(), vec![extension], NOW)
     };
     let rsv = |conn: &mut Connection, len: usize, compress| {
         conn.send(Message::from(vec![b'a'; len]).compress(compress)).unwrap();

@@ -9,6 +9,7 @@ use ws_proto::extension::{ClientDeflate, ClientWindow, Rsv, ServerDeflate};
 use ws_proto::server::{self, ServerHandshake, ServerOptions};
 
 use crate::custom::Tagged;
+use crate::setup::window_bits;
 
 /// The request of a client, as bytes.
 fn request(
@@ -96,7 +97,7 @@ fn offers_deflate() -> ClientOptions {
 }
 
 fn window(bits: u8) -> ClientDeflate {
-    ClientDeflate::default().server_max_window_bits(bits).unwrap()
+    ClientDeflate::default().server_max_window_bits(window_bits(bits))
 }
 
 #[test]
@@ -310,7 +311,7 @@ fn a_name_that_is_no_token_is_refused_before_anything_is_sent() {
 #[test]
 fn a_limited_client_window_is_kept_although_the_server_says_nothing() {
     let options = ClientOptions::default().extension(
-        ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(9)).unwrap(),
+        ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(window_bits(9))),
     );
     let negotiated = taken(options, &["permessage-deflate"]).unwrap();
     assert_eq!(negotiated.extension_headers.len(), 1);

@@ -6,7 +6,7 @@ use ws_proto::extension::{ServerDeflate, ServerExtensionFactory};
 use ws_proto::{Compress, Connection, Event, Message, PreparedMessage};
 use ws_types::Side;
 
-use crate::feed::{NOW, config, connect, give, pull, sent, take_output};
+use crate::feed::{NOW, config, connect_with, give, pull, sent, take_output, wait};
 use crate::frames::{SIDES, ping};
 use crate::judge::Judge;
 use crate::setup::{Agreed, DEFAULT, combinations, compressed, letters, params};
@@ -18,8 +18,10 @@ fn quiet(side: Side, agreed: Agreed) -> Connection {
     agreed.connect(side, &config(|c| c.ping_interval = None))
 }
 
+/// Nothing comes, and nothing is to be pulled.
 fn pull_at(conn: &mut Connection, now: Duration) {
-    assert_eq!(conn.poll_event(|| now), None);
+    conn.receive_with(now, |_| ());
+    assert_eq!(conn.poll_event(), None);
 }
 
 #[test]
@@ -60,11 +62,11 @@ fn what_is_sent_after_that_decodes() {
             for n in 0..30_u32 {
                 let message = Message::from(letters(200 + n as usize, n % 3));
                 match n % 5 {
-                    3 => sender.send(&PreparedMessage::new(message.clone())).unwrap(),
+                    3 => sender.send(PreparedMessage::new(message.clone())).unwrap(),
                     4 => sender.send(message.clone().compress(Compress::Never)).unwrap(),
                     _ => sender.send(message.clone()).unwrap(),
                 }
-                receiver.receive_data(&take_output(&mut sender));
+                receiver.receive_data(&take_output(&mut sender), NOW);
                 assert_eq!(pull(&mut receiver), [Event::Message(message)]);
                 now += SECOND / 3 * (n % 4);
                 pull_at(&mut sender, now);
@@ -72,7 +74,7 @@ fn what_is_sent_after_that_decodes() {
                     sender.handle_timeout(now);
                 }
                 if n % 7 == 0 {
-                    drop(receiver.reclaim_input());
+                    wait(&mut receiver);
                 }
             }
         }
@@ -95,7 +97,7 @@ fn forgetting_within_a_message_is_harmless() {
                 }
                 assert_eq!(sender.poll_timeout(), None);
             }
-            receiver.receive_data(&take_output(&mut sender));
+            receiver.receive_data(&take_output(&mut sender), NOW);
             let whole = [&text[..], &text, &text].concat();
             assert_eq!(pull(&mut receiver), [Event::Message(whole.into())]);
         }
@@ -108,7 +110,7 @@ fn how_long_that_is_can_be_set() {
         let deflate = ServerDeflate::default().compressor_idle(time);
         let (_, extension) = deflate.process_offer(&params("")).unwrap();
         let config = config(|c| c.ping_interval = None);
-        let mut conn = connect(Side::Server, &config, NOW).with_extensions(vec![extension].into());
+        let mut conn = connect_with(Side::Server, &config, vec![extension], NOW);
         compressed(&mut conn, letters(100, 1));
         pull_at(&mut conn, NOW);
         assert_eq!(conn.poll_timeout(), Some(NOW.saturating_add(time)));
@@ -124,7 +126,7 @@ fn what_is_not_compressed_needs_no_timer() {
         conn.send(Message::from(letters(100, 1)).compress(Compress::Never)).unwrap();
         give(&mut conn, &[ping("x")]);
         // Prepared messages leave no compressor behind.
-        conn.send(&PreparedMessage::new(letters(100, 1))).unwrap();
+        conn.send(PreparedMessage::new(letters(100, 1))).unwrap();
         pull_at(&mut conn, NOW);
         assert_eq!(conn.poll_timeout(), None);
         assert_eq!(sent(&mut conn).len(), 3);
@@ -137,15 +139,15 @@ fn without_takeover_the_compressor_is_given_back_when_the_connection_waits() {
         let agreed = Agreed { server_takeover: false, client_takeover: false, ..DEFAULT };
         let mut conn = quiet(side, agreed);
         compressed(&mut conn, letters(300, 1));
-        drop(conn.reclaim_input());
+        wait(&mut conn);
         pull_at(&mut conn, NOW);
         assert_eq!(conn.poll_timeout(), None, "nothing is held after a whole message");
         conn.send_chunk(letters(300, 1), false).unwrap();
-        drop(conn.reclaim_input());
+        wait(&mut conn);
         pull_at(&mut conn, NOW);
         assert_eq!(conn.poll_timeout(), Some(NOW + SECOND), "within a message it is");
         conn.send_chunk("".as_bytes().to_vec(), true).unwrap();
-        drop(conn.reclaim_input());
+        wait(&mut conn);
         conn.handle_timeout(NOW + SECOND);
         assert_eq!(conn.poll_timeout(), None);
     }

@@ -65,9 +65,10 @@ impl Judge {
         if len ^ check != 0xFFFF {
             return Err("stored length");
         }
-        for _ in 0..len {
-            self.history.push(bits.take(8)? as u8);
-        }
+        let start = bits.at / 8;
+        let stored = bits.data.get(start..start + len).ok_or("unexpected end")?;
+        self.history.extend_from_slice(stored);
+        bits.at += 8 * len;
         Ok(())
     }
 
@@ -92,9 +93,12 @@ impl Judge {
             let (base, extra) = distance(symbol)?;
             let distance = base + bits.take(extra)?;
             self.greatest = self.greatest.max(distance);
-            for _ in 0..len {
-                let at = self.history.len().checked_sub(distance).ok_or("distance too far back")?;
-                self.history.push(self.history[at]);
+            let start = self.history.len().checked_sub(distance).ok_or("distance too far back")?;
+            let end = self.history.len() + len;
+            while self.history.len() < end {
+                // As much as there is; a match may overlap what it makes.
+                let step = (end - self.history.len()).min(self.history.len() - start);
+                self.history.extend_from_within(start..start + step);
             }
         }
     }
@@ -163,10 +167,12 @@ impl Code {
     }
 
     fn read(&self, bits: &mut Bits<'_>) -> Result<usize, Fault> {
-        let (mut code, mut first) = (0, 0);
-        for symbols in &self.0 {
-            code = code << 1 | bits.take(1)?;
+        let (mut code, mut first, mut window) = (0, 0, bits.peek());
+        for (len, symbols) in self.0.iter().enumerate() {
+            code = code << 1 | window & 1;
+            window >>= 1;
             if let Some(symbol) = symbols.get(code - first) {
+                bits.take(len + 1)?;
                 return Ok(*symbol);
             }
             first = (first + symbols.len()) << 1;
@@ -181,17 +187,17 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
+    /// The next 17 bits or more; zeros follow the end.
+    fn peek(&self) -> usize {
+        let byte = |n| usize::from(*self.data.get(self.at / 8 + n).unwrap_or(&0));
+        (byte(0) | byte(1) << 8 | byte(2) << 16) >> (self.at % 8)
+    }
+
+    /// Takes up to 16 bits.
     fn take(&mut self, n: usize) -> Result<usize, Fault> {
-        let mut value = 0;
-        let mut have = 0;
-        while have < n {
-            let byte = self.data.get(self.at / 8).ok_or("unexpected end")?;
-            let step = (n - have).min(8 - self.at % 8);
-            value |= (usize::from(byte >> (self.at % 8)) & ((1 << step) - 1)) << have;
-            have += step;
-            self.at += step;
-        }
-        Ok(value)
+        let value = self.peek() & ((1 << n) - 1);
+        self.at += n;
+        if self.at > 8 * self.data.len() { Err("unexpected end") } else { Ok(value) }
     }
 }
 

@@ -5,12 +5,12 @@
 
 use ws_errors::NegotiationError;
 use ws_proto::extension::{
-    ClientDeflate, ClientExtensionFactory, ClientWindow, InvalidSetting, ServerDeflate,
-    ServerExtensionFactory,
+    ClientDeflate, ClientExtensionFactory, ClientWindow, CompressionLevel, InvalidSetting,
+    MemoryLevel, ServerDeflate, ServerExtensionFactory, WindowBits,
 };
 use ws_types::{ExtensionParameter, Side};
 
-use crate::setup::{Agreed, DEFAULT, params, probe};
+use crate::setup::{Agreed, DEFAULT, params, probe, window_bits};
 
 /// The parameters as they stand in a header, each with its semicolon.
 fn shown(params: &[ExtensionParameter]) -> String {
@@ -23,7 +23,7 @@ fn client() -> ClientDeflate {
 }
 
 fn client_window(window: ClientWindow) -> ClientDeflate {
-    ClientDeflate::default().client_max_window_bits(window).unwrap()
+    ClientDeflate::default().client_max_window_bits(window)
 }
 
 /// A server without limits on windows.
@@ -32,8 +32,9 @@ fn server() -> ServerDeflate {
 }
 
 fn server_windows(server: Option<u8>, client: Option<u8>) -> ServerDeflate {
-    let deflate = ServerDeflate::default().server_max_window_bits(server).unwrap();
-    deflate.client_max_window_bits(client).unwrap()
+    ServerDeflate::default()
+        .server_max_window_bits(server.map(window_bits))
+        .client_max_window_bits(client.map(window_bits))
 }
 
 type Text = &'static str;
@@ -43,8 +44,9 @@ type Answer = Result<(Text, Agreed), Text>;
 
 #[test]
 fn client_takes_or_refuses_each_answer() {
-    use ClientWindow::{Any, AtMost};
-    let server_max = |bits| client().server_max_window_bits(bits).unwrap();
+    use ClientWindow::Any;
+    let at_most = |n| client_window(ClientWindow::AtMost(window_bits(n)));
+    let server_max = |n| client().server_max_window_bits(window_bits(n));
     let no_server = Agreed { server_takeover: false, ..DEFAULT };
     let no_client = Agreed { client_takeover: false, ..DEFAULT };
     let s = |server_bits| Agreed { server_bits, ..DEFAULT };
@@ -122,23 +124,18 @@ fn client_takes_or_refuses_each_answer() {
             "; client_max_window_bits",
             Err("missing value for parameter client_max_window_bits"),
         ),
-        ("client bits 11, none", client_window(AtMost(11)), "", Ok(c(11))),
-        ("client bits 11, less", client_window(AtMost(11)), "; client_max_window_bits=9", Ok(c(9))),
-        (
-            "client bits 11, same",
-            client_window(AtMost(11)),
-            "; client_max_window_bits=11",
-            Ok(c(11)),
-        ),
+        ("client bits 11, none", at_most(11), "", Ok(c(11))),
+        ("client bits 11, less", at_most(11), "; client_max_window_bits=9", Ok(c(9))),
+        ("client bits 11, same", at_most(11), "; client_max_window_bits=11", Ok(c(11))),
         (
             "client bits 11, more",
-            client_window(AtMost(11)),
+            at_most(11),
             "; client_max_window_bits=12",
             Err("unsupported client_max_window_bits"),
         ),
         (
             "client bits 11, 8",
-            client_window(AtMost(11)),
+            at_most(11),
             "; client_max_window_bits=8",
             Err("unsupported client_max_window_bits = 8, use 9"),
         ),
@@ -481,20 +478,25 @@ fn the_offer_says_the_settings_in_the_usual_order() {
     let rows = [
         (ClientDeflate::default(), "; client_max_window_bits"),
         (client(), ""),
-        (client_window(ClientWindow::AtMost(9)), "; client_max_window_bits=9"),
+        (client_window(ClientWindow::AtMost(window_bits(9))), "; client_max_window_bits=9"),
         (client().client_no_context_takeover(true), "; client_no_context_takeover"),
-        (client().server_max_window_bits(8).unwrap(), "; server_max_window_bits=8"),
+        (client().server_max_window_bits(window_bits(8)), "; server_max_window_bits=8"),
         (
-            client_window(ClientWindow::AtMost(15))
-                .server_max_window_bits(10)
-                .unwrap()
+            client_window(ClientWindow::AtMost(window_bits(15)))
+                .server_max_window_bits(window_bits(10))
                 .client_no_context_takeover(true)
                 .server_no_context_takeover(true),
             "; server_no_context_takeover; client_no_context_takeover; \
              server_max_window_bits=10; client_max_window_bits=15",
         ),
         // What isn't negotiated isn't told.
-        (client().level(9).unwrap().memory_level(1).unwrap().min_size(0), ""),
+        (
+            client()
+                .level(CompressionLevel::BEST_COMPRESSION)
+                .memory_level(1.try_into().unwrap())
+                .min_size(0),
+            "",
+        ),
     ];
     for (deflate, offer) in rows {
         assert_eq!(shown(&deflate.offer()), offer);
@@ -504,14 +506,14 @@ fn the_offer_says_the_settings_in_the_usual_order() {
 
 #[test]
 fn settings_out_of_their_range_are_refused() {
-    fn check<T: std::fmt::Debug>(
+    fn check<T: TryFrom<u8, Error = InvalidSetting>>(
         name: &str,
         range: std::ops::RangeInclusive<u8>,
-        set: impl Fn(u8) -> Result<T, InvalidSetting>,
+        get: impl Fn(T) -> u8,
     ) {
         for value in 0..=255 {
-            match set(value) {
-                Ok(_) => assert!(range.contains(&value), "{name} {value}"),
+            match T::try_from(value).map(&get) {
+                Ok(kept) => assert!(kept == value && range.contains(&value), "{name} {value}"),
                 Err(error) => {
                     assert!(!range.contains(&value), "{name} {value}");
                     let (min, max) = (*range.start(), *range.end());
@@ -527,14 +529,18 @@ fn settings_out_of_their_range_are_refused() {
             }
         }
     }
-    check("level", 0..=9, |n| ServerDeflate::default().level(n));
-    check("level", 0..=9, |n| ClientDeflate::default().level(n));
-    check("memory_level", 1..=9, |n| ServerDeflate::default().memory_level(n));
-    check("memory_level", 1..=9, |n| ClientDeflate::default().memory_level(n));
-    check("server_max_window_bits", 9..=15, |n| ServerDeflate::default().server_max_window_bits(n));
-    check("server_max_window_bits", 8..=15, |n| ClientDeflate::default().server_max_window_bits(n));
-    check("client_max_window_bits", 8..=15, |n| ServerDeflate::default().client_max_window_bits(n));
-    check("client_max_window_bits", 9..=15, |n| {
-        ClientDeflate::default().client_max_window_bits(ClientWindow::AtMost(n))
-    });
+    check("compression level", 0..=9, CompressionLevel::get);
+    check("memory level", 1..=9, MemoryLevel::get);
+    check("window bits", 8..=15, WindowBits::get);
+}
+
+#[test]
+fn an_own_window_of_8_bits_counts_as_9() {
+    let client = client_window(ClientWindow::AtMost(window_bits(8)));
+    assert_eq!(client, client_window(ClientWindow::AtMost(window_bits(9))));
+    assert_eq!(shown(&client.offer()), "; client_max_window_bits=9");
+    let server = server_windows(Some(8), Some(8));
+    assert_eq!(server, server_windows(Some(9), Some(8)));
+    let (response, _) = server.process_offer(&params("; client_max_window_bits")).unwrap();
+    assert_eq!(shown(&response), "; server_max_window_bits=9; client_max_window_bits=8");
 }

@@ -11,7 +11,7 @@ use ws_proto::{Compress, Connection, Event, Message, PreparedMessage};
 use ws_types::Side;
 
 use crate::custom::Flip;
-use crate::feed::{NOW, config, connect, give, pull, sent, take_output};
+use crate::feed::{NOW, config, connect, connect_with, give, pull, sent, take_output, wait};
 use crate::frames::{SIDES, parse_with_keys};
 use crate::judge::Judge;
 use crate::setup::{Agreed, DEFAULT, RSV1, combinations, compressed, letters, noise};
@@ -62,8 +62,12 @@ fn counted(prepared: &PreparedMessage, keys: &[Option<u64>], forgets: bool) -> u
     let encoded = Arc::new(AtomicUsize::new(0));
     for key in keys {
         let counting = Counting { encoded: Arc::clone(&encoded), key: *key, forgets };
-        let mut conn = connect(Side::Server, &config(|_| ()), NOW)
-            .with_extensions(vec![Box::new(counting) as Box<dyn Extension>].into());
+        let mut conn = connect_with(
+            Side::Server,
+            &config(|_| ()),
+            vec![Box::new(counting) as Box<dyn Extension>],
+            NOW,
+        );
         conn.send(prepared).unwrap();
         let frames = sent(&mut conn);
         let plain: Vec<u8> = frames[0].payload.iter().map(|byte| !byte).collect();
@@ -115,16 +119,19 @@ fn an_encoding_is_not_taken_for_one_of_another_extension() {
         |c| vec![DEFAULT.extension(Side::Server, 6), Box::new(c)];
     let mut payloads = Vec::new();
     for (n, make) in [one, both, other, both, one].into_iter().enumerate() {
-        let mut conn =
-            connect(Side::Server, &config(|_| ()), NOW).with_extensions(make(counting()).into());
+        let mut conn = connect_with(Side::Server, &config(|_| ()), make(counting()), NOW);
         conn.send(&prepared).unwrap();
         assert_eq!(encoded.load(Ordering::Relaxed), (n + 1).min(3));
         payloads.push(take_output(&mut conn));
     }
     assert_eq!((&payloads[0], &payloads[1]), (&payloads[4], &payloads[3]));
     assert!(payloads[0] != payloads[1] && payloads[1] != payloads[2]);
-    let mut conn = connect(Side::Server, &config(|_| ()), NOW)
-        .with_extensions(vec![Box::<Flip>::default() as Box<dyn Extension>].into());
+    let mut conn = connect_with(
+        Side::Server,
+        &config(|_| ()),
+        vec![Box::<Flip>::default() as Box<dyn Extension>],
+        NOW,
+    );
     conn.send(&prepared).unwrap();
     assert_eq!(sent(&mut conn)[0].rsv, 2, "that of the other type has RSV3");
 }
@@ -140,7 +147,7 @@ fn large_encodings_are_shared_by_all_connections_of_a_server() {
             _ => connect(Side::Server, &config(|_| ()), NOW),
         };
         conn.send(&prepared).unwrap();
-        let len = conn.output_len();
+        let len = conn.output().len();
         assert_eq!(conn.output().chunk().len(), len, "in one piece");
         places.push(conn.output().chunk().as_ptr());
     }
@@ -226,10 +233,10 @@ fn prepared_messages_of_many_settings_reach_every_peer() {
                 sender.send(prepared).unwrap();
                 expected.push(Event::Message(prepared.message().clone()));
             }
-            receiver.receive_data(&take_output(sender));
+            receiver.receive_data(&take_output(sender), NOW);
             assert_eq!(pull(receiver), expected);
             if n % 2 == 0 {
-                drop(receiver.reclaim_input());
+                wait(receiver);
             }
         }
     }
@@ -277,7 +284,7 @@ fn as_a_piece_of_a_message_it_is_like_any_other() {
         conn.send_chunk(&prepared, false).unwrap();
         conn.send_chunk(&prepared, true).unwrap();
         let mut peer = DEFAULT.connect(side.peer(), &config(|_| ()));
-        peer.receive_data(&take_output(&mut conn));
+        peer.receive_data(&take_output(&mut conn), NOW);
         assert_eq!(pull(&mut peer), [Event::Message("a piecea piece".into())]);
     }
 }

@@ -12,12 +12,7 @@ use crate::setup::{Agreed, DEFAULT, RSV1, marked};
 
 /// A connection to which compressed messages come, whole or in pieces.
 pub(crate) fn scenarios(side: Side, agreed: Agreed) -> [Scenario<'static>; 2] {
-    let new = || {
-        Scenario::new(side).after(move |conn| {
-            let config = conn.config().clone();
-            *conn = agreed.connect(side, &config);
-        })
-    };
+    let new = || Scenario::new(side).made(move |config| agreed.connect(side, config));
     let mut streaming = new().streaming();
     streaming.whole_only = true;
     [new(), streaming]

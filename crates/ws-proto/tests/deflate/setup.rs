@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use ws_proto::extension::{
     ClientDeflate, ClientExtensionFactory, ClientWindow, Extension, Extensions, ServerDeflate,
-    ServerExtensionFactory,
+    ServerExtensionFactory, WindowBits,
 };
 use ws_proto::grammar::parse_extension;
 use ws_proto::{Compress, Config, Connection, Message};
 use ws_types::{ExtensionParameter, Side};
 
 use crate::bits::{Deflated, Item};
-use crate::feed::{NOW, connect, give, sent};
+use crate::feed::{NOW, connect_with, give, sent, wait};
 use crate::frames::{Frame, binary};
 use crate::judge::Judge;
 
@@ -43,6 +43,16 @@ pub(crate) fn combinations() -> impl Iterator<Item = Agreed> {
     })
 }
 
+/// One for each use of the contexts, each with other windows.
+pub(crate) fn contexts() -> impl Iterator<Item = Agreed> {
+    combinations().step_by(5)
+}
+
+/// The window bits `n`, which must be legal.
+pub(crate) fn window_bits(n: u8) -> WindowBits {
+    n.try_into().unwrap()
+}
+
 /// What is offered and answered with this name and these parameters.
 pub(crate) fn params(params: &str) -> Vec<ExtensionParameter> {
     let header = format!("permessage-deflate{params}");
@@ -71,20 +81,18 @@ impl Agreed {
                 let deflate = ServerDeflate::default()
                     .server_no_context_takeover(!self.server_takeover)
                     .client_no_context_takeover(!self.client_takeover)
-                    .server_max_window_bits(self.server_bits)
-                    .and_then(|deflate| deflate.client_max_window_bits(self.client_bits))
-                    .and_then(|deflate| deflate.level(level))
-                    .unwrap();
+                    .server_max_window_bits(window_bits(self.server_bits))
+                    .client_max_window_bits(window_bits(self.client_bits))
+                    .level(level.try_into().unwrap());
                 deflate.min_size(0).process_offer(&params("; client_max_window_bits")).unwrap().1
             }
             Side::Client => {
                 let deflate = ClientDeflate::default()
                     .server_no_context_takeover(!self.server_takeover)
                     .client_no_context_takeover(!self.client_takeover)
-                    .server_max_window_bits(self.server_bits)
-                    .and_then(|d| d.client_max_window_bits(ClientWindow::AtMost(self.client_bits)))
-                    .and_then(|deflate| deflate.level(level))
-                    .unwrap();
+                    .server_max_window_bits(window_bits(self.server_bits))
+                    .client_max_window_bits(ClientWindow::AtMost(window_bits(self.client_bits)))
+                    .level(level.try_into().unwrap());
                 let mut answer = format!("; server_max_window_bits={}", self.server_bits);
                 if !self.server_takeover {
                     answer += "; server_no_context_takeover";
@@ -101,7 +109,7 @@ impl Agreed {
 
     /// One side of a connection with this setting.
     pub(crate) fn connect(&self, side: Side, config: &Arc<Config>) -> Connection {
-        connect(side, config, NOW).with_extensions(self.extensions(side))
+        connect_with(side, config, self.extensions(side), NOW)
     }
 }
 
@@ -141,7 +149,7 @@ pub(crate) fn probe(side: Side, make: &dyn Fn() -> Box<dyn Extension>) -> Agreed
     let mut config = Config::default();
     config.ping_interval = None;
     let config = Arc::new(config);
-    let conn = || connect(side, &config, NOW).with_extensions(vec![make()].into());
+    let conn = || connect_with(side, &config, vec![make()], NOW);
     let (bits, takeover) = probe_encoder(&mut conn());
     let peer_takeover = refers_back(&mut conn(), 1);
     let peer_bits = match peer_takeover {
@@ -186,7 +194,7 @@ fn refers_back(conn: &mut Connection, distance: usize) -> bool {
     let data = noise(40_000, 5);
     let first = Deflated::default().stored(false, &data).message();
     assert_eq!(give(conn, &[marked(first)]).len(), 1);
-    drop(conn.reclaim_input());
+    wait(conn);
     let second = Deflated::default().fixed(false, &[Item::Match(3, distance)]).message();
     let events = give(conn, &[marked(second)]);
     match &events[..] {

@@ -3,7 +3,7 @@
 use ws_proto::{Connection, Event, Message, MessageKind};
 
 use crate::bits::{Deflated, Item::*};
-use crate::feed::{NOW, config, give, pull, sent, take_output};
+use crate::feed::{NOW, config, give, pull, sent, take_output, wait};
 use crate::frames::{Frame, SIDES, binary, cont, ping, text, wire};
 use crate::setup::{DEFAULT, RSV1, compressed, letters, marked};
 
@@ -13,14 +13,13 @@ const PIECE: usize = 64 << 10;
 /// Pulls all pieces that can be had; gives their lengths.
 fn pieces(conn: &mut Connection, into: &mut Vec<u8>) -> Vec<(usize, bool)> {
     let mut seen = Vec::new();
-    while let Some(event) = conn.poll_chunk(|| NOW) {
+    while let Some(event) = conn.poll_chunk() {
         match event {
             Event::Chunk { data, last } => {
                 if data.kind() == MessageKind::Text {
                     // Panics unless characters are whole.
                     assert_eq!(data.as_text().map(str::len), Some(data.len()));
                 }
-                assert_eq!(conn.in_chunks(), !last);
                 into.extend_from_slice(data.as_bytes());
                 seen.push((data.len(), last));
             }
@@ -45,13 +44,13 @@ fn pieces_are_bounded_whatever_the_ratio() {
             let mut got = Vec::new();
             let mut last = 0;
             for piece in bytes.chunks(step) {
-                conn.receive_data(piece);
+                conn.receive_data(piece, NOW);
                 for (len, end) in pieces(&mut conn, &mut got) {
                     assert!(len <= PIECE, "{len}");
                     assert!(len > 0 || end, "an empty piece in the middle");
                     last += usize::from(end);
                 }
-                drop(conn.reclaim_input());
+                wait(&mut conn);
             }
             assert!(last == 1 && got == message, "{last}, {} bytes", got.len());
         }
@@ -71,7 +70,7 @@ fn pieces_of_text_end_where_characters_end() {
             let mut conn = DEFAULT.connect(side, &config);
             let mut got = Vec::new();
             for piece in bytes.chunks(step) {
-                conn.receive_data(piece);
+                conn.receive_data(piece, NOW);
                 for (len, _) in pieces(&mut conn, &mut got) {
                     assert!(len <= PIECE && len % 3 == 0);
                 }
@@ -88,26 +87,25 @@ fn pieces_of_text_end_where_characters_end() {
             cont([cut(2..3), vec![0x00]].concat()),
         ];
         let mut conn = DEFAULT.connect(side, &config);
-        conn.receive_data(&wire(side.peer(), &frames));
+        conn.receive_data(&wire(side.peer(), &frames), NOW);
         let mut got = Vec::new();
         assert_eq!(pieces(&mut conn, &mut got), [(3, true)]);
         assert_eq!(got, "€".as_bytes());
     }
 }
 
+/// How events are pulled after a message was skipped.
 #[derive(Clone, Copy, Debug)]
-enum Skip {
-    /// With `skip_message`, then pulling pieces.
-    Called,
-    /// By pulling whole messages.
-    Pulled,
+enum Pull {
+    Pieces,
+    Messages,
 }
 
 #[test]
 fn a_message_that_is_skipped_half_way_stays_in_the_window() {
     let config = config(|c| c.max_message_size = None);
     for side in SIDES {
-        for skip in [Skip::Called, Skip::Pulled] {
+        for way in [Pull::Pieces, Pull::Messages] {
             for reclaim in [false, true] {
                 // The end of the long message is what the next one refers to.
                 let end = letters(500, 6);
@@ -122,28 +120,25 @@ fn a_message_that_is_skipped_half_way_stays_in_the_window() {
                         wire(side.peer(), &[marked(a).more(), ping(""), cont(b), marked(&second)]);
                     let mut conn = DEFAULT.connect(side, &config);
                     let (now, later) = bytes.split_at(at / 2);
-                    conn.receive_data(now);
-                    let event = conn.poll_chunk(|| NOW);
+                    conn.receive_data(now, NOW);
+                    let event = conn.poll_chunk();
                     assert!(matches!(event, Some(Event::Chunk { last: false, .. })), "{event:?}");
-                    if let Skip::Called = skip {
-                        conn.skip_message();
-                        assert!(!conn.in_chunks());
-                    }
+                    conn.skip_message();
                     let mut events = Vec::new();
                     for piece in [later, &[]].concat().chunks(777) {
-                        conn.receive_data(piece);
-                        match skip {
-                            Skip::Called => {
-                                events.extend(std::iter::from_fn(|| conn.poll_chunk(|| NOW)));
+                        conn.receive_data(piece, NOW);
+                        match way {
+                            Pull::Pieces => {
+                                events.extend(std::iter::from_fn(|| conn.poll_chunk()));
                             }
-                            Skip::Pulled => events.extend(pull(&mut conn)),
+                            Pull::Messages => events.extend(pull(&mut conn)),
                         }
                         if reclaim {
-                            drop(conn.reclaim_input());
+                            wait(&mut conn);
                         }
                     }
                     let [Event::Ping(_), rest @ ..] = &events[..] else {
-                        panic!("{skip:?}: {events:?}")
+                        panic!("{way:?}: {events:?}")
                     };
                     let got: Vec<u8> = rest
                         .iter()
@@ -154,7 +149,7 @@ fn a_message_that_is_skipped_half_way_stays_in_the_window() {
                             event => panic!("{event:?}"),
                         })
                         .collect();
-                    assert_eq!(got, end, "{skip:?}, cut at {at}");
+                    assert_eq!(got, end, "{way:?}, cut at {at}");
                 }
             }
         }
@@ -181,8 +176,8 @@ fn a_message_that_is_skipped_is_checked_to_its_end() {
         for (name, frames, code) in rows {
             let config = config(|c| c.max_message_size = Some(100));
             let mut conn = DEFAULT.connect(side, &config);
-            conn.receive_data(&wire(side.peer(), &[text(&begin).rsv(RSV1).more()]));
-            assert!(conn.poll_chunk(|| NOW).is_some());
+            conn.receive_data(&wire(side.peer(), &[text(&begin).rsv(RSV1).more()]), NOW);
+            assert!(conn.poll_chunk().is_some());
             conn.skip_message();
             assert_eq!(give(&mut conn, &frames), []);
             assert_eq!(sent(&mut conn)[0].payload[..2], code.to_be_bytes(), "{name}");
@@ -209,9 +204,9 @@ fn compressed_and_uncompressed_messages_alternate_in_pieces() {
         let mut got = Vec::new();
         let mut ends = 0;
         for byte in wire(side.peer(), &frames) {
-            conn.receive_data(&[byte]);
+            conn.receive_data(&[byte], NOW);
             ends += pieces(&mut conn, &mut got).iter().filter(|(_, last)| *last).count();
-            drop(conn.reclaim_input());
+            wait(&mut conn);
         }
         assert_eq!((got, ends), (b"HelloplainHelloplainHello".to_vec(), 6));
         let message = Message::from(b"Hello".to_vec());

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ws_proto::{Compress, Connection, Event, Message, Payload, PreparedMessage};
 use ws_types::{Close, CloseCode, Side};
 
-use crate::feed::{NOW, Scenario, config, pull, take_output};
+use crate::feed::{NOW, Scenario, config, pull, take_output, wait};
 use crate::frames::SIDES;
 use crate::received::{messages, scenarios};
-use crate::setup::{Agreed, combinations, letters, noise};
+use crate::setup::{Agreed, combinations, contexts, letters, noise};
 
 /// Text with characters of one to four bytes, which may be compressed well.
 fn text(len: usize) -> String {
@@ -22,11 +22,10 @@ fn send_all(conn: &mut Connection, sent: &[Message], close: bool) -> Vec<u8> {
         let compress = [Compress::Auto, Compress::Always, Compress::Never][n / 5 % 3];
         match n % 5 {
             0 | 1 => conn.send(message.clone().compress(compress)).unwrap(),
-            2 => conn.send(&PreparedMessage::new(message.clone().compress(compress))).unwrap(),
+            2 => conn.send(PreparedMessage::new(message.clone().compress(compress))).unwrap(),
             _ => {
                 let pieces = match message {
                     Message::Text(text) => {
-                        let text = text.as_str();
                         let middle =
                             (0..=text.len() / 2).rfind(|at| text.is_char_boundary(*at)).unwrap();
                         [&text[..middle], "", &text[middle..]].map(Message::from)
@@ -52,7 +51,7 @@ fn send_all(conn: &mut Connection, sent: &[Message], close: bool) -> Vec<u8> {
         }
         if n % 7 == 0 {
             // The encoder gives memory back at any time.
-            drop(conn.reclaim_input());
+            wait(conn);
         }
         wire.extend(take_output(conn));
     }
@@ -78,7 +77,7 @@ fn few_bytes_arrive_however_they_are_cut() {
         Message::from(text(5)),
     ]
     .into();
-    for agreed in combinations() {
+    for agreed in contexts() {
         for side in SIDES {
             let mut sender = agreed.connect(side.peer(), &config(|_| ()));
             let wire = send_all(&mut sender, &sent, false);
@@ -130,21 +129,22 @@ fn many() -> Vec<Message> {
 
 #[test]
 fn many_messages_arrive_in_both_directions() {
+    let many = many();
     for agreed in combinations() {
         for side in SIDES {
             let config = config(|_| ());
             let mut sender = agreed.connect(side.peer(), &config);
-            let wire = send_all(&mut sender, &many(), true);
+            let wire = send_all(&mut sender, &many, true);
             for step in [usize::MAX, 70_000, 4_099, 333] {
                 for stream in [false, true] {
                     let mut conn = agreed.connect(side, &config);
                     let mut events = Vec::new();
                     for piece in wire.chunks(step.min(wire.len())) {
-                        conn.receive_data(piece);
+                        conn.receive_data(piece, NOW);
                         loop {
                             let event = match stream {
-                                true => conn.poll_chunk(|| NOW),
-                                false => conn.poll_event(|| NOW),
+                                true => conn.poll_chunk(),
+                                false => conn.poll_event(),
                             };
                             let Some(event) = event else { break };
                             match event {
@@ -155,11 +155,11 @@ fn many_messages_arrive_in_both_directions() {
                             }
                         }
                         if step < 5_000 {
-                            drop(conn.reclaim_input());
+                            wait(&mut conn);
                         }
                     }
                     assert_eq!(conn.closed().rcvd().map(|close| close.code.as_u16()), Some(1000));
-                    check_pieces(&events, &many());
+                    check_pieces(&events, &many);
                 }
             }
         }
@@ -175,29 +175,29 @@ fn a_conversation_keeps_both_contexts_apart() {
         for n in 0..200_u32 {
             let message = Message::from(letters(50 + n as usize * 13 % 900, n % 5));
             client.send(message.clone()).unwrap();
-            server.receive_data(&take_output(&mut client));
+            server.receive_data(&take_output(&mut client), NOW);
             let [Event::Message(got)] = &pull(&mut server)[..] else { panic!("{n}") };
             assert_eq!(*got, message);
             if n % 3 == 0 {
-                drop(server.reclaim_input());
+                wait(&mut server);
             }
             server.send(got.clone()).unwrap();
             server.send(Message::from(letters(n as usize, 3))).unwrap();
-            client.receive_data(&take_output(&mut server));
+            client.receive_data(&take_output(&mut server), NOW);
             assert_eq!(pull(&mut client).len(), 2);
             if n % 4 == 0 {
-                drop(client.reclaim_input());
+                wait(&mut client);
             }
             if n % 50 == 49 {
                 let late = NOW + Duration::from_secs(60 * u64::from(n));
                 while server.poll_timeout().is_some_and(|due| due <= late) {
                     server.handle_timeout(late);
                     let pings = take_output(&mut server);
-                    client.receive_data(&pings);
+                    client.receive_data(&pings, late);
                     pull(&mut client);
-                    server.receive_data(&take_output(&mut client));
-                    assert!(server.poll_event(|| late).is_some() || pings.is_empty());
-                    assert!(server.poll_event(|| late).is_none());
+                    server.receive_data(&take_output(&mut client), late);
+                    assert!(server.poll_event().is_some() || pings.is_empty());
+                    assert!(server.poll_event().is_none());
                     if pings.is_empty() {
                         break;
                     }

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use ws_proto::extension::{DeflateStrategy, ServerDeflate, ServerExtensionFactory};
+use ws_proto::extension::{
+    CompressionLevel, DeflateStrategy, ServerDeflate, ServerExtensionFactory,
+};
 use ws_proto::{Compress, Config, Connection, Message, PreparedMessage};
 use ws_types::Side;
 
 use crate::encoder::messages;
-use crate::feed::{NOW, connect, take_output};
+use crate::feed::{NOW, connect_with, take_output};
 use crate::judge::Judge;
 use crate::setup::{Agreed, RSV1, compressed, letters, params};
 
@@ -17,7 +19,7 @@ const BITS: u8 = 11;
 /// A server's end of a connection with this setting.
 fn server(deflate: &ServerDeflate) -> Connection {
     let (_, extension) = deflate.process_offer(&params("")).unwrap();
-    connect(Side::Server, &Arc::new(Config::default()), NOW).with_extensions(vec![extension].into())
+    connect_with(Side::Server, &Arc::new(Config::default()), vec![extension], NOW)
 }
 
 /// Records of numbers, as JSON.
@@ -76,7 +78,8 @@ fn a_prepared_message_is_compressed_for_each_strategy() {
     let strategies =
         [DeflateStrategy::Default, DeflateStrategy::Filtered, DeflateStrategy::Default];
     let outputs = strategies.map(|strategy| {
-        let deflate = ServerDeflate::default().strategy(strategy).level(9).unwrap();
+        let deflate =
+            ServerDeflate::default().strategy(strategy).level(CompressionLevel::BEST_COMPRESSION);
         let mut conn = server(&deflate);
         // It doesn't depend on what was sent before.
         compressed(&mut conn, letters(100, 7));
@@ -91,7 +94,10 @@ fn a_prepared_message_is_compressed_for_each_strategy() {
 fn filtered_suits_numbers() {
     let json = records();
     let size = |deflate: ServerDeflate| {
-        let payload = compressed(&mut server(&deflate.level(9).unwrap()), json.clone());
+        let payload = compressed(
+            &mut server(&deflate.level(CompressionLevel::BEST_COMPRESSION)),
+            json.clone(),
+        );
         assert_eq!(Judge::default().message(&payload), Ok(json.clone().into_bytes()));
         payload.len()
     };

@@ -272,8 +272,8 @@ fn an_incompressible_message_at_the_limit_passes_whatever_the_encoder() {
             let agreed = Agreed { server_bits: 9, client_bits: 9, ..DEFAULT };
             for side in SIDES {
                 let extension = agreed.extension(side, level);
-                let mut sender = crate::feed::connect(side, &config, crate::feed::NOW)
-                    .with_extensions(vec![extension].into());
+                let mut sender =
+                    crate::feed::connect_with(side, &config, vec![extension], crate::feed::NOW);
                 let mut receiver = agreed.connect(side.peer(), &config);
                 let message = noise(size, 3);
                 let payload = compressed(&mut sender, message.clone());
@@ -335,19 +335,17 @@ fn empty_blocks_without_end_are_bounded_by_the_length_on_the_wire() {
 fn streams_without_end_are_refused_after_4096_of_them() {
     // An empty final block of 10 bits; each one makes the decoder start anew.
     let ends = |n: usize| [0x03, 0x00].repeat(n);
-    for side in SIDES {
-        for takeover in [true, false] {
-            let agreed = Agreed { server_takeover: takeover, client_takeover: takeover, ..DEFAULT };
-            let mut conn = agreed.connect(side, &config(|_| ()));
-            let mut frames = vec![marked(ends(4096)), marked(ends(4096)), marked(hello())];
-            // Over fragments they are counted together.
-            frames.extend([marked(ends(2048)).more(), cont(ends(2048))]);
-            assert_eq!(give(&mut conn, &frames).len(), 4);
-            assert!(sent(&mut conn).is_empty());
-            let frames = [marked(ends(2048)).more(), cont(ends(2049))];
-            assert_eq!(give(&mut conn, &frames), []);
-            assert_eq!(sent(&mut conn), [close(1002, "decompression failed")]);
-        }
+    for (side, takeover) in SIDES.into_iter().zip([true, false]) {
+        let agreed = Agreed { server_takeover: takeover, client_takeover: takeover, ..DEFAULT };
+        let mut conn = agreed.connect(side, &config(|_| ()));
+        let mut frames = vec![marked(ends(4096)), marked(ends(4096)), marked(hello())];
+        // Over fragments they are counted together.
+        frames.extend([marked(ends(2048)).more(), cont(ends(2048))]);
+        assert_eq!(give(&mut conn, &frames).len(), 4);
+        assert!(sent(&mut conn).is_empty());
+        let frames = [marked(ends(2048)).more(), cont(ends(2049))];
+        assert_eq!(give(&mut conn, &frames), []);
+        assert_eq!(sent(&mut conn), [close(1002, "decompression failed")]);
     }
 }
 

@@ -5,166 +5,337 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
-use ws_errors::{ConnectionClosed, WebSocketException};
-use ws_proto::{Connection, Event, Message, MessageKind, Outgoing, Payload};
+use tokio::sync::{AcquireError, SemaphorePermit, TryAcquireError};
+use ws_proto::{Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
-use super::PongWaiter;
-use super::ahead::Ahead;
-use super::engine::{Engine, Role, Shared};
-use crate::error::Error;
+use super::driver::{Driver, Leaving, Shared};
+use super::pong::PongWaiter;
+use super::write::Writing;
+use crate::error::{Error, TrySendError};
 
-/// An operation in progress: polls with the connection locked, until ready.
-///
-/// When it is dropped while it waits, the other waiters are told: they may have to take its place at
-/// the stream, which wakes only one.
+/// A task that waits for the connection. When it is dropped meanwhile, others take its place.
 #[must_use = "nothing happens unless it is awaited"]
-pub(super) struct Op<'a, S, F> {
+struct Waiting<'a, S, F> {
     shared: &'a Shared<S>,
     role: Role,
-    waiting: bool,
+    waits: bool,
     poll: F,
 }
 
-impl<S, T, F> Future for Op<'_, S, F>
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Reader,
+    Writer,
+}
+
+impl<S, T, F> Future for Waiting<'_, S, F>
 where
-    F: FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T> + Unpin,
+    F: FnMut(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
 {
     type Output = T;
 
-    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let op = self.get_mut();
-        let result = (op.poll)(&mut op.shared.lock(), cx);
-        op.waiting = result.is_pending();
+        let waiting = self.get_mut();
+        let result = (waiting.poll)(&mut waiting.shared.lock(), cx);
+        waiting.waits = result.is_pending();
         result
     }
 }
 
-impl<S, F> Drop for Op<'_, S, F> {
-    #[inline]
+/// What it polls isn't pinned.
+impl<S, F> Unpin for Waiting<'_, S, F> {}
+
+impl<S, F> Drop for Waiting<'_, S, F> {
     fn drop(&mut self) {
-        if self.waiting {
-            self.shared.give_up(self.role);
+        match self.role {
+            _ if !self.waits => {}
+            Role::Reader => self.shared.lock().wakers.remove_reader(),
+            // Those that still wait come again, this one doesn't.
+            Role::Writer => self.shared.lock().wakers.wake_writers(),
         }
     }
 }
 
-/// [`Op`], unless there is a message already.
+/// A message that is being sent: waits for its turn, for room, and until it has left. Written by hand, since
+/// the futures of all three steps would lie in the future of every handler.
 #[must_use = "nothing happens unless it is awaited"]
-struct Recv<'a, F> {
-    next: &'a mut Ahead,
-    op: F,
+pub(super) struct Sending<'a, S> {
+    shared: &'a Shared<S>,
+    /// Until it is queued.
+    message: Option<Outgoing>,
+    turn: Turn<'a>,
+    leaving: Leaving,
 }
 
-impl<F> Future for Recv<'_, F>
-where
-    F: Future<Output = Result<Option<Message>, Error>> + Unpin,
-{
-    type Output = F::Output;
+/// The right to queue a message.
+enum Turn<'a> {
+    None,
+    /// Others are first. In a box, since that is rare.
+    Awaited(Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, AcquireError>> + Send + 'a>>),
+    Taken {
+        _turn: SemaphorePermit<'a>,
+    },
+}
 
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.next.take() {
-            Some(message) => Poll::Ready(Ok(Some(message))),
-            None => Pin::new(&mut self.op).poll(cx),
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Sending<'_, S> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { shared, message, turn, leaving } = self.get_mut();
+        if message.is_some() {
+            let mut driver = shared.lock();
+            // If nobody has the turn, nobody can take it before the message is queued.
+            if !(shared.turn.available_permits() > 0 && driver.has_room()) {
+                drop(driver);
+                ready!(turn.poll(shared, cx));
+                driver = shared.lock();
+                ready!(driver.poll_ready(cx))?;
+            }
+            if let Some(message) = message.take() {
+                driver.queue_message(message)?;
+            }
+            *leaving = driver.start_leaving();
+            *turn = Turn::None;
         }
+        if let Leaving::Until(end) = *leaving {
+            ready!(shared.lock().poll_left(cx, end))?;
+            *leaving = Leaving::Done;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S> Drop for Sending<'_, S> {
+    /// Those that still wait come again, this one doesn't.
+    fn drop(&mut self) {
+        if matches!(self.turn, Turn::Taken { .. }) || matches!(self.leaving, Leaving::Until(_)) {
+            self.shared.lock().wakers.wake_writers();
+        }
+    }
+}
+
+impl<'a> Turn<'a> {
+    fn poll<S>(&mut self, shared: &'a Shared<S>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            *self = match self {
+                Self::Taken { .. } => return Poll::Ready(()),
+                Self::None => match shared.turn.try_acquire() {
+                    Ok(_turn) => Self::Taken { _turn },
+                    Err(_) => Self::Awaited(Box::pin(shared.turn.acquire())),
+                },
+                // It fails when the connection has ended, which the driver tells.
+                Self::Awaited(turn) => match ready!(turn.as_mut().poll(cx)) {
+                    Ok(_turn) => Self::Taken { _turn },
+                    Err(_) => return Poll::Ready(()),
+                },
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// The next message; `None` after a proper end.
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            match ready!(self.poll_receive(cx, false)) {
+                Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                // A control frame, or the rest of a message whose reader was forgotten.
+                Some(_) => {}
+                None => return Poll::Ready(self.end().map(|()| None)),
+            }
+        }
+    }
+
+    /// The next event for the reader; `None` when the connection is closed.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: bool,
+    ) -> Poll<Option<Event>> {
+        self.attend();
+        let waiting = self.backlog.pop(pieces).or_else(|| self.next_event(pieces));
+        if waiting.is_some() {
+            return Poll::Ready(waiting);
+        }
+        // Before the stream is asked: it may wake at once.
+        self.wakers.add_reader(cx.waker());
+        let event = ready!(self.poll_event(pieces));
+        self.wakers.remove_reader();
+        Poll::Ready(event)
+    }
+
+    /// Ready when all that is queued was handed to the stream.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.wakers.add_writer(cx.waker());
+        if self.poll_write().is_pending() {
+            ready!(self.poll_unattended());
+        }
+        let lost = self.writing == Writing::Failed;
+        Poll::Ready(if lost { Err(self.closed_error()) } else { Ok(()) })
+    }
+
+    /// Ready when the stream has taken all bytes up to `end`, counted from the beginning.
+    fn poll_left(&mut self, cx: &mut Context<'_>, end: u64) -> Poll<Result<(), Error>> {
+        self.wakers.add_writer(cx.waker());
+        if self.poll_write().is_pending() && self.written < end {
+            // The peer may be waiting for us to read.
+            ready!(self.poll_unattended());
+        }
+        Poll::Ready(if self.written < end { Err(self.closed_error()) } else { Ok(()) })
+    }
+
+    /// Ready when the connection is closed.
+    pub(crate) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.wakers.add_writer(cx.waker());
+        self.poll_unattended()
+    }
+
+    /// Ready when a message can be queued.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.is_open() && !self.has_room() {
+            self.wakers.add_writer(cx.waker());
+            ready!(self.poll_room());
+        }
+        Poll::Ready(if self.is_open() { Ok(()) } else { Err(self.closed_error()) })
+    }
+}
+
+impl<S> Driver<S> {
+    fn is_open(&self) -> bool {
+        self.conn.state() == State::Open && self.stream.is_some()
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    fn op<T, F>(&self, role: Role, poll: F) -> Op<'_, S, F>
-    where
-        F: FnMut(&mut Engine<S>, &mut Context<'_>) -> Poll<T>,
-    {
-        Op { shared: self, role, waiting: false, poll }
+    pub(super) fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        self.waiting(Role::Reader, |driver, cx| driver.poll_recv(cx))
     }
 
-    /// `next`: a message that was found before.
-    pub(super) fn recv(
+    pub(super) fn receive(
         &self,
-        next: &mut Ahead,
-    ) -> impl Future<Output = Result<Option<Message>, Error>> {
-        Recv { next, op: self.op(Role::Reader, |engine, cx| engine.poll_recv(cx)) }
-    }
-
-    pub(super) fn event(&self, stream: bool) -> impl Future<Output = Result<Option<Event>, Error>> {
-        self.op(Role::Reader, move |engine, cx| match ready!(engine.poll_event(cx, stream)) {
-            Some(event) => Poll::Ready(Ok(Some(event))),
-            None => Poll::Ready(engine.end().map(|()| None)),
-        })
-    }
-
-    /// `next`: where to put the next message, if there is one: see [`Engine::poll_send`].
-    pub(super) fn send(
-        &self,
-        message: Outgoing,
-        mut next: Option<&mut Ahead>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        let mut message = Some(message);
-        self.op(Role::Writer, move |engine, cx| {
-            engine.poll_send(cx, &mut message, next.as_deref_mut())
-        })
-    }
-
-    pub(super) fn feed(&self, message: Outgoing) -> impl Future<Output = Result<(), Error>> {
-        let mut message = Some(message);
-        self.op(Role::Writer, move |engine, cx| engine.poll_feed(cx, &mut message))
-    }
-
-    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
-        self.op(Role::Writer, |engine, cx| engine.poll_leave(cx, false))
-    }
-
-    /// Queues a frame, and lets it leave. Control frames and ends of messages are small: they don't
-    /// wait for room, only for their leaving.
-    pub(super) fn queue(
-        &self,
-        queue: impl FnOnce(&mut Connection) -> Result<(), WebSocketException> + Unpin,
-    ) -> impl Future<Output = Result<(), Error>> {
-        let mut queue = Some(queue);
-        self.op(Role::Writer, move |engine, cx| {
-            if let Some(queue) = queue.take() {
-                engine.queue(queue)?;
+        pieces: bool,
+    ) -> impl Future<Output = Result<Option<Event>, Error>> {
+        self.waiting(Role::Reader, move |driver, cx| {
+            match ready!(driver.poll_receive(cx, pieces)) {
+                Some(event) => Poll::Ready(Ok(Some(event))),
+                None => Poll::Ready(driver.end().map(|()| None)),
             }
-            engine.poll_leave(cx, true)
         })
+    }
+
+    fn waiting<T, F>(&self, role: Role, poll: F) -> Waiting<'_, S, F>
+    where
+        F: FnMut(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    {
+        Waiting { shared: self, role, waits: false, poll }
+    }
+
+    /// The right to queue messages: first come, first served.
+    pub(super) async fn take_turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.turn.acquire().await.map_err(|_| self.lock().closed_error())
+    }
+
+    pub(super) fn send(&self, message: Outgoing) -> Sending<'_, S> {
+        Sending { shared: self, message: Some(message), turn: Turn::None, leaving: Leaving::Done }
+    }
+
+    pub(super) async fn feed(&self, message: Outgoing) -> Result<(), Error> {
+        let _turn = self.take_turn().await?;
+        self.queue(|driver| driver.queue_message(message)).await
+    }
+
+    pub(super) fn try_send(&self, message: Outgoing) -> Result<(), TrySendError> {
+        let _turn = match self.turn.try_acquire() {
+            Ok(turn) => turn,
+            // Others wait for their turn.
+            Err(TryAcquireError::NoPermits) => return Err(TrySendError::Full(message)),
+            Err(TryAcquireError::Closed) => return Err(self.lock().closed_error().into()),
+        };
+        let mut driver = self.lock();
+        if !driver.has_room() && driver.poll_write().is_pending() && !driver.has_room() {
+            return Err(TrySendError::Full(message));
+        }
+        driver.queue_message(message)?;
+        driver.start_leaving();
+        Ok(())
+    }
+
+    /// Sends a piece of a message, with the turn taken. `begun` is the kind of the message, from the time
+    /// when its first piece was queued until its last one was.
+    pub(super) async fn send_piece(
+        &self,
+        piece: Outgoing,
+        last: bool,
+        begun: &mut Option<MessageKind>,
+    ) -> Result<(), Error> {
+        self.queue_and_leave(|driver| {
+            let kind = piece.kind();
+            driver.queue(|conn| conn.send_chunk(piece, last))?;
+            *begun = (!last).then_some(kind);
+            Ok(())
+        })
+        .await
     }
 
     pub(super) async fn ping(&self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
-        let (done, pong) = oneshot::channel();
-        let mut ping = Some((payload, done));
-        self.op(Role::Writer, move |engine, cx| {
-            if let Some((payload, done)) = ping.take() {
-                engine.ping(payload, done)?;
-            }
-            engine.poll_leave(cx, true)
-        })
-        .await?;
-        Ok(PongWaiter::new(pong))
+        self.queue_and_leave(|driver| driver.queue_ping(payload)).await
     }
 
-    pub(super) fn send_piece(
+    pub(super) async fn pong(&self, payload: Payload) -> Result<(), Error> {
+        self.queue_and_leave(|driver| driver.queue(|conn| conn.pong(payload))).await
+    }
+
+    /// Queues a control frame now, however much is queued.
+    pub(super) fn queue_now<T>(
         &self,
-        piece: Outgoing,
-        kind: &mut Option<MessageKind>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        let mut piece = Some(piece);
-        self.op(Role::Writer, move |engine, cx| engine.poll_send_piece(cx, &mut piece, kind))
+        queue: impl FnOnce(&mut Driver<S>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut driver = self.lock();
+        let queued = queue(&mut driver)?;
+        driver.start_leaving();
+        Ok(queued)
     }
 
-    pub(super) fn pong(&self, payload: Payload) -> impl Future<Output = Result<(), Error>> {
-        self.queue(|conn| conn.pong(payload))
+    /// Queues frames as soon as there is room, and waits until they have left.
+    async fn queue_and_leave<T>(
+        &self,
+        queue: impl FnOnce(&mut Driver<S>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let start = |driver: &mut Driver<S>| Ok((queue(driver)?, driver.start_leaving()));
+        let (queued, leaving) = self.queue(start).await?;
+        if let Leaving::Until(end) = leaving {
+            self.waiting(Role::Writer, |driver, cx| driver.poll_left(cx, end)).await?;
+        }
+        Ok(queued)
+    }
+
+    /// Queues frames as soon as there is room.
+    fn queue<T>(
+        &self,
+        queue: impl FnOnce(&mut Driver<S>) -> Result<T, Error>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        let mut queue = Some(queue);
+        self.waiting(Role::Writer, move |driver, cx| {
+            ready!(driver.poll_ready(cx))?;
+            queue.take().map_or(Poll::Pending, |queue| Poll::Ready(queue(driver)))
+        })
+    }
+
+    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
+        self.waiting(Role::Writer, |driver, cx| driver.poll_flush(cx))
     }
 
     pub(super) fn close(&self, close: Close) -> impl Future<Output = Result<(), Error>> {
         let mut close = Some(close);
-        self.op(Role::Writer, move |engine, cx| engine.poll_close(cx, &mut close))
-    }
-
-    pub(super) fn closed(&self) -> Option<ConnectionClosed> {
-        let engine = self.lock();
-        (engine.conn.state() == State::Closed).then(|| engine.conn.closed())
+        self.waiting(Role::Writer, move |driver, cx| {
+            if let Some(close) = close.take() {
+                driver.start_close(close)?;
+            }
+            driver.poll_closed(cx).map(Ok)
+        })
     }
 }

@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
-use ws_proto::Message;
-use ws_types::{Close, CloseCode, State};
+use ws_proto::{Event, Message};
+use ws_types::{Close, CloseCode};
 
 use super::{Receiver, Sender, WebSocket};
 use crate::error::Error;
@@ -19,25 +19,22 @@ macro_rules! stream {
             type Item = Result<Message, Error>;
 
             fn poll_next(
-                mut self: Pin<&mut Self>,
+                self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
             ) -> Poll<Option<Result<Message, Error>>> {
-                if let Some(message) = self.next.take() {
-                    return Poll::Ready(Some(Ok(message)));
-                }
-                let mut engine = self.shared.lock();
-                if engine.stream_ended {
+                let mut driver = self.shared.lock();
+                if driver.stream_ended {
                     return Poll::Ready(None);
                 }
-                let item = ready!(engine.poll_recv(cx)).transpose();
-                engine.stream_ended = !matches!(item, Some(Ok(_)));
+                let item = ready!(driver.poll_recv(cx)).transpose();
+                driver.stream_ended = !matches!(item, Some(Ok(_)));
                 Poll::Ready(item)
             }
         }
 
         impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for $handle<S> {
             fn is_terminated(&self) -> bool {
-                !self.next.is_some() && self.shared.lock().stream_ended
+                self.shared.lock().stream_ended
             }
         }
     )*};
@@ -47,6 +44,9 @@ macro_rules! sink {
     ($($handle:ident)*) => {$(
         /// `poll_ready` waits while too much is queued, `start_send` queues, `poll_flush` makes it
         /// leave, `poll_close` closes the connection with 1000.
+        ///
+        /// A `Sink` can't keep its place in a queue between two calls: in between, other clones may
+        /// queue messages, and `start_send` within a message that is being sent in pieces fails.
         impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for $handle<S> {
             type Error = Error;
 
@@ -55,18 +55,17 @@ macro_rules! sink {
             }
 
             fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-                self.shared.lock().queue(|conn| conn.send(message))
+                self.shared.lock().queue_message(message.into())
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-                self.shared.lock().poll_leave(cx, false)
+                self.shared.lock().poll_flush(cx)
             }
 
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-                let mut engine = self.shared.lock();
-                let mut close = (engine.conn.state() == State::Open)
-                    .then(|| Close::new(CloseCode::NORMAL_CLOSURE, ""));
-                engine.poll_close(cx, &mut close)
+                let mut driver = self.shared.lock();
+                driver.start_close(Close::new(CloseCode::NORMAL_CLOSURE, ""))?;
+                driver.poll_closed(cx).map(Ok)
             }
         }
     )*};
@@ -74,3 +73,27 @@ macro_rules! sink {
 
 stream!(WebSocket Receiver);
 sink!(WebSocket Sender);
+
+/// The events of a connection as a `Stream`: see [`WebSocket::events`].
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Events<'a, S>(pub(super) &'a mut WebSocket<S>);
+
+/// Ends after a proper close; after any other end, gives the error once.
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Events<'_, S> {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Error>>> {
+        let mut driver = self.0.shared.lock();
+        if driver.stream_ended {
+            return Poll::Ready(None);
+        }
+        driver.wants_control = true;
+        let item = match ready!(driver.poll_receive(cx, false)) {
+            Some(event) => Some(Ok(event)),
+            None => driver.end().err().map(Err),
+        };
+        driver.stream_ended = !matches!(item, Some(Ok(_)));
+        Poll::Ready(item)
+    }
+}

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::SemaphorePermit;
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
-use super::ahead::Ahead;
-use super::engine::Shared;
+use super::driver::Shared;
 use crate::error::Error;
 
 /// A message that is being received: see [`WebSocket::recv_streaming`](crate::WebSocket::recv_streaming).
@@ -22,20 +22,13 @@ pub struct MessageReader<'a, S> {
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
-    pub(super) async fn open(
-        shared: &'a Shared<S>,
-        next: &mut Ahead,
-    ) -> Result<Option<Self>, Error> {
-        if let Some(whole) = next.take() {
-            let kind = whole.kind();
-            return Ok(Some(Self { shared, kind, next: Some(whole), last: true }));
-        }
-        Ok(match shared.event(true).await? {
-            Some(Event::Chunk { data, last }) => {
-                Some(Self { shared, kind: data.kind(), next: Some(data), last })
+    pub(super) async fn open(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
+        while let Some(event) = shared.receive(true).await? {
+            if let Event::Chunk { data, last } = event {
+                return Ok(Some(Self { shared, kind: data.kind(), next: Some(data), last }));
             }
-            _ => None,
-        })
+        }
+        Ok(None)
     }
 
     /// Whether the message is text or binary.
@@ -56,19 +49,20 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
         if let Some(piece) = self.next.take() {
             return Ok(Some(piece));
         }
-        if self.last {
-            return Ok(None);
-        }
-        match self.shared.event(true).await? {
-            Some(Event::Chunk { data, last }) => {
-                self.last = last;
-                Ok(Some(data))
+        while !self.last {
+            match self.shared.receive(true).await? {
+                Some(Event::Chunk { data, last }) => {
+                    self.last = last;
+                    return Ok(Some(data));
+                }
+                Some(_) => {}
+                None => {
+                    self.last = true;
+                    return Err(self.shared.lock().closed_error());
+                }
             }
-            _ => {
-                self.last = true;
-                Err(self.shared.lock().closed_error())
-            }
         }
+        Ok(None)
     }
 }
 
@@ -89,8 +83,8 @@ impl<S> fmt::Debug for MessageReader<'_, S> {
 
 /// A message that is being sent: see [`WebSocket::send_streaming`](crate::WebSocket::send_streaming).
 ///
-/// Each piece is a fragment ([RFC 6455 §5.4]); all have to be of the kind of the first. Pings can be
-/// sent in between through the other half, and are answered.
+/// Each piece is a fragment ([RFC 6455 §5.4]); all have to be of the kind of the first. From the first
+/// piece on, other messages wait until this one has ended; pings and pongs don't.
 ///
 /// Dropping it after the first piece and before [`finish`](Self::finish) fails the connection with
 /// 1011: there is no other way to take back half a message.
@@ -98,12 +92,15 @@ impl<S> fmt::Debug for MessageReader<'_, S> {
 /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
 pub struct MessageWriter<'a, S> {
     shared: &'a Shared<S>,
+    /// The right to send, from the first piece on.
+    turn: Option<SemaphorePermit<'a>>,
+    /// The kind of the message, once it was begun.
     kind: Option<MessageKind>,
 }
 
 impl<'a, S> MessageWriter<'a, S> {
     pub(super) fn new(shared: &'a Shared<S>) -> Self {
-        Self { shared, kind: None }
+        Self { shared, turn: None, kind: None }
     }
 }
 
@@ -112,14 +109,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     /// about compression that comes with the first piece holds for the message.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the connection is closed or closing; [`Error::WebSocket`] for a piece of
-    /// the other kind, or while another message is sent in pieces.
+    /// [`Error::Closed`] when the connection is closed or closing; [`Error::WebSocket`] with a
+    /// [`ConcurrencyError`](ws_errors::ConcurrencyError) for a piece of the other kind.
     ///
     /// # Cancel safety
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn write(&mut self, piece: impl Into<Outgoing>) -> Result<(), Error> {
         let piece = piece.into();
-        self.shared.send_piece(piece, &mut self.kind).await
+        if self.turn.is_none() {
+            self.turn = Some(self.shared.take_turn().await?);
+        }
+        self.shared.send_piece(piece, false, &mut self.kind).await
     }
 
     /// Ends the message; without any piece, nothing is sent at all.
@@ -128,14 +128,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     /// [`Error::Closed`] when the connection is closed or closing.
     ///
     /// # Cancel safety
-    /// As [`WebSocket::send`](crate::WebSocket::send).
+    /// If the future is dropped while it waits for room, the message has not ended, and the connection
+    /// fails with 1011.
     pub async fn finish(mut self) -> Result<(), Error> {
-        let Some(kind) = self.kind.take() else { return Ok(()) };
-        let end = match kind {
-            MessageKind::Text => Message::text(""),
-            MessageKind::Binary => Message::binary(Vec::new()),
+        let end = match self.kind {
+            None => return Ok(()),
+            Some(MessageKind::Text) => Message::text(""),
+            Some(MessageKind::Binary) => Message::binary(Vec::new()),
         };
-        self.shared.queue(|conn| conn.send_chunk(end, true)).await
+        self.shared.send_piece(end.into(), true, &mut self.kind).await
     }
 }
 
@@ -143,7 +144,7 @@ impl<S> Drop for MessageWriter<'_, S> {
     fn drop(&mut self) {
         if self.kind.is_some() {
             let close = Close::new(CloseCode::INTERNAL_ERROR, "error in fragmented message");
-            self.shared.lock().fail_connection(close);
+            self.shared.lock().fail(close);
         }
     }
 }

@@ -11,9 +11,9 @@ use ws_types::{Close, CloseCode};
 
 use super::server::{Stage, Stop};
 use crate::WebSocket;
-use crate::connection::engine::Shared;
+use crate::connection::driver::Shared;
 
-/// What a handler returns: `()`, or a `Result` whose error closes the connection with 1011.
+/// The result of a handler: `()`, or a `Result` whose error closes the connection with 1011.
 pub trait Outcome: sealed::Sealed {
     #[doc(hidden)]
     fn succeeded(&self) -> bool;
@@ -59,7 +59,7 @@ where
             let mut stage = Stage::Serving;
             let mut next_stage = pin!(stop.after(stage));
             let mut registered = false;
-            shared.lock().begin_keeping();
+            shared.lock().begin_hosting();
             poll_fn(|cx| {
                 // The task's waker never changes, so it is registered once for each stage.
                 while !registered || stop.stage() > stage {
@@ -71,7 +71,8 @@ where
                     if stage == Stage::Aborted {
                         return Poll::Ready(None);
                     }
-                    shared.lock().begin_close(stop.close());
+                    // Its code can be sent.
+                    _ = shared.lock().start_close(stop.close());
                     next_stage.set(stop.after(stage));
                     registered = false;
                 }
@@ -80,7 +81,7 @@ where
                 }));
                 match result {
                     Ok(Poll::Pending) => {
-                        shared.lock().poll_keep(cx);
+                        shared.lock().poll_hosted(cx);
                         Poll::Pending
                     }
                     Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
@@ -102,11 +103,11 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded:
         false => CloseCode::INTERNAL_ERROR,
     };
     {
-        let mut engine = shared.lock();
-        engine.keeping = None;
+        let mut driver = shared.lock();
+        driver.end_hosting();
         // The handler is gone: what still arrives is for nobody.
-        engine.reader_gone();
-        engine.begin_close(Close::new(code, ""));
+        driver.drop_reader();
+        _ = driver.start_close(Close::new(code, ""));
     }
     poll_fn(|cx| shared.lock().poll_closed(cx)).await;
 }
@@ -116,7 +117,7 @@ struct DropStream<'a, S>(&'a Shared<S>);
 
 impl<S> Drop for DropStream<'_, S> {
     fn drop(&mut self) {
-        self.0.lock().drop_stream();
+        self.0.lock().finish();
     }
 }
 
@@ -130,8 +131,8 @@ mod tests {
 
     use super::*;
     use crate::connection::Info;
-    use crate::connection::engine::Engine;
-    use crate::{Error, Transport};
+    use crate::connection::driver::Driver;
+    use crate::{Error, ServerSettings, Transport};
 
     async fn echo(mut ws: WebSocket<tokio::io::DuplexStream>) -> Result<(), Error> {
         while let Some(message) = ws.recv().await? {
@@ -140,16 +141,19 @@ mod tests {
         Ok(())
     }
 
-    /// What one idle connection of a server is made of, but for its socket and its timer. The runtime
+    /// The parts of one idle connection of a server, but for its socket and its timer. The runtime
     /// rounds the size of a task up to a multiple of 128, so a few bytes more may cost so many.
     #[test]
     fn a_connection_and_its_future_are_small() {
-        let conn = Connection::server(Arc::new(Config::default()), Duration::ZERO);
+        let conn =
+            Connection::server(Arc::new(Config::default()), Default::default(), Duration::ZERO);
         let (io, _peer) = tokio::io::duplex(1);
-        let ws = WebSocket::new(Shared::new(io, conn, Instant::now()), Info::default());
+        let settings = ServerSettings::new();
+        let shared = Shared::new(io, conn, Instant::now(), settings.flow);
+        let ws = WebSocket::new(shared, Info::default());
         let stop = Stop::new();
         let future = run(ws, &echo, &stop);
         assert!(size_of_val(&future) <= 416, "{}", size_of_val(&future));
-        assert!(size_of::<Engine<Transport>>() <= 576, "{}", size_of::<Engine<Transport>>());
+        assert!(size_of::<Driver<Transport>>() <= 640, "{}", size_of::<Driver<Transport>>());
     }
 }

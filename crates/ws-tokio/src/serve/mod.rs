@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::WebSocket;
-use crate::settings::{ServerSettings, server_settings};
+use crate::settings::{ServerSettings, builder_settings};
 
 pub use handler::Outcome;
 pub use server::Server;
@@ -60,7 +60,7 @@ pub struct Serve<A, H> {
 }
 
 impl<A, H> Serve<A, H> {
-    server_settings!();
+    builder_settings!(ServerSettings: server_settings);
 }
 
 impl<A, H, F> IntoFuture for Serve<A, H>

@@ -40,7 +40,7 @@ pub(super) struct Stop {
     closing: CancellationToken,
     /// Cancelled when it reaches [`Stage::Aborted`].
     aborted: CancellationToken,
-    /// What the connections are closed with; 1001 unless it is set before the server closes.
+    /// The close frame of all connections; 1001 unless it is set before the server closes.
     close: OnceLock<Close>,
 }
 
@@ -173,7 +173,7 @@ impl fmt::Debug for Server {
     }
 }
 
-/// What the accept loop works with.
+/// The tools of the accept loop.
 struct Accepting<H> {
     handler: Arc<H>,
     settings: Arc<ServerSettings>,
@@ -215,7 +215,7 @@ where
             });
             let opened = stop.unless_aborted(opening).await;
             drop(settings);
-            // Whoever was refused has been told why.
+            // The response has told a refused client why.
             if let Some(Ok(ws)) = opened {
                 handler::run(ws, &*handler, &stop).await;
             }

@@ -86,7 +86,7 @@ async fn recv_dropped_after_any_number_of_polls_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn recv_in_select_with_futures_that_are_ready_loses_nothing() {
-    let (mut client, mut server) = pair(100).await;
+    let (client, mut server) = pair(100).await;
     let sending = tokio::spawn(async move {
         for i in 0..200_usize {
             client.send(vec![i as u8; i * 3]).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_dropped_feed_has_not_taken_its_message() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_flush_keeps_what_was_not_written() {
-    let (mut ws, control) = scripted(|accept| accept).await;
+    let (ws, control) = scripted(|accept| accept).await;
     control.room(0);
     for i in 0..20_u8 {
         ws.feed(vec![i; 100]).await.unwrap();
@@ -255,7 +255,7 @@ async fn a_dropped_close_has_begun_and_is_left_to_recv() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_write_of_a_piece_goes_whole_or_not_at_all() {
     for room in [0, 1, 5_000, 30_000] {
-        let (mut ws, control) = scripted(|accept| accept).await;
+        let (ws, control) = scripted(|accept| accept).await;
         let mut written = Vec::new();
         let mut writer = ws.send_streaming();
         for i in 0..50_u8 {

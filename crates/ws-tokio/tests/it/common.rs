@@ -40,7 +40,7 @@ pub(crate) fn frame(side: Side, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8>
 pub(crate) fn header(side: Side, first: u8, len: u64, bytes: &mut Vec<u8>) {
     let mask = (side == Side::Client).then_some([0; 4]);
     let at = bytes.len();
-    FrameHeader { mask, ..FrameHeader::new(ws_types::Opcode::Binary, len) }.encode(bytes);
+    FrameHeader { mask, ..FrameHeader::new(ws_types::Opcode::Binary, len) }.encode(bytes).unwrap();
     bytes[at] = first;
 }
 

@@ -127,7 +127,7 @@ async fn only_with_takeover_a_message_refers_to_the_one_before() {
     let text = "nothing in here is said twice, but for the words that everybody uses: zyxwvutsr";
     for no_takeover in [false, true] {
         let deflate = ServerDeflate::default().server_no_context_takeover(no_takeover);
-        let (mut ws, mut raw) = offered(deflate).await;
+        let (ws, mut raw) = offered(deflate).await;
         let mut lengths = Vec::new();
         for _ in 0..2 {
             ws.send(Message::from(text).compress(Compress::Always)).await.unwrap();
@@ -143,7 +143,7 @@ async fn only_with_takeover_a_message_refers_to_the_one_before() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wish_of_the_sender_counts() {
-    let (mut ws, mut raw) = offered(ServerDeflate::default()).await;
+    let (ws, mut raw) = offered(ServerDeflate::default()).await;
     let long = Message::from("la ".repeat(100));
     let short = Message::from(vec![7; 3]);
     let cases = [
@@ -205,7 +205,7 @@ async fn halves_compress_and_decompress_in_tasks_of_their_own() {
     let (client, server) = pair_with(|client| client, |server| server).await;
     let mut tasks = tokio::task::JoinSet::new();
     for ws in [client, server] {
-        let (mut sender, mut receiver) = ws.split();
+        let (sender, mut receiver) = ws.split();
         tasks.spawn(async move {
             for message in messages() {
                 sender.send(message).await.unwrap();

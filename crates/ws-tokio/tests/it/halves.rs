@@ -34,7 +34,7 @@ async fn a_receiver_alone_answers_pings_and_the_closing_handshake() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_alone_notices_that_the_peer_has_closed() {
     let (ws, mut raw) = server(4096, |accept| accept).await;
-    let (mut sender, receiver) = ws.split();
+    let (sender, receiver) = ws.split();
     drop(receiver);
     // What arrives is dropped, whatever it is.
     raw.send(TEXT, "for nobody").await;
@@ -59,7 +59,7 @@ async fn a_sender_alone_notices_that_the_peer_has_closed() {
 #[tokio::test(start_paused = true)]
 async fn the_sender_closes_while_the_receiver_receives() {
     let (ws, mut raw) = server(4096, |accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let receiving = tokio::spawn(async move {
         let mut messages = Vec::new();
         while let Some(message) = receiver.recv().await.unwrap() {
@@ -84,7 +84,7 @@ async fn the_sender_closes_while_the_receiver_receives() {
 #[tokio::test(start_paused = true)]
 async fn closing_keeps_messages_for_a_receiver_that_comes_later() {
     let (ws, control) = scripted(|accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     for i in 0..100 {
         control.bytes(frame(Side::Client, TEXT, format!("message {i}")));
     }
@@ -101,7 +101,7 @@ async fn closing_keeps_messages_for_a_receiver_that_comes_later() {
 #[tokio::test(start_paused = true)]
 async fn after_a_blocked_send_is_dropped_the_receiver_takes_its_place() {
     let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.room(0);
     control.bytes(frame(Side::Client, PING, "ping"));
     let receiving = tokio::spawn(async move { receiver.recv().await });
@@ -120,7 +120,7 @@ async fn after_a_blocked_send_is_dropped_the_receiver_takes_its_place() {
 #[tokio::test(start_paused = true)]
 async fn after_a_recv_is_dropped_the_closing_sender_takes_its_place() {
     let (ws, mut raw) = server(4096, |accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let closing = tokio::spawn(async move { sender.close(1000, "").await });
     assert_eq!(soon(raw.next()).await, Some((CLOSE, close(1000, ""))));
     assert!(timeout(Duration::from_millis(1), receiver.recv()).await.is_err());
@@ -134,7 +134,7 @@ async fn after_a_recv_is_dropped_the_closing_sender_takes_its_place() {
 async fn messages_cross_in_both_directions() {
     let (client, server) = pair(1000).await;
     let run = |ws: ws_tokio::WebSocket<_>| async move {
-        let (mut sender, mut receiver) = ws.split();
+        let (sender, mut receiver) = ws.split();
         let sending = tokio::spawn(async move {
             for i in 0..200_usize {
                 sender.send(vec![i as u8; i * 7]).await.unwrap();
@@ -148,7 +148,7 @@ async fn messages_cross_in_both_directions() {
         (sending.await.unwrap(), receiver)
     };
     let (client, server) = soon(async { tokio::join!(run(client), run(server)) }).await;
-    let ((mut sender, _client), (_sender, mut server)) = (client, server);
+    let ((sender, _client), (_sender, mut server)) = (client, server);
     let (closed, end) = soon(async { tokio::join!(sender.close(1000, ""), server.recv()) }).await;
     closed.unwrap();
     assert_eq!(end.unwrap(), None);
@@ -158,7 +158,7 @@ async fn messages_cross_in_both_directions() {
 async fn long_messages_cross() {
     let (client, server) = pair(1000).await;
     let run = |ws: ws_tokio::WebSocket<_>| async move {
-        let (mut sender, mut receiver) = ws.split();
+        let (sender, mut receiver) = ws.split();
         let sending = tokio::spawn(async move { sender.send(vec![1; 1_000_000]).await });
         let message = receiver.recv().await.unwrap().unwrap();
         assert_eq!(message.len(), 1_000_000);
@@ -170,7 +170,7 @@ async fn long_messages_cross() {
 #[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_the_stream_failed_under_it() {
     let (ws, control) = scripted(|accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.room(10);
     let sending = tokio::spawn(async move {
         let error = sender.send(vec![0; 1000]).await.unwrap_err();
@@ -194,7 +194,7 @@ async fn a_sender_learns_that_the_stream_failed_under_it() {
 async fn a_send_that_did_not_leave_before_the_end_has_failed() {
     for end in ["stream", "time"] {
         let (ws, control) = scripted(|accept| accept).await;
-        let (mut sender, mut receiver) = ws.split();
+        let (sender, mut receiver) = ws.split();
         control.room(10);
         let sending = tokio::spawn(async move { sender.send(vec![0; 1000]).await });
         settle().await;

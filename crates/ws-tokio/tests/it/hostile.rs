@@ -57,7 +57,7 @@ async fn what_arrived_whole_is_received_before_a_violation() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_of_fed_messages_leaves_in_one_write() {
-    let (mut ws, control) = scripted(|accept| accept).await;
+    let (ws, control) = scripted(|accept| accept).await;
     for i in 0..10u8 {
         ws.feed(vec![i; 100]).await.unwrap();
     }

@@ -4,15 +4,17 @@
 #![allow(clippy::single_match, reason = "the arms say what each poll may give")]
 
 mod ahead;
+mod background;
 mod cancel;
 mod common;
-mod companion;
 #[cfg(feature = "deflate")]
 mod compression;
 mod halves;
+mod handles;
 mod hostile;
 mod script;
 mod serve;
 mod stress;
 mod timeouts;
+mod unattended;
 mod waiting;

@@ -179,7 +179,7 @@ async fn a_sender_in_another_task_learns_that_the_handler_has_returned() {
     let server = serve("127.0.0.1:0", move |ws: WebSocket| {
         let done = done.clone();
         async move {
-            let (mut sender, _receiver) = ws.split();
+            let (sender, _receiver) = ws.split();
             tokio::spawn(async move {
                 while sender.send(vec![0; 1 << 20]).await.is_ok() {}
                 done.send(()).unwrap();
@@ -221,7 +221,7 @@ async fn a_peer_that_sends_and_never_reads_is_disconnected() {
         let server = serve("127.0.0.1:0", move |ws: WebSocket| {
             let done = done.clone();
             async move {
-                let (mut sender, mut receiver) = ws.split();
+                let (sender, mut receiver) = ws.split();
                 let mut reader = None;
                 if streaming {
                     reader = receiver.recv_streaming().await.unwrap();
@@ -237,6 +237,7 @@ async fn a_peer_that_sends_and_never_reads_is_disconnected() {
         .ping_interval(MOMENT)
         .ping_timeout(MOMENT)
         .close_timeout(MOMENT)
+        .write_timeout(MOMENT)
         .max_message_size(None)
         .await
         .unwrap();

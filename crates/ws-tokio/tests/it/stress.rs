@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
-use ws_tokio::{Message, Receiver, Sender, accept, client};
+use ws_tokio::{Message, Receiver, Sender, TrySendError, accept, client};
 
 use crate::common::soon;
 
@@ -317,6 +317,109 @@ async fn nothing_is_lost_and_nobody_hangs() {
 async fn nothing_is_lost_between_threads() {
     for seed in 1000..1020 {
         let run = tokio::time::timeout(Duration::from_secs(60), tokio::spawn(run(seed)));
+        run.await.unwrap_or_else(|_| panic!("seed {seed} hangs")).unwrap();
+    }
+}
+
+/// A message of one of many senders, that tells both numbers.
+fn numbered(sender: u8, number: u32, dice: &mut Dice) -> Message {
+    let len = [0, 1, 20, 300, 9_000, 70_000][dice.below(6)];
+    let mut data = vec![sender];
+    data.extend_from_slice(&number.to_be_bytes());
+    data.resize(5 + len, sender ^ number as u8);
+    Message::from(data)
+}
+
+fn numbers(message: &Message) -> (u8, u32) {
+    let (&[sender, ref number @ ..], filler) = message.as_bytes().split_first_chunk::<5>().unwrap();
+    let number = u32::from_be_bytes(*number);
+    assert!(filler.iter().all(|&byte| byte == sender ^ number as u8), "a torn message");
+    (sender, number)
+}
+
+/// Sends from one of many tasks, and gives up now and then.
+async fn send_some(sender: Sender<Choppy>, name: u8, mut dice: Dice) -> Vec<(u32, bool)> {
+    let mut sent = Vec::new();
+    for i in 0..30 {
+        let message = numbered(name, i, &mut dice);
+        let polls = 1 + dice.below(6);
+        match dice.below(8) {
+            0..=2 => {
+                sender.send(message).await.unwrap();
+                sent.push((i, true));
+            }
+            3..=5 => {
+                let done = poll_times(polls, sender.send(message)).await;
+                sent.push((i, done.map(Result::unwrap).is_some()));
+            }
+            6 => {
+                if poll_times(polls, sender.feed(message)).await.map(Result::unwrap).is_some() {
+                    sent.push((i, true));
+                }
+            }
+            _ => match sender.try_send(message) {
+                Ok(()) => sent.push((i, true)),
+                Err(TrySendError::Full(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            },
+        }
+    }
+    sender.flush().await.unwrap();
+    sent
+}
+
+/// Sixteen tasks that share one connection.
+async fn run_many(seed: u64) {
+    const SENDERS: u8 = 16;
+    let mut dice = Dice(seed);
+    let (near, far) = duplex([50, 1000, 20_000][dice.below(3)]);
+    let near = Choppy { io: near, dice: dice.fork() };
+    let far = Choppy { io: far, dice: dice.fork() };
+    let limit = [0, 1000, 64 << 10][dice.below(3)];
+    let client = client(near, "ws://localhost/").write_limit(limit);
+    let (client, server) = tokio::join!(client.into_future(), accept(far).into_future());
+    let (client, mut server) = (client.unwrap(), server.unwrap());
+    let sending: Vec<_> = (0..SENDERS)
+        .map(|name| tokio::spawn(send_some(client.sender(), name, dice.fork())))
+        .collect();
+    let closing = tokio::spawn(async move {
+        let mut all_sent = Vec::new();
+        for task in sending {
+            all_sent.push(task.await.unwrap());
+        }
+        client.close(1000, "").await.unwrap();
+        all_sent
+    });
+    let mut received = vec![Vec::new(); usize::from(SENDERS)];
+    while let Some(message) = server.recv().await.unwrap() {
+        let (sender, number) = numbers(&message);
+        received[usize::from(sender)].push(number);
+        // Not for a time: so many tasks wake each other at this stream that a paused clock stands still.
+        if dice.below(50) == 0 {
+            for _ in 0..dice.below(1000) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    for (sent, received) in closing.await.unwrap().iter().zip(received) {
+        check(sent, &received, seed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_senders_nothing_is_torn_lost_or_sent_twice() {
+    for seed in 0..4 {
+        soon(async {
+            tokio::spawn(run_many(seed)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"))
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_senders_on_threads_nothing_is_torn_lost_or_sent_twice() {
+    for seed in 2000..2003 {
+        let run = tokio::time::timeout(Duration::from_secs(60), tokio::spawn(run_many(seed)));
         run.await.unwrap_or_else(|_| panic!("seed {seed} hangs")).unwrap();
     }
 }

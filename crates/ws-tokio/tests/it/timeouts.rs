@@ -175,7 +175,7 @@ async fn closing_waits_for_the_end_of_the_stream_ten_seconds_at_most() {
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_data_does_not_stretch_the_closing_handshake() {
-    let (mut ws, mut raw) = server(4096, |accept| accept.close_timeout(5 * SECOND)).await;
+    let (ws, mut raw) = server(4096, |accept| accept.close_timeout(5 * SECOND)).await;
     let start = Instant::now();
     let flood = tokio::spawn(async move {
         let mut interval = tokio::time::interval(Duration::from_millis(10));
@@ -256,7 +256,7 @@ async fn without_a_ping_timeout_pings_go_on_unanswered() {
 #[tokio::test(start_paused = true)]
 async fn a_ping_resolves_with_its_pong_and_with_that_of_a_later_one() {
     let (ws, mut raw) = server(4096, |accept| accept.ping_interval(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let first = sender.ping(Some(b"first".into())).await.unwrap();
     sleep(SECOND).await;
     let second = sender.ping(None).await.unwrap();
@@ -282,7 +282,7 @@ async fn a_ping_resolves_with_its_pong_and_with_that_of_a_later_one() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_is_disconnected_while_we_receive() {
     let (ws, raw) = server(1000, |accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let start = Instant::now();
     let sending = tokio::spawn(async move { sender.send(vec![0; 50_000]).await });
     settle().await;
@@ -310,7 +310,7 @@ async fn a_refused_client_that_stays_hides_no_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pong_that_waits_to_be_read_counts_however_late() {
-    let (mut ws, mut raw) = server(4096, |accept| accept).await;
+    let (mut ws, mut raw) = server(4096, |accept| accept.max_backlog(0)).await;
     let receiving = tokio::time::timeout(21 * SECOND, ws.recv());
     let answering = async {
         let (first, payload) = soon(raw.next()).await.unwrap();
@@ -320,7 +320,7 @@ async fn a_pong_that_waits_to_be_read_counts_however_late() {
     };
     let (received, ()) = tokio::join!(receiving, answering);
     received.unwrap_err();
-    // Nobody looks while the deadline passes.
+    // Nobody looks while the deadline passes: there is no room for what may have arrived.
     sleep(60 * SECOND).await;
     raw.send(TEXT, "still here").await;
     assert_eq!(soon(ws.recv()).await.unwrap(), Some(text("still here")));
@@ -329,7 +329,7 @@ async fn a_pong_that_waits_to_be_read_counts_however_late() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_is_disconnected_while_we_send() {
     for size in [100, 1 << 20] {
-        let (mut ws, control) = scripted(|accept| accept).await;
+        let (ws, control) = scripted(|accept| accept).await;
         control.room(10);
         let start = Instant::now();
         let error = loop {
@@ -345,22 +345,45 @@ async fn a_peer_that_reads_nothing_is_disconnected_while_we_send() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_slowly_is_not_taken_for_dead() {
-    let (mut ws, control) = scripted(|accept| accept).await;
+    let (ws, control) = scripted(|accept| accept).await;
     control.room(10);
     // More than is kept: the pongs are somewhere behind it.
     for _ in 0..100 {
         control.bytes(frame(Side::Client, TEXT, "x".repeat(1000)));
     }
-    let sending = tokio::spawn(async move { while ws.send(vec![0; 5000]).await.is_ok() {} });
+    let sending = tokio::spawn(async move {
+        loop {
+            if let Err(error) = ws.send(vec![0; 5000]).await {
+                break error;
+            }
+        }
+    });
     for _ in 0..100 {
-        sleep(5 * SECOND).await;
+        sleep(15 * SECOND).await;
         control.room(2000);
     }
     assert!(!sending.is_finished());
     let start = Instant::now();
-    soon(sending).await.unwrap();
-    // From the last byte that it took: the time-out of a ping, at least.
-    assert!((20..=70).contains(&seconds(start)), "{}", seconds(start));
+    let error = soon(sending).await.unwrap();
+    assert!(error.is_timeout(), "{error:?}");
+    // From the last byte that it took: the write timeout.
+    assert!((45..=60).contains(&seconds(start)), "{}", seconds(start));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_single_bytes_is_too_slow() {
+    let (ws, control) =
+        scripted(|accept| accept.ping_interval(None).write_timeout(30 * SECOND)).await;
+    control.room(10);
+    let start = Instant::now();
+    let sending = tokio::spawn(async move { ws.send(vec![0; 5000]).await.unwrap_err() });
+    while !sending.is_finished() {
+        sleep(SECOND).await;
+        control.room(10);
+    }
+    assert!(sending.await.unwrap().is_timeout());
+    assert!((30..=31).contains(&seconds(start)));
+    assert!(control.dropped());
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) {
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_stopped_reading_goes_on_when_the_sender_has_written() {
     let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.room(0);
     let mut sending = pin!(sender.send(vec![0; 100_000]));
     poll_once(sending.as_mut()).await;
@@ -43,7 +43,7 @@ async fn a_receiver_that_stopped_reading_goes_on_when_the_sender_has_written() {
 #[tokio::test(start_paused = true)]
 async fn a_pong_leaves_although_a_sender_stops_waiting_in_the_middle() {
     let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.room(0);
     sender.feed(vec![0; 70_000]).await.unwrap();
     control.bytes(frame(Side::Client, PING, "ping"));
@@ -65,7 +65,7 @@ async fn a_pong_leaves_although_a_sender_stops_waiting_in_the_middle() {
 #[tokio::test(start_paused = true)]
 async fn a_blocked_sender_goes_on_after_a_stream_is_polled_no_more() {
     let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.room(0);
     let sending = tokio::spawn(async move { sender.send("blocked").await });
     settle().await;
@@ -77,7 +77,7 @@ async fn a_blocked_sender_goes_on_after_a_stream_is_polled_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_closing_sender_goes_on_after_a_stream_is_polled_no_more() {
     let (ws, control) = scripted(|accept| accept.close_timeout(None)).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let closing = tokio::spawn(async move { sender.close(1000, "").await });
     settle().await;
     assert!(timeout(INSTANT, receiver.next()).await.is_err());
@@ -107,7 +107,7 @@ async fn a_pong_leaves_after_a_sink_is_polled_no_more() {
 #[tokio::test(start_paused = true)]
 async fn closing_beside_a_message_in_pieces_mixes_up_nothing() {
     let (ws, control) = scripted(|accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     control.bytes(frame(Side::Client, FIRST_TEXT, "one, "));
     let mut reader = soon(receiver.recv_streaming()).await.unwrap().unwrap();
     assert_eq!(reader.next().await.unwrap(), Some(text("one, ")));
@@ -138,7 +138,7 @@ async fn closing_beside_a_message_in_pieces_mixes_up_nothing() {
 #[tokio::test(start_paused = true)]
 async fn what_is_dropped_while_closing_is_the_end_not_the_middle() {
     let (ws, control) = scripted(|accept| accept).await;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let closing = tokio::spawn(async move { sender.close(1000, "").await });
     settle().await;
     let send = |range: std::ops::Range<u8>| {

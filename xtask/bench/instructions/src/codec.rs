@@ -6,79 +6,53 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut};
-use ws_proto::{Config, Connection, Event, Message, Payload, ReadMemory, ReadSpace, WriteMemory};
+use ws_proto::extension::Extensions;
+use ws_proto::{Config, Connection, Event, Message, Payload};
 
 use crate::wire::{Block, READ, Wire};
 
 /// Decodes `count` messages; the sum of their lengths.
 pub fn decode(block: &Block, count: usize) -> u64 {
-    let mut connection = Connection::server(config(), Duration::ZERO);
+    let mut connection = Connection::server(config(), Extensions::default(), Duration::ZERO);
     let mut wire = Wire::new(block);
-    let (mut done, mut sum, mut place) = (0, 0, None);
+    let (mut done, mut sum) = (0, 0);
     while done < count {
-        let n = match connection.read_space(|| ReadMemory::with_capacity(READ)) {
-            ReadSpace::Input(space) => {
-                let bytes = wire.next(space.len());
-                space[..bytes.len()].copy_from_slice(bytes);
-                bytes.len()
-            }
-            ReadSpace::Payload(mut space) => {
-                let bytes = wire.next(space.remaining_mut());
-                space.put_slice(bytes);
-                bytes.len()
-            }
-            _ => unreachable!("there are two kinds of space"),
-        };
-        connection.received(n);
-        while done < count && poll(&mut connection, &mut place) {
-            sum += place.as_ref().map_or(0, |message| message.len() as u64);
-            black_box(&place);
-            place = None;
+        connection.receive_with(Duration::ZERO, |buffer| {
+            buffer.put_slice(wire.next(buffer.remaining_mut()));
+        });
+        while done < count
+            && let Some(event) = connection.poll_event()
+        {
+            let Event::Message(message) = black_box(event) else {
+                unreachable!("only messages are sent")
+            };
+            sum += message.len() as u64;
             done += 1;
         }
     }
     sum
 }
 
-/// Pulls the next message, as `ws-tokio` does: most are found by `poll_message`.
-#[inline]
-fn poll(connection: &mut Connection, place: &mut Option<Message>) -> bool {
-    if connection.poll_message(place) {
-        return true;
-    }
-    match connection.poll_event(|| Duration::ZERO) {
-        Some(Event::Message(message)) => {
-            *place = Some(message);
-            true
-        }
-        Some(_) => unreachable!("only messages are sent"),
-        None => false,
-    }
-}
-
 /// Encodes `count` messages, unmasked; how many bytes were written.
 pub fn encode_server(block: &Block, count: usize) -> u64 {
-    encode(Connection::server(config(), Duration::ZERO), block, count)
+    encode(Connection::server(config(), Extensions::default(), Duration::ZERO), block, count)
 }
 
 /// Encodes `count` messages, masked; how many bytes were written.
 pub fn encode_client(block: &Block, count: usize) -> u64 {
-    encode(Connection::client(config(), [7; 32], Duration::ZERO), block, count)
+    let extensions = Extensions::default();
+    encode(Connection::client(config(), extensions, [7; 32], Duration::ZERO), block, count)
 }
 
 fn encode(mut connection: Connection, block: &Block, count: usize) -> u64 {
     let message = Message::binary(Payload::from(block.payload.clone()));
-    let (mut memory, mut written) = (Some(WriteMemory::default()), 0);
+    let mut written = 0;
     // How many messages leave in one write.
     let per_write = (READ / block.payload.len()).clamp(1, 32);
     for i in 1..=count {
-        if !connection.holds_output() {
-            connection.lend_output(memory.take().unwrap_or_default());
-        }
         connection.send(message.clone()).expect("it is open");
         if i % per_write == 0 || i == count {
             written += write(&mut connection);
-            memory = connection.reclaim_output();
         }
     }
     written

@@ -4,7 +4,10 @@
 use websockets::datastructures::Headers;
 use websockets::exceptions::{InvalidStatus, InvalidURI};
 use websockets::typing::State;
-use websockets::{Close, CloseCode, Error, Message, Response, WebSocket, connect, serve};
+use websockets::{
+    ClientSettings, Close, CloseCode, Error, Message, Response, ServerSettings, WebSocket, connect,
+    serve,
+};
 
 async fn echo(mut ws: WebSocket) -> Result<(), Error> {
     if let Some(request) = ws.take_request() {
@@ -12,36 +15,45 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
         ws.send(format!("{} {cookie:?}", request.path())).await?;
     }
     while let Some(message) = ws.recv().await? {
-        if message == Message::from("go away") {
-            return ws.close(4000, "as you wish").await;
+        match &message {
+            Message::Text(text) if text.starts_with("go away") => {
+                return ws.close(4000, "as you wish").await;
+            }
+            // From a task of its own, by a handle of its own.
+            Message::Text(text) if text == "later" => {
+                let sender = ws.sender();
+                tokio::spawn(async move { sender.send("now").await });
+            }
+            _ => ws.send(message).await?,
         }
-        ws.send(message).await?;
     }
     Ok(())
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = serve("127.0.0.1:0", echo)
-        .subprotocols(["chat".parse()?])
-        .process_request(|request| {
+    let settings =
+        ServerSettings::new().subprotocols(["chat".parse()?]).process_request(|request| {
             let refused = request.path() == "/secret";
             refused.then(|| Response::new(403, "Forbidden", Headers::new(), Vec::new()))
-        })
-        .await?;
+        });
+    let server = serve("127.0.0.1:0", echo).settings(settings).await?;
     let uri = format!("ws://{}", server.local_addr());
 
     let mut headers = Headers::new();
     headers.insert("Cookie", "a=b")?;
-    let mut ws = connect(&uri).subprotocols(["chat".parse()?]).headers(headers).await?;
+    let settings = ClientSettings::new().subprotocols(["chat".parse()?]);
+    let mut ws = connect(&uri).settings(settings.clone()).headers(headers).await?;
     println!("client: {:?}", ws.subprotocol().map(|name| name.as_str()));
     println!("client: {:?}", ws.recv().await?);
     ws.send("hello").await?;
     println!("client: {:?}", ws.recv().await?);
+    ws.try_send("later")?;
+    println!("client: {:?}", ws.recv().await?);
     ws.close(CloseCode::NORMAL_CLOSURE, "").await?;
     println!("client: {:?} {:?}", ws.recv().await?, ws.state() == State::Closed);
 
-    let mut ws = connect(&uri).subprotocols(["chat".parse()?]).await?;
+    let mut ws = connect(&uri).settings(settings).await?;
     println!("client: {:?}", ws.recv().await?);
     ws.send("go away").await?;
     let error = ws.recv().await.expect_err("the server closes with 4000");

@@ -1,15 +1,20 @@
-//! Uses `ws-tokio` and nothing else of ours: a server and a client over loopback.
+//! Uses `ws-tokio` and nothing else of ours: a server and clients over loopback.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
-use ws_tokio::{Error, Message, WebSocket, connect, serve};
+use ws_tokio::{
+    ClientSettings, Error, Event, Message, Sender, ServerSettings, TrySendError, WebSocket,
+    connect, serve,
+};
 
 /// Answers in capital letters; tells how the connection ended.
 async fn shout(mut ws: WebSocket, ends: mpsc::Sender<String>) -> Result<(), Error> {
     while let Some(message) = ws.recv().await? {
-        let answer = match message.as_text() {
-            Some(text) => Message::text(text.to_uppercase()),
-            None => message,
+        let answer = match message {
+            // Text is a `str`, checked already.
+            Message::Text(text) => Message::text(text.to_uppercase()),
+            binary => binary,
         };
         ws.send(answer).await?;
     }
@@ -18,23 +23,50 @@ async fn shout(mut ws: WebSocket, ends: mpsc::Sender<String>) -> Result<(), Erro
     Ok(())
 }
 
+/// Sends through a handle of its own: from a task, and from code that can't await.
+async fn send_more(sender: Sender) -> Result<(), Error> {
+    sender.send("from another task").await?;
+    match sender.try_send(vec![1, 2, 3]) {
+        Err(TrySendError::Closed(error)) => Err(error),
+        result => {
+            println!("client: can send: {:?}", result.is_ok());
+            Ok(())
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let (ends, ended) = mpsc::channel();
-    let server =
-        serve("127.0.0.1:0", move |ws| shout(ws, ends.clone())).max_message_size(10).await?;
+    let settings = ServerSettings::new().max_message_size(20).write_timeout(Duration::from_secs(5));
+    let server = serve("127.0.0.1:0", move |ws| shout(ws, ends.clone())).settings(settings).await?;
     let uri = format!("ws://{}/", server.local_addr());
 
-    let mut ws = connect(&uri).await?;
+    let settings = ClientSettings::new().open_timeout(Duration::from_secs(5)).max_backlog(1 << 20);
+    let mut ws = connect(&uri).settings(settings.clone()).await?;
+    println!("client: connected to the server: {}", ws.peer_addr() == Some(server.local_addr()));
     ws.send("hello").await?;
     println!("client: {:?}", ws.recv().await?);
-    ws.send(vec![1, 2, 3]).await?;
+    let task = tokio::spawn(send_more(ws.sender()));
     println!("client: {:?}", ws.recv().await?);
-    ws.close(1000, "done").await?;
-    println!("client: {:?} {:?}", ws.close_code(), ws.recv().await?);
+    println!("client: {:?}", ws.recv().await?);
+    task.await.expect("no panic")?;
 
-    let mut ws = connect(&uri).await?;
-    ws.send("more than ten bytes").await?;
+    let pong = ws.queue_ping(Some(b"?".into()))?;
+    match ws.recv_event().await? {
+        Some(Event::Pong { payload, .. }) => println!("client: a pong for {payload:?}"),
+        event => println!("client: not a pong: {event:?}"),
+    }
+    println!("client: its time is known: {}", pong.await.is_some());
+
+    let (sender, receiver) = ws.split();
+    let ws = receiver.reunite(sender).expect("two halves of one connection");
+    ws.close(1000, "done").await?;
+    println!("client: {:?} {:?}", ws.close_code(), ws.close_reason());
+    println!("client: {}", ws.send("too late").await.expect_err("it is closed"));
+
+    let mut ws = connect(&uri).settings(settings).await?;
+    ws.send("more than twenty bytes").await?;
     match ws.recv().await {
         Err(Error::Closed(closed)) => println!("client: {}", closed.code()),
         other => println!("not refused: {other:?}"),

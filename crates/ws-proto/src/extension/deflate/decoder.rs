@@ -10,6 +10,7 @@ use zlib_rs::{InflateFlush, Status};
 
 use super::TRAILER;
 use super::pool::Decompressor;
+use super::values::WindowBits;
 use crate::extension::DataFrame;
 
 /// The most output of a step, in bytes. The decompressor ends each step with a copy of up to 32 KiB
@@ -45,10 +46,10 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(window_bits: u8, takeover: bool) -> Self {
+    pub(super) fn new(window_bits: WindowBits, takeover: bool) -> Self {
         Self {
             takeover,
-            history: History { bytes: VecDeque::new(), window: 1 << window_bits },
+            history: History { bytes: VecDeque::new(), window: 1 << window_bits.get() },
             decompressor: None,
             fin: false,
             within: false,

@@ -12,6 +12,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status, Strategy};
 use super::TRAILER;
 use super::pool::Compressor;
 use super::settings::{DeflateStrategy, EncoderSettings};
+use super::values::WindowBits;
 use crate::Compress;
 use crate::extension::DataFrame;
 
@@ -26,7 +27,7 @@ const MAX_ROOM: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Encoder {
     settings: Arc<EncoderSettings>,
-    window_bits: u8,
+    window_bits: WindowBits,
     takeover: bool,
     /// A fingerprint of the settings: encoders with equal ones compress alike.
     pub(super) key: u64,
@@ -37,7 +38,11 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(settings: Arc<EncoderSettings>, window_bits: u8, takeover: bool) -> Self {
+    pub(super) fn new(
+        settings: Arc<EncoderSettings>,
+        window_bits: WindowBits,
+        takeover: bool,
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
         (&settings, window_bits, takeover).hash(&mut hasher);
         Self {
@@ -78,7 +83,7 @@ impl Encoder {
         }
         // A message that grows is sent uncompressed. The peer's decoder doesn't see it, so the
         // encoder has to forget it, with all before it: worth it only if that is little.
-        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits;
+        let forgets_little = !self.takeover || payload.len() >= 1 << self.window_bits.get();
         if frame.first
             && frame.fin
             && out.len() >= payload.len()
@@ -93,13 +98,13 @@ impl Encoder {
 
     fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) {
         let config = DeflateConfig {
-            window_bits: -i32::from(self.window_bits),
-            mem_level: i32::from(self.settings.memory_level),
+            window_bits: -i32::from(self.window_bits.get()),
+            mem_level: i32::from(self.settings.memory_level.get()),
             strategy: match self.settings.strategy {
                 DeflateStrategy::Default => Strategy::Default,
                 DeflateStrategy::Filtered => Strategy::Filtered,
             },
-            ..DeflateConfig::new(i32::from(self.settings.level))
+            ..DeflateConfig::new(i32::from(self.settings.level.get()))
         };
         self.compressor.with(config, |deflate| flush(deflate, payload, out));
     }

@@ -1,6 +1,6 @@
 //! permessage-deflate ([RFC 7692 §7]): compression of messages.
 //!
-//! `settings` are the factories, `params` and `negotiate` the opening handshake, `encoder` and
+//! `settings` are the factories, `values` their checked numbers, `params` and `negotiate` the opening handshake, `encoder` and
 //! `decoder` the two halves of an instance, `pool` the shared compressors and decompressors.
 //!
 //! The codec is zlib-rs through its own safe interface, which has window bits, memory level and
@@ -20,6 +20,7 @@ mod negotiate;
 mod params;
 mod pool;
 mod settings;
+mod values;
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ use super::{DataFrame, Extension, Rsv};
 use decoder::Decoder;
 use encoder::Encoder;
 
-pub use settings::{ClientDeflate, ClientWindow, DeflateStrategy, InvalidSetting, ServerDeflate};
+pub use settings::{ClientDeflate, ClientWindow, DeflateStrategy, ServerDeflate};
+pub use values::{CompressionLevel, InvalidSetting, MemoryLevel, WindowBits};
 
 /// The name of the extension.
 const NAME: &str = "permessage-deflate";

@@ -11,11 +11,8 @@ use ws_types::ExtensionParameter;
 use super::decoder::Decoder;
 use super::encoder::Encoder;
 use super::params::Parameters;
-use super::{ClientDeflate, ClientWindow, NAME, PerMessageDeflate, ServerDeflate};
+use super::{ClientDeflate, ClientWindow, NAME, PerMessageDeflate, ServerDeflate, WindowBits};
 use crate::extension::{ClientExtensionFactory, Extension, ServerExtensionFactory};
-
-/// The window bits of a side that doesn't limit its window.
-const MAX_BITS: u8 = 15;
 
 impl ClientExtensionFactory for ClientDeflate {
     fn name(&self) -> &str {
@@ -76,9 +73,9 @@ impl ClientDeflate {
                 return Err(NegotiationError::new("unsupported client_max_window_bits"));
             }
             (ClientWindow::AtMost(own), None) => own,
-            (_, bits) => bits.flatten().unwrap_or(MAX_BITS),
+            (_, bits) => bits.flatten().unwrap_or(WindowBits::MAX),
         };
-        if client_bits == 8 {
+        if client_bits < WindowBits::LEAST_ENCODER {
             return Err(NegotiationError::new("unsupported client_max_window_bits = 8, use 9"));
         }
         Ok(Parameters {
@@ -116,13 +113,13 @@ impl ServerExtensionFactory for ServerDeflate {
 impl ServerDeflate {
     /// Returns the response to an offer.
     fn respond(&self, offer: Parameters) -> Result<Parameters, NegotiationError> {
-        let least = |own: Option<u8>, offered: Option<u8>| match (own, offered) {
+        let least = |own: Option<WindowBits>, offered: Option<WindowBits>| match (own, offered) {
             (Some(own), Some(offered)) => Some(own.min(offered)),
             (own, offered) => own.or(offered),
         };
         let server_max_window_bits =
             least(self.server_max_window_bits, offer.server_max_window_bits);
-        if server_max_window_bits == Some(8) {
+        if server_max_window_bits.is_some_and(|bits| bits < WindowBits::LEAST_ENCODER) {
             return Err(NegotiationError::new("unsupported server_max_window_bits = 8, use 9"));
         }
         let client_max_window_bits = match offer.client_max_window_bits {
@@ -146,13 +143,13 @@ impl ServerDeflate {
 }
 
 impl Parameters {
-    /// The window bits of the server's encoder.
-    fn server_window(self) -> u8 {
-        self.server_max_window_bits.unwrap_or(MAX_BITS)
+    /// The window of the server's encoder: the largest unless it is limited.
+    fn server_window(self) -> WindowBits {
+        self.server_max_window_bits.unwrap_or(WindowBits::MAX)
     }
 
-    /// The window bits of the client's encoder.
-    fn client_window(self) -> u8 {
-        self.client_max_window_bits.flatten().unwrap_or(MAX_BITS)
+    /// The window of the client's encoder: the largest unless it is limited.
+    fn client_window(self) -> WindowBits {
+        self.client_max_window_bits.flatten().unwrap_or(WindowBits::MAX)
     }
 }

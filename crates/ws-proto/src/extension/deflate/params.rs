@@ -7,7 +7,7 @@ use ws_errors::{
 };
 use ws_types::ExtensionParameter;
 
-use super::ClientWindow;
+use super::{ClientWindow, WindowBits};
 
 const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
 const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
@@ -19,9 +19,9 @@ const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
 pub(super) struct Parameters {
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
-    pub(super) server_max_window_bits: Option<u8>,
+    pub(super) server_max_window_bits: Option<WindowBits>,
     /// `None`: absent; `Some(None)`: present without a value.
-    pub(super) client_max_window_bits: Option<Option<u8>>,
+    pub(super) client_max_window_bits: Option<Option<WindowBits>>,
 }
 
 impl Parameters {
@@ -62,7 +62,7 @@ impl Parameters {
 
     /// Builds the parameters, in their usual order.
     pub(super) fn build(self) -> Vec<ExtensionParameter> {
-        let bits = |bits: u8| Some(bits.to_string());
+        let bits = |bits: WindowBits| Some(bits.get().to_string());
         let lines = [
             self.server_no_context_takeover.then_some((SERVER_NO_CONTEXT_TAKEOVER, None)),
             self.client_no_context_takeover.then_some((CLIENT_NO_CONTEXT_TAKEOVER, None)),
@@ -78,7 +78,7 @@ impl Parameters {
     }
 }
 
-impl From<ClientWindow> for Option<Option<u8>> {
+impl From<ClientWindow> for Option<Option<WindowBits>> {
     fn from(window: ClientWindow) -> Self {
         match window {
             ClientWindow::Unlimited => None,
@@ -89,10 +89,10 @@ impl From<ClientWindow> for Option<Option<u8>> {
 }
 
 /// Parses window bits: 8 to 15, without a leading zero.
-fn bits(value: &str) -> Option<u8> {
+fn bits(value: &str) -> Option<WindowBits> {
     match value.as_bytes() {
-        [digit @ b'8'..=b'9'] => Some(digit - b'0'),
-        [b'1', digit @ b'0'..=b'5'] => Some(10 + digit - b'0'),
+        [digit @ b'8'..=b'9'] => WindowBits::new(digit - b'0').ok(),
+        [b'1', digit @ b'0'..=b'5'] => WindowBits::new(10 + digit - b'0').ok(),
         _ => None,
     }
 }

@@ -3,35 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The error for a setting of permessage-deflate that is out of its range.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{name} must be between {min} and {max}")]
-#[non_exhaustive]
-pub struct InvalidSetting {
-    /// The name of the setting.
-    pub name: &'static str,
-    /// The least legal value.
-    pub min: u8,
-    /// The greatest legal value.
-    pub max: u8,
-    /// The given value.
-    pub value: u8,
-}
-
-/// Returns the value if it is in the range.
-fn within(name: &'static str, value: u8, min: u8, max: u8) -> Result<u8, InvalidSetting> {
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(InvalidSetting { name, min, max, value })
-    }
-}
+use super::values::{CompressionLevel, MemoryLevel, WindowBits};
 
 /// Settings of this side's encoder, which aren't negotiated.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) struct EncoderSettings {
-    pub(super) level: u8,
-    pub(super) memory_level: u8,
+    pub(super) level: CompressionLevel,
+    pub(super) memory_level: MemoryLevel,
     pub(super) strategy: DeflateStrategy,
     pub(super) min_size: usize,
     pub(super) idle: Duration,
@@ -40,8 +18,8 @@ pub(super) struct EncoderSettings {
 impl Default for EncoderSettings {
     fn default() -> Self {
         Self {
-            level: 6,
-            memory_level: 5,
+            level: CompressionLevel::default(),
+            memory_level: MemoryLevel::default(),
             strategy: DeflateStrategy::Default,
             min_size: 64,
             idle: Duration::from_secs(1),
@@ -70,25 +48,19 @@ macro_rules! common_settings {
             Arc::make_mut(&mut self.encoder)
         }
 
-        /// The compression level, from 0 (no compression) over 1 (fast) to 9 (small). Default: 6, as in
-        /// zlib; higher levels gain little for much time.
-        ///
-        /// # Errors
-        /// [`InvalidSetting`] above 9.
-        pub fn level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.encoder_mut().level = within("level", level, 0, 9)?;
-            Ok(self)
+        /// Replaces the compression level. Default: 6, as in zlib.
+        #[must_use]
+        pub fn level(mut self, level: CompressionLevel) -> Self {
+            self.encoder_mut().level = level;
+            self
         }
 
-        /// The memory level of the compressor, from 1 to 9. Default: 5, as in Python: it needs 165 KB
-        /// then, with the default window, and fits the cache, which makes it faster than with more.
-        ///
-        /// # Errors
-        /// [`InvalidSetting`] unless it is between 1 and 9.
+        /// Replaces the memory level of the compressor. Default: 5, 165 KB with the default window.
         #[doc(alias = "memLevel")]
-        pub fn memory_level(mut self, level: u8) -> Result<Self, InvalidSetting> {
-            self.encoder_mut().memory_level = within("memory_level", level, 1, 9)?;
-            Ok(self)
+        #[must_use]
+        pub fn memory_level(mut self, level: MemoryLevel) -> Self {
+            self.encoder_mut().memory_level = level;
+            self
         }
 
         /// The kinds of repetition to use. Default: all.
@@ -142,10 +114,9 @@ macro_rules! common_settings {
 /// permessage-deflate on a server ([RFC 7692 §7]): the parameters to accept, and the compression.
 ///
 /// ```
-/// use ws_proto::extension::ServerDeflate;
-/// let fast = ServerDeflate::default().level(1)?.server_max_window_bits(10)?;
-/// let e = ServerDeflate::default().server_max_window_bits(8).unwrap_err();
-/// assert_eq!(e.to_string(), "server_max_window_bits must be between 9 and 15");
+/// use ws_proto::extension::{CompressionLevel, ServerDeflate, WindowBits};
+/// let fast = ServerDeflate::default().level(CompressionLevel::BEST_SPEED);
+/// let small = ServerDeflate::default().server_max_window_bits(WindowBits::new(10)?);
 /// # Ok::<(), ws_proto::extension::InvalidSetting>(())
 /// ```
 ///
@@ -156,8 +127,8 @@ pub struct ServerDeflate {
     pub(super) encoder: Arc<EncoderSettings>,
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
-    pub(super) server_max_window_bits: Option<u8>,
-    pub(super) client_max_window_bits: Option<u8>,
+    pub(super) server_max_window_bits: Option<WindowBits>,
+    pub(super) client_max_window_bits: Option<WindowBits>,
     pub(super) require_client_max_window_bits: bool,
 }
 
@@ -167,8 +138,8 @@ impl Default for ServerDeflate {
             encoder: Arc::default(),
             server_no_context_takeover: false,
             client_no_context_takeover: false,
-            server_max_window_bits: Some(12),
-            client_max_window_bits: Some(12),
+            server_max_window_bits: Some(WindowBits::KIB_4),
+            client_max_window_bits: Some(WindowBits::KIB_4),
             require_client_max_window_bits: false,
         }
     }
@@ -177,39 +148,26 @@ impl Default for ServerDeflate {
 impl ServerDeflate {
     common_settings!();
 
-    /// Limits the server's own window ([RFC 7692 §7.1.2.1]), as a power of two: 9 (512 bytes) to 15
-    /// (32 KiB). `None`: no limit but the client's. Default: 12, 4 KiB: most of the effect for a
-    /// fraction of the memory, on both sides. With 15, at most 32 connections of a process use such a
-    /// window at the same time; others use half of it.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
+    /// Limits the server's own window ([RFC 7692 §7.1.2.1]); 8 counts as 9, zlib's least. `None`: no
+    /// limit but the client's. Default: 12, 4 KiB: most of the effect for a fraction of the memory, on
+    /// both sides. With 15, at most 32 connections of a process use such a window at the same time;
+    /// others use half of it.
     ///
     /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
-    pub fn server_max_window_bits(
-        mut self,
-        bits: impl Into<Option<u8>>,
-    ) -> Result<Self, InvalidSetting> {
-        let check = |bits| within("server_max_window_bits", bits, 9, 15);
-        self.server_max_window_bits = bits.into().map(check).transpose()?;
-        Ok(self)
+    #[must_use]
+    pub fn server_max_window_bits(mut self, bits: impl Into<Option<WindowBits>>) -> Self {
+        self.server_max_window_bits = bits.into().map(WindowBits::for_encoder);
+        self
     }
 
-    /// Limits the client's window ([RFC 7692 §7.1.2.2]), as a power of two: 8 (256 bytes) to 15
-    /// (32 KiB), if the client offers that. An idle connection keeps as many bytes. `None`: no limit
-    /// but the client's. Default: 12, 4 KiB.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless between 8 and 15.
+    /// Limits the client's window ([RFC 7692 §7.1.2.2]), if the client offers that. An idle connection
+    /// keeps as many bytes. `None`: no limit but the client's. Default: 12, 4 KiB.
     ///
     /// [RFC 7692 §7.1.2.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
-    pub fn client_max_window_bits(
-        mut self,
-        bits: impl Into<Option<u8>>,
-    ) -> Result<Self, InvalidSetting> {
-        let check = |bits| within("client_max_window_bits", bits, 8, 15);
-        self.client_max_window_bits = bits.into().map(check).transpose()?;
-        Ok(self)
+    #[must_use]
+    pub fn client_max_window_bits(mut self, bits: impl Into<Option<WindowBits>>) -> Self {
+        self.client_max_window_bits = bits.into();
+        self
     }
 
     /// Declines the offers of clients that can't limit their window. No effect without
@@ -224,11 +182,10 @@ impl ServerDeflate {
 /// permessage-deflate on a client ([RFC 7692 §7]): one offer, and the compression.
 ///
 /// ```
-/// use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, ClientWindow};
-/// let deflate = ClientDeflate::default().server_no_context_takeover(true).level(1)?;
+/// use ws_proto::extension::{ClientDeflate, ClientExtensionFactory};
+/// let deflate = ClientDeflate::default().server_no_context_takeover(true);
 /// let params: Vec<_> = deflate.offer().iter().map(ToString::to_string).collect();
 /// assert_eq!(params, ["server_no_context_takeover", "client_max_window_bits"]);
-/// # Ok::<(), ws_proto::extension::InvalidSetting>(())
 /// ```
 ///
 /// [RFC 7692 §7]: https://www.rfc-editor.org/rfc/rfc7692#section-7
@@ -238,7 +195,7 @@ pub struct ClientDeflate {
     pub(super) encoder: Arc<EncoderSettings>,
     pub(super) server_no_context_takeover: bool,
     pub(super) client_no_context_takeover: bool,
-    pub(super) server_max_window_bits: Option<u8>,
+    pub(super) server_max_window_bits: Option<WindowBits>,
     pub(super) client_max_window_bits: ClientWindow,
 }
 
@@ -253,39 +210,30 @@ pub enum ClientWindow {
     /// The server may limit it.
     #[default]
     Any,
-    /// It is at most this, as a power of two: 9 (512 bytes) to 15 (32 KiB); the server may limit it
-    /// further.
-    AtMost(u8),
+    /// It is at most this, and the server may limit it further. 8 counts as 9, zlib's least.
+    AtMost(WindowBits),
 }
 
 impl ClientDeflate {
     common_settings!();
 
-    /// Limits the server's window ([RFC 7692 §7.1.2.1]), as a power of two: 8 (256 bytes) to 15
-    /// (32 KiB). `None`, the default: no limit, which every server supports.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless between 8 and 15.
+    /// Asks the server to limit its window ([RFC 7692 §7.1.2.1]). `None`, the default: no limit, which
+    /// every server supports; many don't support 8.
     ///
     /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
-    pub fn server_max_window_bits(
-        mut self,
-        bits: impl Into<Option<u8>>,
-    ) -> Result<Self, InvalidSetting> {
-        let check = |bits| within("server_max_window_bits", bits, 8, 15);
-        self.server_max_window_bits = bits.into().map(check).transpose()?;
-        Ok(self)
+    #[must_use]
+    pub fn server_max_window_bits(mut self, bits: impl Into<Option<WindowBits>>) -> Self {
+        self.server_max_window_bits = bits.into();
+        self
     }
 
     /// Replaces the offer about the client's own window. Default: the server may limit it.
-    ///
-    /// # Errors
-    /// [`InvalidSetting`] unless between 9 and 15: RFC 7692 allows 8, but zlib doesn't support it.
-    pub fn client_max_window_bits(mut self, window: ClientWindow) -> Result<Self, InvalidSetting> {
-        if let ClientWindow::AtMost(bits) = window {
-            within("client_max_window_bits", bits, 9, 15)?;
-        }
-        self.client_max_window_bits = window;
-        Ok(self)
+    #[must_use]
+    pub fn client_max_window_bits(mut self, window: ClientWindow) -> Self {
+        self.client_max_window_bits = match window {
+            ClientWindow::AtMost(bits) => ClientWindow::AtMost(bits.for_encoder()),
+            window => window,
+        };
+        self
     }
 }

@@ -275,7 +275,7 @@ async fn piecewise(server: &Server) -> Outcome {
     let pieces = ["first, ", "sécond, ", "third"].map(Message::from);
     link.count(&"first, sécond, third".into());
     let Link { ws, server, name, texts, binaries, bytes, .. } = link;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let mut writer = sender.send_streaming();
     let (first, rest) = pieces.split_first().ok_or("no pieces")?;
     writer.write(first.clone()).await?;
@@ -447,7 +447,7 @@ async fn many_messages(server: &Server) -> Outcome {
     let link = server.open("/echo", "many_messages").await?;
     let sizes: Vec<usize> = (0..2000).map(|i| (i * 37) % 3000).collect();
     let Link { ws, server, name, .. } = link;
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     let sending = async {
         for &size in &sizes {
             sender.send(pattern(size)).await?;

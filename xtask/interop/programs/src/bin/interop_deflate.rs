@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use websockets::extensions::ClientWindow;
+use websockets::extensions::{ClientWindow, WindowBits};
 use websockets::{ClientDeflate, Compress, Message, PreparedMessage, Sender, WebSocket, connect};
 
 const COUNT: usize = 10_000;
@@ -96,8 +96,7 @@ where
 fn pieces(message: &Message) -> [Message; 3] {
     match message {
         Message::Text(text) => {
-            let text = text.as_str();
-            let (first, rest) = text.split_at(border(text, text.len() / 3));
+            let (first, rest) = str::split_at(text, border(text, text.len() / 3));
             [first, "", rest].map(Message::from)
         }
         Message::Binary(bytes) => {
@@ -174,10 +173,11 @@ fn deflate(parameters: &str) -> Result<ClientDeflate, Failure> {
             ("server_no_context_takeover", "") => deflate.server_no_context_takeover(true),
             ("client_no_context_takeover", "") => deflate.client_no_context_takeover(true),
             ("server_max_window_bits", bits) => {
-                deflate.server_max_window_bits(bits.parse::<u8>()?)?
+                deflate.server_max_window_bits(WindowBits::new(bits.parse()?)?)
             }
             ("client_max_window_bits", bits) => {
-                deflate.client_max_window_bits(ClientWindow::AtMost(bits.parse()?))?
+                let bits = WindowBits::new(bits.parse()?)?;
+                deflate.client_max_window_bits(ClientWindow::AtMost(bits))
             }
             _ => return Err(format!("no such parameter: {parameter}").into()),
         };

@@ -11,6 +11,7 @@
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
+use websockets::extensions::WindowBits;
 use websockets::{Close, Closed, Error, MessageKind, ServerDeflate, WebSocket, serve};
 
 #[tokio::main]
@@ -50,10 +51,10 @@ fn deflate(parameters: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>
             ("server_no_context_takeover", "") => deflate.server_no_context_takeover(true),
             ("client_no_context_takeover", "") => deflate.client_no_context_takeover(true),
             ("server_max_window_bits", bits) => {
-                deflate.server_max_window_bits(bits.parse::<u8>()?)?
+                deflate.server_max_window_bits(WindowBits::new(bits.parse()?)?)
             }
             ("client_max_window_bits", bits) => {
-                deflate.client_max_window_bits(bits.parse::<u8>()?)?
+                deflate.client_max_window_bits(WindowBits::new(bits.parse()?)?)
             }
             _ => return Err(format!("no such parameter: {parameter}").into()),
         };
@@ -167,7 +168,7 @@ async fn greet_and_echo(mut ws: WebSocket, path: &str, seen: &mut Seen) -> Resul
 
 /// Echoes each message piece by piece, as it arrives; the error says how the connection ended.
 async fn echo_pieces(ws: WebSocket, seen: &mut Seen) -> Result<(), Error> {
-    let (mut sender, mut receiver) = ws.split();
+    let (sender, mut receiver) = ws.split();
     while let Some(mut reader) = receiver.recv_streaming().await? {
         let mut bytes = 0;
         let mut writer = sender.send_streaming();

@@ -16,7 +16,6 @@ impl MaskingKeys {
         Self(ChaCha12Rng::from_seed(seed))
     }
 
-    #[inline]
     pub(super) fn next_key(&mut self) -> [u8; 4] {
         self.0.next_u32().to_ne_bytes()
     }

@@ -1,0 +1,294 @@
+//! A message whose last frame has not arrived whole: its memory, its checks and its limits
+//! ([RFC 6455 §5.4], [§8.1]). The order of frames is judged in `receive`.
+//!
+//! [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//! [§8.1]: https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+
+use std::mem;
+
+use bytes::BufMut;
+use bytes::buf::Limit;
+use ws_errors::{PayloadTooBig, ProtocolError, TooManyFragments};
+
+use super::read_buffer::{give_memory, take_memory};
+use super::violation::Violation;
+use crate::extension::Extensions;
+use crate::frame::{Utf8Decoder, decode_text};
+use crate::{Config, Message, MessageKind, Payload};
+
+/// Once this much of a binary message has arrived, and this much of its frame is missing, in bytes, the
+/// rest of the frame is read straight into the message: what a header claims costs nothing.
+const DIRECT: usize = 16 << 10;
+
+/// At most this much, in bytes, is read straight into a message at once, so that it is unmasked in the
+/// cache.
+const DIRECT_STEP: usize = 128 << 10;
+
+/// Extensions decode at most this many bytes at once: a little input can become a lot. With the beginning
+/// of a character that was left over before, a piece of text has at most 64 KiB.
+const DECODED_STEP: usize = (64 << 10) - 3;
+
+/// A message that is being received.
+#[derive(Debug)]
+pub(super) struct Assembler {
+    data: Data,
+    /// The bytes of the message so far, in all: as many as frame headers have announced, or as have come
+    /// out of the extensions.
+    size: u64,
+    /// The `size` when the current frame began.
+    before: u64,
+    fragments: usize,
+    /// Pieces of the message were handed out.
+    streamed: bool,
+    /// The rest of the message is dropped.
+    skipped: bool,
+}
+
+/// Data that has arrived and was not handed out, unmasked and decoded.
+#[derive(Debug)]
+enum Data {
+    Text { text: String, decoder: Utf8Decoder },
+    Binary(Vec<u8>),
+}
+
+impl Assembler {
+    /// A message of which no frame has begun.
+    pub(super) fn new(kind: MessageKind) -> Self {
+        let data = match kind {
+            MessageKind::Text => {
+                Data::Text { text: String::new(), decoder: Utf8Decoder::default() }
+            }
+            MessageKind::Binary => Data::Binary(Vec::new()),
+        };
+        Self { data, size: 0, before: 0, fragments: 0, streamed: false, skipped: false }
+    }
+
+    pub(super) fn kind(&self) -> MessageKind {
+        match self.data {
+            Data::Text { .. } => MessageKind::Text,
+            Data::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// Whether pieces of the message were handed out, and more are wanted.
+    pub(super) fn is_streamed(&self) -> bool {
+        self.streamed && !self.skipped
+    }
+
+    /// Drops the rest of the message, if pieces of it were handed out.
+    pub(super) fn skip(&mut self) {
+        self.skipped = self.streamed;
+    }
+
+    /// The bytes of the message so far.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Counts a frame, which announces `len` bytes.
+    pub(super) fn begin_frame(&mut self, len: u64, limits: &Config) -> Result<(), Violation> {
+        if let Some(max) = limits.max_fragments
+            && self.fragments >= max
+        {
+            return Err(TooManyFragments::new(max).into());
+        }
+        self.fragments += 1;
+        self.before = self.size;
+        self.size = self.size.saturating_add(len);
+        Ok(())
+    }
+
+    /// Appends bytes, unmasked. At most `rest` are to come, these among them; `usize::MAX` if that isn't
+    /// known.
+    pub(super) fn push(&mut self, bytes: &[u8], rest: usize) -> Result<(), Violation> {
+        match &mut self.data {
+            Data::Text { text, decoder } => {
+                if text.capacity() - text.len() < bytes.len() {
+                    text.reserve_exact(growth(text.len(), bytes.len(), rest));
+                }
+                decoder.decode(bytes, text)?;
+            }
+            Data::Binary(data) => {
+                if data.capacity() - data.len() < bytes.len() {
+                    data.reserve_exact(growth(data.len(), bytes.len(), rest));
+                }
+                data.extend_from_slice(bytes);
+            }
+        }
+        if self.skipped {
+            match &mut self.data {
+                Data::Text { text, .. } => text.clear(),
+                Data::Binary(data) => data.clear(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory for the next bytes of the message, if they are best read straight into it; `missing` are
+    /// still to come in the frame.
+    pub(super) fn direct(&mut self, missing: u64) -> Option<Limit<&mut Vec<u8>>> {
+        let Data::Binary(data) = &mut self.data else { return None };
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        if missing.min(data.len()) < DIRECT || self.skipped {
+            return None;
+        }
+        // Growth follows what was received: at most twice that; and not before a third of it was used,
+        // since each time may move the message.
+        if data.capacity() - data.len() < missing.min(DIRECT_STEP / 2).min(data.len() / 2) {
+            data.reserve_exact(missing.min(data.len()));
+        }
+        let room = data.capacity() - data.len();
+        Some(data.limit(missing.min(room).min(DIRECT_STEP)))
+    }
+
+    /// Lets the extensions decode from the front of `input`, one step; `end` tells that the frame ends
+    /// with this input. Gives whether all of it was decoded, and nothing more can come of it.
+    pub(super) fn decode(
+        &mut self,
+        extensions: &mut Extensions,
+        input: &mut &[u8],
+        end: bool,
+        limits: &Config,
+    ) -> Result<bool, Violation> {
+        let mut out = take_memory();
+        let done = self.decode_into(&mut out, extensions, input, end, limits);
+        give_memory(out);
+        done
+    }
+
+    fn decode_into(
+        &mut self,
+        out: &mut Vec<u8>,
+        extensions: &mut Extensions,
+        input: &mut &[u8],
+        end: bool,
+        limits: &Config,
+    ) -> Result<bool, Violation> {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        // One byte more than allowed shows that it is too much.
+        let budget =
+            limits.max_message_size.map_or(usize::MAX, |max| max.saturating_add(1) - size.min(max));
+        let too_big = |max: usize, before: u64| {
+            PayloadTooBig::new(None, (before > 0).then_some(before), max as u64)
+        };
+        let mut room = DECODED_STEP.min(budget);
+        loop {
+            let before = input.len();
+            let decoded = extensions.decode(input, end, out, room);
+            self.size += out.len() as u64;
+            // In the order of the bytes, so that the first violation counts, however they came.
+            self.push(out, usize::MAX)?;
+            if let Some(max) = limits.max_message_size
+                && self.size > max as u64
+            {
+                return Err(too_big(max, self.before).into());
+            }
+            if decoded? {
+                return Ok(true);
+            }
+            if !out.is_empty() || input.len() < before {
+                return Ok(false);
+            }
+            // It gives more at once than there is room for.
+            if room == budget {
+                return Err(match limits.max_message_size {
+                    Some(max) => too_big(max, self.before).into(),
+                    None => ProtocolError::custom("an extension makes no progress").into(),
+                });
+            }
+            room = room.saturating_mul(2).min(budget);
+        }
+    }
+
+    /// Ends the message.
+    pub(super) fn finish(&self) -> Result<(), Violation> {
+        match &self.data {
+            Data::Text { decoder, .. } => Ok(decoder.finish()?),
+            Data::Binary(_) => Ok(()),
+        }
+    }
+
+    /// Whether anything waits to be handed out.
+    pub(super) fn has_data(&self) -> bool {
+        match &self.data {
+            Data::Text { text, .. } => !text.is_empty(),
+            Data::Binary(data) => !data.is_empty(),
+        }
+    }
+
+    /// Takes what has arrived since the last time, if anything.
+    pub(super) fn take_piece(&mut self) -> Option<Message> {
+        if !self.has_data() {
+            return None;
+        }
+        self.streamed = true;
+        Some(self.take())
+    }
+
+    /// Takes the message that has ended, or its last piece; `None` if it was skipped.
+    pub(super) fn into_message(mut self) -> Option<Message> {
+        (!self.skipped).then(|| self.take())
+    }
+
+    fn take(&mut self) -> Message {
+        match &mut self.data {
+            Data::Text { text, .. } => {
+                let mut text = mem::take(text);
+                if text.capacity() - text.len() > text.len() / 8 {
+                    text.shrink_to_fit();
+                }
+                Message::Text(text.into())
+            }
+            Data::Binary(data) => {
+                let mut data = mem::take(data);
+                if data.capacity() - data.len() > data.len() / 8 {
+                    data.shrink_to_fit();
+                }
+                Message::Binary(data.into())
+            }
+        }
+    }
+}
+
+/// A message that came in one frame, unmasked.
+pub(super) fn whole(kind: MessageKind, payload: &[u8]) -> Result<Message, Violation> {
+    Ok(match kind {
+        MessageKind::Text => Message::Text(decode_text(payload)?.into()),
+        MessageKind::Binary => Message::Binary(Payload::copy_from_slice(payload)),
+    })
+}
+
+/// How much to reserve for `new` bytes behind `have` others: at most twice of what was received, so that
+/// memory follows that and not what was announced; and not more than `rest`, which is known to come.
+fn growth(have: usize, new: usize, rest: usize) -> usize {
+    new.max(have).min(rest.max(new))
+}
+
+/// Checks the length of a frame against the limits, `before` bytes of its message having come earlier.
+pub(super) fn check_len(len: u64, before: u64, limits: &Config) -> Result<(), Violation> {
+    if let Some(max) = limits.max_message_size
+        && len > (max as u64).saturating_sub(before)
+    {
+        let current = (before > 0).then_some(before);
+        return Err(PayloadTooBig::new(Some(len), current, max as u64).into());
+    }
+    check_frame_len(len, limits)
+}
+
+/// Checks the length of a frame that extensions decode. The limit on messages holds for what comes out
+/// of them; what goes in may be a little longer, if it resists compression.
+pub(super) fn check_encoded_len(len: u64, limits: &Config) -> Result<(), Violation> {
+    if let Some(max) = limits.max_message_size.map(|max| max as u64)
+        && len > max.saturating_add(max / 8).saturating_add(1024)
+    {
+        return Err(PayloadTooBig::new(Some(len), None, max).into());
+    }
+    check_frame_len(len, limits)
+}
+
+fn check_frame_len(len: u64, limits: &Config) -> Result<(), Violation> {
+    match limits.max_frame_size.map(|max| max as u64) {
+        Some(max) if len > max => Err(PayloadTooBig::new(Some(len), None, max).into()),
+        _ => Ok(()),
+    }
+}

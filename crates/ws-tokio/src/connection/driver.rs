@@ -1,0 +1,421 @@
+//! The driver of a connection: it moves bytes between the stream and the protocol.
+//!
+//! One [`Driver`] per connection, behind one mutex that is held for the time of a poll and never across an
+//! await. [`poll_event`](Driver::poll_event) is its loop, composed of reading, [writing](super::write) and
+//! the [timer](super::timer). A reader that waits for events turns it; else the
+//! [background role](super::background), or a writer that has to wait.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::task;
+use tokio::time::Instant;
+use tokio_util::io::poll_read_buf;
+use ws_errors::WebSocketException;
+use ws_proto::{Connection, Event, MAX_HEADER_LEN, Outgoing, Payload};
+use ws_types::{Close, State};
+
+use super::background::Background;
+use super::backlog::Backlog;
+use super::pong::{PongWaiter, Pongs};
+use super::timer::Timer;
+use super::wakers::Wakers;
+use super::write::Writing;
+use crate::error::{Closed, Error};
+use crate::settings::FlowSettings;
+
+/// The part of a connection that its handles share.
+pub(crate) struct Shared<S> {
+    driver: Mutex<Driver<S>>,
+    /// One permit, for whoever queues a message: first come, first served.
+    pub(super) turn: Semaphore,
+    /// [`Driver::poll_write`]. A pointer, so that dropping a connection makes no demands on its stream.
+    flush: fn(&mut Driver<S>) -> Poll<()>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
+    pub(crate) fn new(
+        stream: S,
+        conn: Connection,
+        origin: Instant,
+        settings: FlowSettings,
+    ) -> Arc<Self> {
+        let wakers = Arc::new(Wakers::default());
+        let driver = |background| Driver {
+            stream: Some(stream),
+            conn,
+            origin,
+            settings,
+            waker: Waker::from(Arc::clone(&wakers)),
+            wakers,
+            timer: Timer::default(),
+            writing: Writing::Done,
+            written: 0,
+            failed: None,
+            unwritten_pongs: 0,
+            reader: Reader::Here,
+            wants_control: false,
+            backlog: Backlog::default(),
+            is_paused: false,
+            pongs: Pongs::default(),
+            background,
+            stream_ended: false,
+        };
+        Arc::new_cyclic(|shared| Self {
+            driver: Mutex::new(driver(Background::new(Weak::clone(shared)))),
+            turn: Semaphore::new(1),
+            flush: Driver::poll_write,
+        })
+    }
+}
+
+impl<S> Shared<S> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Driver<S>> {
+        // A panic under the lock is a bug of ours; the state is still the best there is.
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Drop for Shared<S> {
+    /// The last handle was dropped: what is queued leaves, as far as the stream takes it at once.
+    fn drop(&mut self) {
+        let flush = self.flush;
+        let driver = self.driver.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Not to be put off because the task has done much already: there is no later.
+        let flush = poll_fn(|_| Poll::Ready(_ = flush(driver)));
+        _ = pin!(task::unconstrained(flush)).poll(&mut Context::from_waker(Waker::noop()));
+        // The task in the background, if there is one, ends.
+        driver.wakers.wake_background();
+    }
+}
+
+/// The state of a connection and its stream.
+pub(crate) struct Driver<S> {
+    /// Dropped as soon as the connection is closed, whoever still holds a handle.
+    pub(super) stream: Option<S>,
+    pub(crate) conn: Connection,
+    /// The origin of the protocol's times.
+    pub(super) origin: Instant,
+    pub(super) settings: FlowSettings,
+    pub(super) wakers: Arc<Wakers>,
+    /// Wakes whoever waits; stream and timer are polled with no other one.
+    pub(super) waker: Waker,
+    pub(super) timer: Timer,
+    pub(super) writing: Writing,
+    /// How many bytes the stream has taken.
+    pub(super) written: u64,
+    /// The error of the stream, if it failed.
+    pub(super) failed: Option<Arc<io::Error>>,
+    /// The bytes of pongs that were queued since everything was written.
+    pub(super) unwritten_pongs: usize,
+    pub(super) reader: Reader,
+    /// The reader wants control frames, too.
+    pub(super) wants_control: bool,
+    pub(super) backlog: Backlog,
+    /// Reading has stopped, since the backlog is full.
+    pub(super) is_paused: bool,
+    pongs: Pongs,
+    pub(super) background: Background<S>,
+    /// The `Stream` gave its last item.
+    pub(super) stream_ended: bool,
+}
+
+/// The point that the sender of queued frames has to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leaving {
+    /// Nothing: they have left, or the background role sees to it.
+    Done,
+    /// The stream has to take all bytes up to this one, counted from the beginning.
+    Until(u64),
+}
+
+/// Whether anybody will take the data that arrives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reader {
+    Here,
+    /// The receiving half was dropped, or has missed data: all that follows is dropped.
+    Gone,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    /// Moves bytes until an event has arrived for the reader, or nothing moves any more. `None` when the
+    /// connection is closed.
+    pub(super) fn poll_event(&mut self, pieces: bool) -> Poll<Option<Event>> {
+        loop {
+            if let Some(event) = self.next_event(pieces) {
+                return Poll::Ready(Some(event));
+            }
+            let written = self.poll_write();
+            if self.conn.state() == State::Closed {
+                self.finish();
+                return Poll::Ready(None);
+            }
+            // A pong that has arrived counts, however late we look; but nothing stretches the closing.
+            if self.conn.state() == State::Closing && self.poll_timer().is_ready() {
+                continue;
+            }
+            // A peer that pings and doesn't read must not make us queue pongs without end. But messages of
+            // our own stop no reading: two peers that send to each other would both wait without end.
+            let may_read = written.is_ready() || self.unwritten_pongs <= self.settings.write_limit;
+            if !may_read || self.poll_read().is_pending() {
+                ready!(self.poll_timer());
+            }
+        }
+    }
+
+    /// The next event for the reader in what has arrived.
+    pub(super) fn next_event(&mut self, pieces: bool) -> Option<Event> {
+        loop {
+            let event = if pieces { self.conn.poll_chunk() } else { self.conn.poll_event() }?;
+            match &event {
+                Event::Message(_) | Event::Chunk { .. } => return Some(event),
+                Event::Ping(payload) => self.unwritten_pongs += MAX_HEADER_LEN + payload.len(),
+                Event::Pong { acknowledges: Some(id), .. } => self.pongs.acknowledged(*id),
+                _ => {}
+            }
+            if self.wants_control {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Reads once. Pending when nothing has arrived.
+    fn poll_read(&mut self) -> Poll<()> {
+        let Some(stream) = &mut self.stream else {
+            self.abort();
+            return Poll::Ready(());
+        };
+        let cx = &mut Context::from_waker(&self.waker);
+        let now = self.origin.elapsed();
+        let read =
+            self.conn.receive_with(now, |buffer| poll_read_buf(Pin::new(stream), cx, buffer));
+        match read {
+            Poll::Ready(Ok(0)) => self.conn.receive_eof(),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(e)) => {
+                self.failed.get_or_insert_with(|| Arc::new(e));
+                self.abort();
+            }
+            // All that can be read was read, and nothing can be written any more.
+            Poll::Pending if self.writing == Writing::Failed => self.abort(),
+            Poll::Pending => return Poll::Pending,
+        }
+        Poll::Ready(())
+    }
+
+    /// Does what is due; pending when nothing is.
+    fn poll_timer(&mut self) -> Poll<()> {
+        ready!(self.poll_deadline());
+        let now = self.origin.elapsed();
+        if self.writing.deadline().is_some_and(|deadline| deadline <= now) {
+            self.failed.get_or_insert_with(|| Arc::new(io::ErrorKind::TimedOut.into()));
+            self.abort();
+        } else {
+            let unwritten = !self.conn.output().is_empty();
+            self.conn.handle_timeout(now);
+            if unwritten && self.conn.state() == State::Closed {
+                self.writing = Writing::Failed;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when a deadline has come.
+    pub(super) fn poll_deadline(&mut self) -> Poll<()> {
+        // While nothing is read, the protocol wouldn't see the pongs.
+        let is_paused = self.is_paused && self.conn.state() == State::Open;
+        let protocol = if is_paused { None } else { self.conn.poll_timeout() };
+        let deadlines = [protocol, self.writing.deadline()];
+        let Some(deadline) = deadlines.into_iter().flatten().min() else { return Poll::Pending };
+        let cx = &mut Context::from_waker(&self.waker);
+        self.timer.poll(cx, self.origin, deadline)
+    }
+
+    /// Does all that can be done while no reader waits; what arrives is kept for it. Ready when the
+    /// connection is closed.
+    pub(super) fn poll_unattended(&mut self) -> Poll<()> {
+        if self.wakers.has_reader() {
+            self.write_beside();
+            return if self.stream.is_none() { Poll::Ready(()) } else { Poll::Pending };
+        }
+        while !self.is_full() {
+            match ready!(self.poll_event(false)) {
+                Some(event) => self.keep(event),
+                None => return Poll::Ready(()),
+            }
+        }
+        // Nothing is read until there is a reader: only what is queued leaves.
+        self.is_paused = true;
+        loop {
+            _ = self.poll_write();
+            ready!(self.poll_timer());
+            if self.conn.state() == State::Closed {
+                self.finish();
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Writes while a reader may wait, which doesn't know of the time that the stream has for it.
+    pub(super) fn write_beside(&mut self) {
+        if self.poll_write().is_pending() && self.poll_deadline().is_ready() {
+            self.waker.wake_by_ref();
+        }
+    }
+
+    /// Makes what is queued leave; gives what its sender has to wait for.
+    pub(super) fn start_leaving(&mut self) -> Leaving {
+        let end = self.written + self.conn.output().len() as u64;
+        if self.reader == Reader::Gone {
+            // Nobody else looks at what has arrived: a close frame, perhaps.
+            _ = self.poll_unattended();
+        } else if self.may_leave_later() {
+            return Leaving::Done;
+        }
+        self.write_beside();
+        let waits_here = self.is_hosted_here() && self.writing != Writing::Failed;
+        if self.written >= end || waits_here { Leaving::Done } else { Leaving::Until(end) }
+    }
+
+    /// Leaves it to the background role to write what is queued, if more messages wait, whose answers can
+    /// leave together with it. Not while the stream takes nothing: then senders wait.
+    fn may_leave_later(&mut self) -> bool {
+        let more = self.conn.has_buffered_frame() || !self.backlog.is_empty();
+        more && !matches!(self.writing, Writing::Blocked { .. }) && self.defer()
+    }
+
+    /// Ready when there is [room](Self::has_room), or the connection is closed.
+    pub(super) fn poll_room(&mut self) -> Poll<()> {
+        if self.poll_write().is_ready() || self.has_room() {
+            return Poll::Ready(());
+        }
+        // The peer may be waiting for us to read.
+        self.poll_unattended()
+    }
+}
+
+impl<S> Driver<S> {
+    /// Whether another message can be queued.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.conn.output().len() <= self.settings.write_limit
+    }
+
+    /// Whether so much was kept for the reader that nothing more is read.
+    fn is_full(&self) -> bool {
+        self.backlog.bytes() >= self.settings.max_backlog && self.conn.state() == State::Open
+    }
+
+    /// Keeps data for the reader. While the connection closes, reading goes on: what is too much is
+    /// dropped, and all that follows, so that nothing is missing in the middle.
+    fn keep(&mut self, event: Event) {
+        if self.backlog.bytes() >= self.settings.max_backlog {
+            self.reader = Reader::Gone;
+        }
+        if self.reader == Reader::Here {
+            self.backlog.push(event);
+        }
+    }
+
+    /// The receiving half was dropped.
+    pub(crate) fn drop_reader(&mut self) {
+        self.reader = Reader::Gone;
+        self.backlog = Backlog::default();
+        self.wakers.wake_background();
+    }
+
+    /// Drops the rest of the message that is being received in pieces.
+    pub(super) fn skip_message(&mut self) {
+        if !self.backlog.skip_message() {
+            self.conn.skip_message();
+        }
+    }
+
+    /// Queues frames.
+    pub(super) fn queue<T>(
+        &mut self,
+        queue: impl FnOnce(&mut Connection) -> Result<T, WebSocketException>,
+    ) -> Result<T, Error> {
+        if self.stream.is_none() || self.writing == Writing::Failed {
+            return Err(self.closed_error());
+        }
+        queue(&mut self.conn).map_err(|exception| match exception {
+            // It was the peer or another task that closed, not a wrong use.
+            WebSocketException::InvalidState(_) => self.closed_error(),
+            exception => exception.into(),
+        })
+    }
+
+    pub(super) fn queue_message(&mut self, message: Outgoing) -> Result<(), Error> {
+        self.queue(|conn| conn.send(message))
+    }
+
+    pub(super) fn queue_ping(&mut self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
+        let now = self.origin.elapsed();
+        let id = self.queue(|conn| conn.ping(payload, now))?;
+        Ok(self.pongs.push(id))
+    }
+
+    /// Begins the closing handshake, unless that was done.
+    pub(crate) fn start_close(&mut self, close: Close) -> Result<(), WebSocketException> {
+        if self.conn.state() == State::Open {
+            self.conn.send_close(close, self.origin.elapsed())?;
+            // There is a new deadline, and nothing can be sent any more.
+            self.wakers.wake_all();
+        }
+        Ok(())
+    }
+
+    /// Fails the connection; the close frame leaves with whatever is done next.
+    pub(super) fn fail(&mut self, close: Close) {
+        self.conn.fail(close, self.origin.elapsed());
+        self.wakers.wake_all();
+    }
+
+    /// Ends the connection, because the stream failed; what was not written is lost, and its senders will
+    /// know.
+    fn abort(&mut self) {
+        if !self.conn.output().is_empty() {
+            self.writing = Writing::Failed;
+        }
+        self.conn.abort();
+    }
+
+    /// The connection is closed: drops the stream, and wakes everybody.
+    pub(crate) fn finish(&mut self) {
+        self.abort();
+        self.end_stream();
+    }
+
+    /// Gives up the stream, and lets everybody know.
+    fn end_stream(&mut self) -> Option<S> {
+        let stream = self.stream.take()?;
+        self.timer = Timer::default();
+        self.pongs = Pongs::default();
+        self.wakers.wake_all();
+        // For those that wait behind a message that will not be finished.
+        self.background.close_turn();
+        Some(stream)
+    }
+
+    /// Takes the stream, and the bytes that were read and not parsed. The connection ends here.
+    pub(super) fn take_stream(&mut self) -> Option<(S, Vec<u8>)> {
+        let unread = self.conn.abort();
+        Some((self.end_stream()?, unread))
+    }
+
+    /// How the connection ended, for an operation that needed it open.
+    pub(crate) fn closed_error(&self) -> Error {
+        Error::Closed(Closed::new(self.conn.closed(), self.failed.clone()))
+    }
+
+    /// How the connection ended, for a reader: a proper end is none of its errors.
+    pub(super) fn end(&self) -> Result<(), Error> {
+        let closed = Closed::new(self.conn.closed(), self.failed.clone());
+        if closed.is_ok() { Ok(()) } else { Err(Error::Closed(closed)) }
+    }
+}
