@@ -23,7 +23,6 @@ pub enum MessageKind {
 
 impl From<MessageKind> for Opcode {
     /// The opcode of the first frame of such a message.
-    #[inline]
     fn from(kind: MessageKind) -> Self {
         match kind {
             MessageKind::Text => Self::Text,
@@ -97,7 +96,6 @@ impl Message {
 
     /// The bytes of the message, of either kind.
     #[must_use]
-    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),

@@ -109,7 +109,6 @@ impl Default for Payload {
 impl Deref for Payload {
     type Target = [u8];
 
-    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),

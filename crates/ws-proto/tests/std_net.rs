@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::iter;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -59,11 +60,8 @@ impl WebSocket {
 
     /// Waits for the next message; `None` once the connection is closed.
     fn recv(&mut self) -> Option<Message> {
-        loop {
-            if let Event::Message(message) = self.next_event()? {
-                return Some(message);
-            }
-        }
+        let mut events = iter::from_fn(|| self.next_event());
+        events.find_map(|event| if let Event::Message(it) = event { Some(it) } else { None })
     }
 
     /// Waits for the next event; `None` once the connection is closed.

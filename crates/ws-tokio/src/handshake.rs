@@ -19,7 +19,7 @@ use ws_proto::http::Response;
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
-use crate::connection::driver::Shared;
+use crate::connection::state::Shared;
 use crate::connection::{Info, WebSocket};
 use crate::error::Error;
 use crate::settings::{ClientSettings, ServerSettings};

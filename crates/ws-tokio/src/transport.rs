@@ -40,7 +40,6 @@ impl Transport {
 }
 
 impl AsyncRead for Transport {
-    #[inline]
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -53,7 +52,6 @@ impl AsyncRead for Transport {
 }
 
 impl AsyncWrite for Transport {
-    #[inline]
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

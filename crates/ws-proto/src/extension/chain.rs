@@ -54,7 +54,6 @@ impl From<Vec<Box<dyn Extension>>> for Extensions {
 impl Extensions {
     /// Whether there are none.
     #[must_use]
-    #[inline]
     pub fn is_empty(&self) -> bool {
         self.stages.is_empty()
     }

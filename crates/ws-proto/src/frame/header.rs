@@ -68,7 +68,6 @@ impl FrameHeader {
     /// ([RFC 6455 §5.1](https://www.rfc-editor.org/rfc/rfc6455#section-5.1)), a fragmented or too long
     /// control frame ([§5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)), a length with its
     /// top bit set or not in its shortest form.
-    #[inline]
     pub fn decode(buf: &[u8], sender: Side) -> Result<Option<(Self, usize)>, ProtocolError> {
         let &[b0, b1, ref rest @ ..] = buf else { return Ok(None) };
         let fin = b0 & 0x80 != 0;
@@ -114,7 +113,6 @@ impl FrameHeader {
     }
 
     /// The header in its shortest form, and how many bytes of the array that is.
-    #[inline]
     pub(crate) fn to_array(self) -> ([u8; MAX_HEADER_LEN], usize) {
         let mut bytes = [0; MAX_HEADER_LEN];
         let [b0, b1, extended @ ..] = &mut bytes;
@@ -147,7 +145,6 @@ impl FrameHeader {
 }
 
 /// Control frames are short and whole ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
-#[inline]
 fn check_control(opcode: Opcode, fin: bool, payload_len: u64) -> Result<(), ProtocolError> {
     if opcode.is_control() {
         if payload_len > MAX_CONTROL_LEN {
@@ -161,7 +158,6 @@ fn check_control(opcode: Opcode, fin: bool, payload_len: u64) -> Result<(), Prot
 }
 
 /// The extended length, if it has no shorter form and its top bit is clear.
-#[inline]
 fn check_length(length: u64, least: u64) -> Result<u64, ProtocolError> {
     if length >> 63 != 0 {
         return Err(ProtocolErrorKind::FrameLengthTooLong(length).into());

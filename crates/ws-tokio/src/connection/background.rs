@@ -9,77 +9,25 @@
 //! there for [`GRACE`], it takes over, until a reader comes; if one waits then, it rests. So a reader that
 //! comes and goes wakes it once for many messages.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Weak;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::{self, JoinHandle};
-use tokio::time::{Instant, Sleep};
+use tokio::task;
+use tokio::time::Instant;
 
-use super::driver::{Driver, Reader, Shared};
+use super::state::{Background, Driver, Host, Reader, Watch};
 
 /// So long after a reader was there last, at most twice that, the background role takes over.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// The background role of a connection.
-pub(super) struct Background<S> {
-    host: Host,
-    watch: Watch,
-    /// A reader was there since the role looked last.
-    attended: bool,
-    /// The role was asked to write what is queued.
-    asked: bool,
-    shared: Weak<Shared<S>>,
-    /// Spawns the task that plays the role. A pointer, so that only opening a connection demands that its
-    /// stream can be sent to other threads.
-    spawn: fn(&Handle, Weak<Shared<S>>) -> JoinHandle<()>,
-}
-
-/// The task that plays the background role.
-#[derive(Debug)]
-enum Host {
-    Nobody,
-    /// A task of its own. It holds no strong reference, and ends with the connection.
-    Task(JoinHandle<()>),
-    /// The task of a handler.
-    Handler(task::Id),
-}
-
-/// The present work of the background role.
-#[derive(Debug)]
-enum Watch {
-    /// Nothing: it will be woken when the reader that waits leaves.
-    Resting,
-    /// It looks again then whether a reader was there meanwhile.
-    Ticking(Pin<Box<Sleep>>),
-    /// It drives the connection.
-    TakenOver,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Background<S> {
-    /// The role, which nobody plays yet.
-    pub(super) fn new(shared: Weak<Shared<S>>) -> Self {
-        let spawn = |runtime: &Handle, shared: Weak<Shared<S>>| {
-            runtime.spawn(poll_fn(move |cx| {
-                let Some(shared) = shared.upgrade() else { return Poll::Ready(()) };
-                let mut driver = shared.lock();
-                driver.poll_background(cx);
-                if driver.stream.is_some() { Poll::Pending } else { Poll::Ready(()) }
-            }))
-        };
-        let watch = Watch::Resting;
-        Self { host: Host::Nobody, watch, attended: true, asked: false, shared, spawn }
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Plays the background role.
-    fn poll_background(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn poll_background(&mut self, cx: &mut Context<'_>) {
         self.background.asked = false;
         self.write_beside();
         let may_rest = match &self.background.watch {
@@ -182,7 +130,9 @@ impl<S> Driver<S> {
         }
         // On a current-thread runtime nothing runs after `block_on`, so that nothing may be left. And a
         // handler in another task may not yield for long: then a task of its own plays the role.
-        let runs_later = task::try_id().is_some() || is_multi_threaded();
+        let flavor = Handle::try_current().map(|it| it.runtime_flavor());
+        let runs_later =
+            task::try_id().is_some() || matches!(flavor, Ok(RuntimeFlavor::MultiThread));
         if !runs_later || !self.spawn_background() {
             return false;
         }
@@ -201,8 +151,4 @@ impl<S> Driver<S> {
             self.wakers.wake_background();
         }
     }
-}
-
-fn is_multi_threaded() -> bool {
-    Handle::try_current().is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread)
 }

@@ -42,19 +42,17 @@ impl Backlog {
 
     /// Drops the rest of the message that is being received in pieces; gives whether its end was there.
     pub(super) fn skip_message(&mut self) -> bool {
-        while let Some(queue) = &mut self.0
-            && let Some(at) = queue.events.iter().position(|it| matches!(it, Event::Chunk { .. }))
-            && let Some(event @ Event::Chunk { last, .. }) = queue.events.remove(at)
-        {
-            queue.bytes -= size(&event);
-            if queue.events.is_empty() {
-                self.0 = None;
+        let Some(queue) = &mut self.0 else { return false };
+        let (mut ended, bytes) = (false, &mut queue.bytes);
+        queue.events.retain(|event| match event {
+            Event::Chunk { last, .. } if !ended => {
+                (ended, *bytes) = (*last, *bytes - size(event));
+                false
             }
-            if last {
-                return true;
-            }
-        }
-        false
+            _ => true,
+        });
+        self.0.take_if(|queue| queue.events.is_empty());
+        ended
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,142 +5,22 @@
 //! the [timer](super::timer). A reader that waits for events turns it; else the
 //! [background role](super::background), or a writer that has to wait.
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
-use tokio::task;
-use tokio::time::Instant;
 use tokio_util::io::poll_read_buf;
-use ws_errors::WebSocketException;
+use ws_errors::{ConnectionClosed, WebSocketException};
 use ws_proto::{Connection, Event, MAX_HEADER_LEN, Outgoing, Payload};
 use ws_types::{Close, State};
 
-use super::background::Background;
 use super::backlog::Backlog;
 use super::pong::{PongWaiter, Pongs};
+use super::state::{Driver, Leaving, Reader, Writing};
 use super::timer::Timer;
-use super::wakers::Wakers;
-use super::write::Writing;
 use crate::error::{Closed, Error};
-use crate::settings::FlowSettings;
-
-/// The part of a connection that its handles share.
-pub(crate) struct Shared<S> {
-    driver: Mutex<Driver<S>>,
-    /// One permit, for whoever queues a message: first come, first served.
-    pub(super) turn: Semaphore,
-    /// [`Driver::poll_write`]. A pointer, so that dropping a connection makes no demands on its stream.
-    flush: fn(&mut Driver<S>) -> Poll<()>,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
-    pub(crate) fn new(
-        stream: S,
-        conn: Connection,
-        origin: Instant,
-        settings: FlowSettings,
-    ) -> Arc<Self> {
-        let wakers = Arc::new(Wakers::default());
-        let driver = |background| Driver {
-            stream: Some(stream),
-            conn,
-            origin,
-            settings,
-            waker: Waker::from(Arc::clone(&wakers)),
-            wakers,
-            timer: Timer::default(),
-            writing: Writing::Done,
-            written: 0,
-            failed: None,
-            unwritten_pongs: 0,
-            reader: Reader::Here,
-            wants_control: false,
-            backlog: Backlog::default(),
-            is_paused: false,
-            pongs: Pongs::default(),
-            background,
-            stream_ended: false,
-        };
-        Arc::new_cyclic(|shared| Self {
-            driver: Mutex::new(driver(Background::new(Weak::clone(shared)))),
-            turn: Semaphore::new(1),
-            flush: Driver::poll_write,
-        })
-    }
-}
-
-impl<S> Shared<S> {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Driver<S>> {
-        // A panic under the lock is a bug of ours; the state is still the best there is.
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<S> Drop for Shared<S> {
-    /// The last handle was dropped: what is queued leaves, as far as the stream takes it at once.
-    fn drop(&mut self) {
-        let flush = self.flush;
-        let driver = self.driver.get_mut().unwrap_or_else(PoisonError::into_inner);
-        // Not to be put off because the task has done much already: there is no later.
-        let flush = poll_fn(|_| Poll::Ready(_ = flush(driver)));
-        _ = pin!(task::unconstrained(flush)).poll(&mut Context::from_waker(Waker::noop()));
-        // The task in the background, if there is one, ends.
-        driver.wakers.wake_background();
-    }
-}
-
-/// The state of a connection and its stream.
-pub(crate) struct Driver<S> {
-    /// Dropped as soon as the connection is closed, whoever still holds a handle.
-    pub(super) stream: Option<S>,
-    pub(crate) conn: Connection,
-    /// The origin of the protocol's times.
-    pub(super) origin: Instant,
-    pub(super) settings: FlowSettings,
-    pub(super) wakers: Arc<Wakers>,
-    /// Wakes whoever waits; stream and timer are polled with no other one.
-    pub(super) waker: Waker,
-    pub(super) timer: Timer,
-    pub(super) writing: Writing,
-    /// How many bytes the stream has taken.
-    pub(super) written: u64,
-    /// The error of the stream, if it failed.
-    pub(super) failed: Option<Arc<io::Error>>,
-    /// The bytes of pongs that were queued since everything was written.
-    pub(super) unwritten_pongs: usize,
-    pub(super) reader: Reader,
-    /// The reader wants control frames, too.
-    pub(super) wants_control: bool,
-    pub(super) backlog: Backlog,
-    /// Reading has stopped, since the backlog is full.
-    pub(super) is_paused: bool,
-    pongs: Pongs,
-    pub(super) background: Background<S>,
-    /// The `Stream` gave its last item.
-    pub(super) stream_ended: bool,
-}
-
-/// The point that the sender of queued frames has to wait for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Leaving {
-    /// Nothing: they have left, or the background role sees to it.
-    Done,
-    /// The stream has to take all bytes up to this one, counted from the beginning.
-    Until(u64),
-}
-
-/// Whether anybody will take the data that arrives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reader {
-    Here,
-    /// The receiving half was dropped, or has missed data: all that follows is dropped.
-    Gone,
-}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Moves bytes until an event has arrived for the reader, or nothing moves any more. `None` when the
@@ -411,6 +291,11 @@ impl<S> Driver<S> {
     /// How the connection ended, for an operation that needed it open.
     pub(crate) fn closed_error(&self) -> Error {
         Error::Closed(Closed::new(self.conn.closed(), self.failed.clone()))
+    }
+
+    /// How the connection ended, if it did.
+    pub(super) fn ended(&self) -> Option<ConnectionClosed> {
+        (self.conn.state() == State::Closed).then(|| self.conn.closed())
     }
 
     /// How the connection ended, for a reader: a proper end is none of its errors.

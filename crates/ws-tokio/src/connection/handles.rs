@@ -16,10 +16,9 @@ use ws_proto::http::{Request, Response};
 use ws_proto::{Event, Message, Outgoing, Payload};
 use ws_types::{Close, CloseCode, State, Subprotocol};
 
-use super::driver::Shared;
 use super::info::Info;
 use super::pong::PongWaiter;
-use super::sink::Events;
+use super::state::Shared;
 use super::streaming::{MessageReader, MessageWriter};
 use crate::Transport;
 use crate::error::{Error, TrySendError};
@@ -108,17 +107,14 @@ macro_rules! all {
             /// connection is closed.
             #[must_use]
             pub fn close_code(&self) -> Option<CloseCode> {
-                let driver = self.shared.lock();
-                (driver.conn.state() == State::Closed).then(|| driver.conn.closed().code())
+                self.shared.lock().ended().map(|closed| closed.code())
             }
 
             /// The reason of the close frame that was received, empty if there was none; `None` before
             /// the connection is closed.
             #[must_use]
             pub fn close_reason(&self) -> Option<String> {
-                let driver = self.shared.lock();
-                let closed = || driver.conn.closed().reason().to_owned();
-                (driver.conn.state() == State::Closed).then(closed)
+                self.shared.lock().ended().map(|closed| closed.reason().to_owned())
             }
 
             /// The time between the last ping that was answered and its pong; `None` before the first.
@@ -455,11 +451,6 @@ impl<S> WebSocket<S> {
             None => self.info.request.clone(),
         };
         request.map(|request| *request)
-    }
-
-    /// The events of the connection as a `Stream`: see [`recv_event`](Self::recv_event).
-    pub fn events(&mut self) -> Events<'_, S> {
-        Events(self)
     }
 
     /// Takes the stream, and the bytes that were read from it and not parsed. The connection ends here,

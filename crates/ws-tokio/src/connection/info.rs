@@ -24,14 +24,12 @@ pub(crate) struct Info {
 impl Info {
     /// Notes the addresses of a stream that has any.
     pub(crate) fn with_addresses(mut self, stream: &dyn Any) -> Self {
-        let addresses = if let Some(stream) = stream.downcast_ref::<Transport>() {
-            (stream.peer_addr(), stream.local_addr())
-        } else if let Some(stream) = stream.downcast_ref::<TcpStream>() {
-            (stream.peer_addr(), stream.local_addr())
-        } else {
-            return self;
+        let tcp = match stream.downcast_ref() {
+            Some(Transport::Tcp(tcp)) => Some(tcp),
+            None => stream.downcast_ref::<TcpStream>(),
         };
-        (self.peer_addr, self.local_addr) = (addresses.0.ok(), addresses.1.ok());
+        self.peer_addr = tcp.and_then(|tcp| tcp.peer_addr().ok());
+        self.local_addr = tcp.and_then(|tcp| tcp.local_addr().ok());
         self
     }
 }

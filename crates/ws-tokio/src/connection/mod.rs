@@ -3,12 +3,13 @@
 
 mod background;
 mod backlog;
-pub(crate) mod driver;
+mod driver;
 mod handles;
 mod info;
 mod ops;
 mod pong;
 mod sink;
+pub(crate) mod state;
 mod streaming;
 mod timer;
 mod wakers;

@@ -9,24 +9,16 @@ use tokio::sync::{AcquireError, SemaphorePermit, TryAcquireError};
 use ws_proto::{Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
-use super::driver::{Driver, Leaving, Shared};
 use super::pong::PongWaiter;
-use super::write::Writing;
+use super::state::{Driver, Leaving, Shared, Writing};
 use crate::error::{Error, TrySendError};
 
 /// A task that waits for the connection. When it is dropped meanwhile, others take its place.
 #[must_use = "nothing happens unless it is awaited"]
 struct Waiting<'a, S, F> {
     shared: &'a Shared<S>,
-    role: Role,
     waits: bool,
     poll: F,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Role {
-    Reader,
-    Writer,
 }
 
 impl<S, T, F> Future for Waiting<'_, S, F>
@@ -48,11 +40,8 @@ impl<S, F> Unpin for Waiting<'_, S, F> {}
 
 impl<S, F> Drop for Waiting<'_, S, F> {
     fn drop(&mut self) {
-        match self.role {
-            _ if !self.waits => {}
-            Role::Reader => self.shared.lock().wakers.remove_reader(),
-            // Those that still wait come again, this one doesn't.
-            Role::Writer => self.shared.lock().wakers.wake_writers(),
+        if self.waits {
+            self.shared.lock().forget_waiters();
         }
     }
 }
@@ -107,10 +96,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Sending<'_, S> {
 }
 
 impl<S> Drop for Sending<'_, S> {
-    /// Those that still wait come again, this one doesn't.
     fn drop(&mut self) {
         if matches!(self.turn, Turn::Taken { .. }) || matches!(self.leaving, Leaving::Until(_)) {
-            self.shared.lock().wakers.wake_writers();
+            self.shared.lock().forget_waiters();
         }
     }
 }
@@ -141,31 +129,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
         loop {
-            match ready!(self.poll_receive(cx, false)) {
+            match ready!(self.poll_receive(cx, false))? {
                 Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
                 // A control frame, or the rest of a message whose reader was forgotten.
                 Some(_) => {}
-                None => return Poll::Ready(self.end().map(|()| None)),
+                None => return Poll::Ready(Ok(None)),
             }
         }
     }
 
-    /// The next event for the reader; `None` when the connection is closed.
+    /// The next event for the reader; `None` after a proper end.
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
         pieces: bool,
-    ) -> Poll<Option<Event>> {
+    ) -> Poll<Result<Option<Event>, Error>> {
         self.attend();
         let waiting = self.backlog.pop(pieces).or_else(|| self.next_event(pieces));
         if waiting.is_some() {
-            return Poll::Ready(waiting);
+            return Poll::Ready(Ok(waiting));
         }
         // Before the stream is asked: it may wake at once.
         self.wakers.add_reader(cx.waker());
         let event = ready!(self.poll_event(pieces));
         self.wakers.remove_reader();
-        Poll::Ready(event)
+        Poll::Ready(if event.is_none() { self.end().map(|()| None) } else { Ok(event) })
     }
 
     /// Ready when all that is queued was handed to the stream.
@@ -205,6 +193,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl<S> Driver<S> {
+    /// A task waits no longer: those that still do come again.
+    fn forget_waiters(&self) {
+        self.waker.wake_by_ref();
+    }
+
     fn is_open(&self) -> bool {
         self.conn.state() == State::Open && self.stream.is_some()
     }
@@ -212,26 +205,21 @@ impl<S> Driver<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     pub(super) fn recv(&self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        self.waiting(Role::Reader, |driver, cx| driver.poll_recv(cx))
+        self.waiting(|driver, cx| driver.poll_recv(cx))
     }
 
     pub(super) fn receive(
         &self,
         pieces: bool,
     ) -> impl Future<Output = Result<Option<Event>, Error>> {
-        self.waiting(Role::Reader, move |driver, cx| {
-            match ready!(driver.poll_receive(cx, pieces)) {
-                Some(event) => Poll::Ready(Ok(Some(event))),
-                None => Poll::Ready(driver.end().map(|()| None)),
-            }
-        })
+        self.waiting(move |driver, cx| driver.poll_receive(cx, pieces))
     }
 
-    fn waiting<T, F>(&self, role: Role, poll: F) -> Waiting<'_, S, F>
+    fn waiting<T, F>(&self, poll: F) -> Waiting<'_, S, F>
     where
         F: FnMut(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
     {
-        Waiting { shared: self, role, waits: false, poll }
+        Waiting { shared: self, waits: false, poll }
     }
 
     /// The right to queue messages: first come, first served.
@@ -308,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         let start = |driver: &mut Driver<S>| Ok((queue(driver)?, driver.start_leaving()));
         let (queued, leaving) = self.queue(start).await?;
         if let Leaving::Until(end) = leaving {
-            self.waiting(Role::Writer, |driver, cx| driver.poll_left(cx, end)).await?;
+            self.waiting(|driver, cx| driver.poll_left(cx, end)).await?;
         }
         Ok(queued)
     }
@@ -319,19 +307,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         queue: impl FnOnce(&mut Driver<S>) -> Result<T, Error>,
     ) -> impl Future<Output = Result<T, Error>> {
         let mut queue = Some(queue);
-        self.waiting(Role::Writer, move |driver, cx| {
+        self.waiting(move |driver, cx| {
             ready!(driver.poll_ready(cx))?;
             queue.take().map_or(Poll::Pending, |queue| Poll::Ready(queue(driver)))
         })
     }
 
     pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
-        self.waiting(Role::Writer, |driver, cx| driver.poll_flush(cx))
+        self.waiting(|driver, cx| driver.poll_flush(cx))
     }
 
     pub(super) fn close(&self, close: Close) -> impl Future<Output = Result<(), Error>> {
         let mut close = Some(close);
-        self.waiting(Role::Writer, move |driver, cx| {
+        self.waiting(move |driver, cx| {
             if let Some(close) = close.take() {
                 driver.start_close(close)?;
             }

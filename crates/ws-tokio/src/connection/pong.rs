@@ -1,6 +1,5 @@
 //! Waiting for pongs.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,6 +13,7 @@ use ws_proto::PingId;
 ///
 /// Resolves to the time between ping and pong, or to `None` when the connection was closed before. A
 /// pong acknowledges its ping and all earlier ones. Dropping it is fine.
+#[derive(Debug)]
 pub struct PongWaiter(oneshot::Receiver<Duration>);
 
 /// The pings whose pongs are waited for.
@@ -48,11 +48,5 @@ impl Future for PongWaiter {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Duration>> {
         Pin::new(&mut self.0).poll(cx).map(Result::ok)
-    }
-}
-
-impl fmt::Debug for PongWaiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PongWaiter")
     }
 }

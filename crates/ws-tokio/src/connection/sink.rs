@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_proto::{Event, Message};
 use ws_types::{Close, CloseCode};
 
-use super::{Receiver, Sender, WebSocket};
+use super::handles::{Receiver, Sender, WebSocket};
 use crate::error::Error;
 
 macro_rules! stream {
@@ -74,6 +74,13 @@ macro_rules! sink {
 stream!(WebSocket Receiver);
 sink!(WebSocket Sender);
 
+impl<S> WebSocket<S> {
+    /// The events of the connection as a `Stream`: see [`recv_event`](Self::recv_event).
+    pub fn events(&mut self) -> Events<'_, S> {
+        Events(self)
+    }
+}
+
 /// The events of a connection as a `Stream`: see [`WebSocket::events`].
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
@@ -89,10 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Events<'_, S> {
             return Poll::Ready(None);
         }
         driver.wants_control = true;
-        let item = match ready!(driver.poll_receive(cx, false)) {
-            Some(event) => Some(Ok(event)),
-            None => driver.end().err().map(Err),
-        };
+        let item = ready!(driver.poll_receive(cx, false)).transpose();
         driver.stream_ended = !matches!(item, Some(Ok(_)));
         Poll::Ready(item)
     }

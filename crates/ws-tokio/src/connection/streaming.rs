@@ -7,7 +7,7 @@ use tokio::sync::SemaphorePermit;
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
-use super::driver::Shared;
+use super::state::Shared;
 use crate::error::Error;
 
 /// A message that is being received: see [`WebSocket::recv_streaming`](crate::WebSocket::recv_streaming).

@@ -64,10 +64,7 @@ impl Wakers {
     /// did all the time, or the role `may_rest` all the same.
     pub(super) fn set_background(&self, waker: &Waker, may_rest: bool) -> bool {
         let mut waiting = self.lock();
-        match &mut waiting.background {
-            Some(background) => background.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        waiting.background.get_or_insert_with(|| waker.clone()).clone_from(waker);
         waiting.resting = (waiting.resting || may_rest) && waiting.reader.is_some();
         waiting.resting
     }
@@ -78,12 +75,9 @@ impl Wakers {
     }
 
     /// Wakes everybody.
-    pub(super) fn wake_all(&self) {
-        let mut waiting = self.lock();
-        let (reader, writers) = (waiting.reader.take(), mem::take(&mut waiting.writers));
-        let background = waiting.background.clone();
-        drop(waiting);
-        wake(writers.into_iter().map(Some).chain([reader, background]));
+    pub(super) fn wake_all(self: &Arc<Self>) {
+        self.lock().resting = true; // so that the background role is among them
+        self.wake_by_ref();
     }
 }
 

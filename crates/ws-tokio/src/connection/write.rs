@@ -4,49 +4,15 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Buf;
 use tokio::io::AsyncWrite;
 use ws_types::State;
 
-use super::driver::Driver;
+use super::state::{Driver, Writing};
 
 /// So many bytes have to be taken within the write timeout, unless fewer are queued.
 const PROGRESS: usize = 4096;
-
-/// How far the stream has taken what was queued.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Writing {
-    /// Everything was written and flushed.
-    Done,
-    /// The stream may hold bytes back until it is flushed.
-    Unflushed,
-    /// The stream takes no more for now. It has to take `left` bytes until the deadline.
-    Blocked { left: usize, deadline: Option<Duration> },
-    /// The writing side was closed.
-    Shut,
-    /// The stream takes nothing any more.
-    Failed,
-}
-
-impl Writing {
-    /// The stream has taken `n` bytes.
-    fn wrote(&mut self, n: usize) {
-        match self {
-            Self::Blocked { left, .. } if *left > n => *left -= n,
-            writing => *writing = Self::Unflushed,
-        }
-    }
-
-    /// When a stream that takes no more is to have taken some.
-    pub(super) fn deadline(self) -> Option<Duration> {
-        match self {
-            Self::Blocked { deadline, .. } => deadline,
-            _ => None,
-        }
-    }
-}
 
 impl<S: AsyncWrite + Unpin> Driver<S> {
     /// Writes what is queued, as far as the stream takes it, then closes the writing side if it is time.

@@ -9,9 +9,9 @@ use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_types::{Close, CloseCode};
 
-use super::server::{Stage, Stop};
+use super::stop::{Stage, Stop};
 use crate::WebSocket;
-use crate::connection::driver::Shared;
+use crate::connection::state::Shared;
 
 /// The result of a handler: `()`, or a `Result` whose error closes the connection with 1011.
 pub trait Outcome: sealed::Sealed {
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
     use crate::connection::Info;
-    use crate::connection::driver::Driver;
+    use crate::connection::state::Driver;
     use crate::{Error, ServerSettings, Transport};
 
     async fn echo(mut ws: WebSocket<tokio::io::DuplexStream>) -> Result<(), Error> {

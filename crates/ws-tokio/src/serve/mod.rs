@@ -2,6 +2,7 @@
 
 mod handler;
 mod server;
+mod stop;
 
 use std::future::{Future, IntoFuture};
 use std::io;

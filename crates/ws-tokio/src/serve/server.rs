@@ -4,16 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use tokio_util::task::TaskTracker;
 use ws_types::{Close, CloseCode};
 
 use super::handler::{self, Outcome};
+use super::stop::{Stage, Stop};
 use crate::settings::ServerSettings;
 use crate::{Transport, WebSocket, handshake};
 
@@ -30,75 +29,6 @@ pub struct Server {
     local_addr: SocketAddr,
     stop: Arc<Stop>,
     tasks: TaskTracker,
-}
-
-/// How a server tells its connections that it stops.
-pub(super) struct Stop {
-    /// As a number, so that a connection that is busy can look at it for nothing.
-    stage: AtomicU8,
-    /// Cancelled when the stage leaves [`Stage::Serving`].
-    closing: CancellationToken,
-    /// Cancelled when it reaches [`Stage::Aborted`].
-    aborted: CancellationToken,
-    /// The close frame of all connections; 1001 unless it is set before the server closes.
-    close: OnceLock<Close>,
-}
-
-/// How far a server has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
-#[repr(u8)]
-pub(super) enum Stage {
-    Serving,
-    /// Connections are to be closed.
-    Closing,
-    /// Connections are to be dropped.
-    Aborted,
-}
-
-impl Stop {
-    pub(super) fn new() -> Self {
-        let aborted = CancellationToken::new();
-        Self {
-            stage: AtomicU8::new(Stage::Serving as u8),
-            closing: aborted.child_token(),
-            aborted,
-            close: OnceLock::new(),
-        }
-    }
-
-    pub(super) fn stage(&self) -> Stage {
-        match self.stage.load(Ordering::Acquire) {
-            0 => Stage::Serving,
-            1 => Stage::Closing,
-            _ => Stage::Aborted,
-        }
-    }
-
-    fn enter(&self, stage: Stage) {
-        self.stage.fetch_max(stage as u8, Ordering::AcqRel);
-        match stage {
-            Stage::Serving => {}
-            Stage::Closing => self.closing.cancel(),
-            Stage::Aborted => self.aborted.cancel(),
-        }
-    }
-
-    /// Waits for the stage after this one.
-    pub(super) fn after(&self, stage: Stage) -> WaitForCancellationFuture<'_> {
-        match stage {
-            Stage::Serving => self.closing.cancelled(),
-            Stage::Closing | Stage::Aborted => self.aborted.cancelled(),
-        }
-    }
-
-    /// Runs `future`, unless the connections are to be dropped.
-    pub(super) async fn unless_aborted<F: Future>(&self, future: F) -> Option<F::Output> {
-        self.aborted.run_until_cancelled(future).await
-    }
-
-    pub(super) fn close(&self) -> Close {
-        self.close.get_or_init(|| Close::new(CloseCode::GOING_AWAY, "")).clone()
-    }
 }
 
 impl Server {
