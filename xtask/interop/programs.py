@@ -250,8 +250,8 @@ class Scenarios:
             (["--threads", "many"], 'cannot parse argument "many": invalid digit found in string'),
             (["--max-size", "-1"], 'cannot parse argument "-1": invalid digit found in string'),
             (["--ping-interval", "-1"], "cannot convert float seconds to Duration: value is negative"),
-            (["--deflate-level", "10"], "level must be between 0 and 9"),
-            (["--deflate-window-bits", "8"], "server_max_window_bits must be between 9 and 15"),
+            (["--deflate-level", "10"], "compression level must be between 0 and 9"),
+            (["--deflate-window-bits", "7"], "window bits must be between 8 and 15"),
             (["--max-fragments"], "missing argument for option '--max-fragments'"),
             (["127.0.0.1:0", "127.0.0.1:0"], 'unexpected argument "127.0.0.1:0"'),
         ]:

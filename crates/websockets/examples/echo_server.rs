@@ -21,7 +21,7 @@ usage: echo_server [ADDR] [options]
   --ping-interval SECONDS|none between keepalive pings (default: 20)
   --no-compression             without permessage-deflate
   --deflate-level N            how hard to compress, 0 to 9 (default: 6)
-  --deflate-window-bits N      the server's window, 9 to 15 (default: 12)
+  --deflate-window-bits N      the server's window, 8 to 15; 8 counts as 9 (default: 12)
   --deflate-memory-level N     the compressor's memory, 1 to 9 (default: 5)
   --no-context-takeover        compress each message on its own, in both directions
   --help                       print this

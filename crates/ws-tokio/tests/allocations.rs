@@ -1,5 +1,5 @@
-//! What an idle connection of a server holds, and what messages that are sent on (nothing, up to 64 KiB) or
-//! dropped (next to nothing, up to 1 KiB) allocate. Alone in its program, since it counts allocations.
+//! The bytes that an idle connection of a server holds, and the allocations that each message takes, sent on or
+//! dropped. Alone in its program, since it counts allocations.
 
 use std::alloc::System;
 use std::io::{Read, Write};
@@ -128,7 +128,7 @@ fn per_message(region: &Region<'_, System>, count: usize) -> f64 {
 }
 
 #[test]
-fn connections_are_small_and_messages_cost_nothing() {
+fn connections_are_small_and_messages_allocate_little() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(async { serve("127.0.0.1:0", echo).await }).unwrap();
     let kept = runtime.block_on(async { serve("127.0.0.1:0", echo_and_keep).await }).unwrap();
