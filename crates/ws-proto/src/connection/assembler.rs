@@ -103,8 +103,11 @@ impl Assembler {
     pub(super) fn push(&mut self, bytes: &[u8], rest: usize) -> Result<(), Violation> {
         match &mut self.data {
             Data::Text { text, decoder } => {
-                if text.capacity() - text.len() < bytes.len() {
-                    text.reserve_exact(growth(text.len(), bytes.len(), rest));
+                // The beginning of a character may have been left over, and takes its room with the rest of it.
+                let carried = decoder.carried();
+                let new = carried + bytes.len();
+                if text.capacity() - text.len() < new {
+                    text.reserve_exact(growth(text.len(), new, rest.saturating_add(carried)));
                 }
                 decoder.decode(bytes, text)?;
             }
@@ -290,5 +293,26 @@ fn check_frame_len(len: u64, limits: &Config) -> Result<(), Violation> {
     match limits.max_frame_size.map(|max| max as u64) {
         Some(max) if len > max => Err(PayloadTooBig::new(Some(len), None, max).into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_cut_within_characters_takes_no_more_memory_than_it_needs() {
+        let text = "€".repeat(1000);
+        for size in 1..=text.len() {
+            let mut message = Assembler::new(MessageKind::Text);
+            let mut rest = text.len();
+            for piece in text.as_bytes().chunks(size) {
+                message.push(piece, rest).unwrap();
+                rest -= piece.len();
+            }
+            let Data::Text { text: received, .. } = &message.data else { unreachable!() };
+            assert_eq!(*received, text);
+            assert!(received.capacity() <= text.len() + 3, "{size}: {}", received.capacity());
+        }
     }
 }

@@ -46,6 +46,11 @@ impl Utf8Decoder {
         if rest.is_empty() { Ok(()) } else { self.locate(rest) }
     }
 
+    /// How many bytes of an unfinished character the last piece left over.
+    pub(crate) fn carried(&self) -> usize {
+        self.carried
+    }
+
     /// Ends the text.
     pub(crate) fn finish(&self) -> Result<(), InvalidUtf8> {
         match self.carried {
