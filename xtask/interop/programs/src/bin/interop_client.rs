@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use interop_programs::{frame, letters, pattern, quote};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use websockets::{Close, CloseCode, Closed, Connect, Error, Message, WebSocket, connect};
@@ -507,38 +508,4 @@ fn expect<T: PartialEq + Debug>(what: &str, got: T, wanted: T) -> Outcome {
     }
     let line = std::panic::Location::caller().line();
     Err(format!("line {line}: {what}: got {got:?}, wanted {wanted:?}").into())
-}
-
-/// A close frame in JSON.
-fn frame(close: Option<&Close>) -> String {
-    close.map_or("null".to_owned(), |close| {
-        format!(r#"{{"code": {}, "reason": {}}}"#, close.code.as_u16(), quote(&close.reason))
-    })
-}
-
-/// A string in JSON.
-fn quote(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted += &format!("\\u{:04x}", u32::from(c)),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-/// The bytes of which no two neighbours, and no two blocks of 256, are equal.
-fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|i| (i * 7 + i / 256).to_le_bytes()[0]).collect()
-}
-
-/// Text of `size` bytes.
-fn letters(size: usize) -> String {
-    let letters = (b'a'..=b'z').map(char::from).cycle();
-    match size {
-        0 | 1 => letters.take(size).collect(),
-        _ => std::iter::once('é').chain(letters.take(size - 2)).collect(),
-    }
 }

@@ -9,9 +9,10 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use interop_programs::{agreed, parameters};
 use tokio::io::{AsyncRead, AsyncWrite};
 use websockets::extensions::{ClientWindow, WindowBits};
-use websockets::{ClientDeflate, Compress, Message, PreparedMessage, Sender, WebSocket, connect};
+use websockets::{ClientDeflate, Compress, Message, PreparedMessage, Sender, connect};
 
 const COUNT: usize = 10_000;
 const MIB: usize = 1 << 20;
@@ -166,10 +167,10 @@ impl Random {
 }
 
 /// The settings that these parameters of the header field stand for.
-fn deflate(parameters: &str) -> Result<ClientDeflate, Failure> {
+fn deflate(text: &str) -> Result<ClientDeflate, Failure> {
     let mut deflate = ClientDeflate::default();
-    for parameter in parameters.split(';').map(str::trim).filter(|text| !text.is_empty()) {
-        deflate = match parameter.split_once('=').unwrap_or((parameter, "")) {
+    for parameter in parameters(text) {
+        deflate = match parameter {
             ("server_no_context_takeover", "") => deflate.server_no_context_takeover(true),
             ("client_no_context_takeover", "") => deflate.client_no_context_takeover(true),
             ("server_max_window_bits", bits) => {
@@ -179,27 +180,8 @@ fn deflate(parameters: &str) -> Result<ClientDeflate, Failure> {
                 let bits = WindowBits::new(bits.parse()?)?;
                 deflate.client_max_window_bits(ClientWindow::AtMost(bits))
             }
-            _ => return Err(format!("no such parameter: {parameter}").into()),
+            _ => return Err(format!("no such parameter: {parameter:?}").into()),
         };
     }
     Ok(deflate)
-}
-
-/// The compression that was agreed on, in JSON.
-fn agreed(ws: &WebSocket) -> String {
-    let extensions = ws.extensions();
-    let Some(deflate) = extensions.iter().find(|it| it.name == "permessage-deflate") else {
-        return "null".to_owned();
-    };
-    let value = |name, default| {
-        let parameter = deflate.params.iter().find(|parameter| parameter.name() == name);
-        parameter.map_or(default, |parameter| parameter.value().unwrap_or("true"))
-    };
-    format!(
-        r#"{{"server_max_window_bits": {}, "client_max_window_bits": {}, "server_no_context_takeover": {}, "client_no_context_takeover": {}}}"#,
-        value("server_max_window_bits", "15"),
-        value("client_max_window_bits", "15"),
-        value("server_no_context_takeover", "false"),
-        value("client_no_context_takeover", "false"),
-    )
 }

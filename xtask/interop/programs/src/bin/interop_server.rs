@@ -10,9 +10,10 @@
 
 use std::process::ExitCode;
 
+use interop_programs::{agreed, frame, letters, parameters, pattern, quote};
 use tokio::signal::unix::{SignalKind, signal};
 use websockets::extensions::WindowBits;
-use websockets::{Close, Closed, Error, MessageKind, ServerDeflate, WebSocket, serve};
+use websockets::{Closed, Error, MessageKind, ServerDeflate, WebSocket, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -44,10 +45,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The settings that these parameters of the header field stand for.
-fn deflate(parameters: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>> {
+fn deflate(text: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>> {
     let mut deflate = ServerDeflate::default();
-    for parameter in parameters.split(';').map(str::trim).filter(|text| !text.is_empty()) {
-        deflate = match parameter.split_once('=').unwrap_or((parameter, "")) {
+    for parameter in parameters(text) {
+        deflate = match parameter {
             ("server_no_context_takeover", "") => deflate.server_no_context_takeover(true),
             ("client_no_context_takeover", "") => deflate.client_no_context_takeover(true),
             ("server_max_window_bits", bits) => {
@@ -56,32 +57,13 @@ fn deflate(parameters: &str) -> Result<ServerDeflate, Box<dyn std::error::Error>
             ("client_max_window_bits", bits) => {
                 deflate.client_max_window_bits(WindowBits::new(bits.parse()?)?)
             }
-            _ => return Err(format!("no such parameter: {parameter}").into()),
+            _ => return Err(format!("no such parameter: {parameter:?}").into()),
         };
     }
     Ok(deflate)
 }
 
-/// The compression that was agreed on, in JSON.
-fn agreed(ws: &WebSocket) -> String {
-    let extensions = ws.extensions();
-    let Some(deflate) = extensions.iter().find(|it| it.name == "permessage-deflate") else {
-        return "null".to_owned();
-    };
-    let value = |name, default| {
-        let parameter = deflate.params.iter().find(|parameter| parameter.name() == name);
-        parameter.map_or(default, |parameter| parameter.value().unwrap_or("true"))
-    };
-    format!(
-        r#"{{"server_max_window_bits": {}, "client_max_window_bits": {}, "server_no_context_takeover": {}, "client_no_context_takeover": {}}}"#,
-        value("server_max_window_bits", "15"),
-        value("client_max_window_bits", "15"),
-        value("server_no_context_takeover", "false"),
-        value("client_no_context_takeover", "false"),
-    )
-}
-
-/// What a connection received.
+/// The messages that a connection received.
 #[derive(Default)]
 struct Seen {
     texts: usize,
@@ -200,40 +182,6 @@ fn print_record(
         frame(closed.sent()),
         closed.rcvd_then_sent().map_or("null".to_owned(), |first| first.to_string()),
     );
-}
-
-/// A close frame in JSON.
-fn frame(close: Option<&Close>) -> String {
-    close.map_or("null".to_owned(), |close| {
-        format!(r#"{{"code": {}, "reason": {}}}"#, close.code.as_u16(), quote(&close.reason))
-    })
-}
-
-/// A string in JSON.
-fn quote(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted += &format!("\\u{:04x}", u32::from(c)),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-/// The bytes of which no two neighbours, and no two blocks of 256, are equal.
-fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|i| (i * 7 + i / 256).to_le_bytes()[0]).collect()
-}
-
-/// Text of `size` bytes.
-fn letters(size: usize) -> String {
-    let letters = (b'a'..=b'z').map(char::from).cycle();
-    match size {
-        0 | 1 => letters.take(size).collect(),
-        _ => std::iter::once('é').chain(letters.take(size - 2)).collect(),
-    }
 }
 
 /// The number of this name in the query; 0 if there is none.
