@@ -36,11 +36,11 @@ pub(crate) struct Scenario<'a> {
     pub(crate) whole_only: bool,
 }
 
-/// What came of it.
+/// The outcome of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) events: Vec<Event>,
-    /// What the connection has sent in answer.
+    /// The frames that the connection has sent in answer.
     pub(crate) sent: Vec<Frame>,
     /// The state before the end of the stream.
     pub(crate) state: State,
@@ -51,7 +51,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// What the peer did wrong, in words.
+    /// The violation, if the connection ended with one.
     pub(crate) fn cause(&self) -> Option<&WebSocketException> {
         match &self.closed {
             ConnectionClosed::ConnectionClosedError(e) => e.cause.as_deref(),
@@ -132,16 +132,14 @@ enum Way<'b> {
 impl<'a> Scenario<'a> {
     /// A new connection with the default configuration.
     pub(crate) fn new(side: Side) -> Self {
-        let make = Box::new(move |config: &Arc<Config>| connect(side, config, NOW));
-        let setup = Box::new(|_: &mut Connection| ());
-        Self { side, config: config(|_| ()), make, setup, stream: false, whole_only: false }
+        Self::made(side, move |config| connect(side, config, NOW))
     }
 
-    /// Makes the connection like this.
-    #[allow(dead_code, reason = "the target `deflate` uses it")]
-    pub(crate) fn made(mut self, make: impl Fn(&Arc<Config>) -> Connection + 'a) -> Self {
-        self.make = Box::new(make);
-        self
+    /// A connection that `make` makes from the default configuration.
+    pub(crate) fn made(side: Side, make: impl Fn(&Arc<Config>) -> Connection + 'a) -> Self {
+        let setup = Box::new(|_: &mut Connection| ());
+        let config = config(|_| ());
+        Self { side, config, make: Box::new(make), setup, stream: false, whole_only: false }
     }
 
     pub(crate) fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {

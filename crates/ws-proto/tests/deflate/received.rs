@@ -1,4 +1,4 @@
-//! What the decoder accepts: the examples of [RFC 7692 §7.2.3], final blocks, fragments cut anywhere.
+//! Data that the decoder accepts: the examples of [RFC 7692 §7.2.3], final blocks, fragments cut anywhere.
 //!
 //! [RFC 7692 §7.2.3]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3
 
@@ -12,7 +12,7 @@ use crate::setup::{Agreed, DEFAULT, RSV1, marked};
 
 /// A connection to which compressed messages come, whole or in pieces.
 pub(crate) fn scenarios(side: Side, agreed: Agreed) -> [Scenario<'static>; 2] {
-    let new = || Scenario::new(side).made(move |config| agreed.connect(side, config));
+    let new = || Scenario::made(side, move |config| agreed.connect(side, config));
     let mut streaming = new().streaming();
     streaming.whole_only = true;
     [new(), streaming]

@@ -3,6 +3,7 @@
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -246,7 +247,7 @@ async fn receive_all(
     }
 }
 
-/// What was sent for sure has arrived, in order, each once; what nobody knows of, once at most.
+/// Messages that were sent for sure have arrived, in order, each once; those that nobody knows of, once at most.
 fn check(sent: &[(u32, bool)], received: &[u32], seed: u64) {
     let mut received = received.iter().peekable();
     for &(number, sure) in sent {
@@ -305,17 +306,31 @@ async fn run(seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_and_nobody_hangs() {
-    for seed in 0..60 {
-        soon(async {
-            tokio::spawn(run(seed)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"))
-        })
-        .await;
-    }
+    on_a_paused_clock(0..60, run).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_between_threads() {
-    for seed in 1000..1020 {
+    on_threads(1000..1020, run).await;
+}
+
+/// Runs each seed, until nothing would happen any more.
+async fn on_a_paused_clock<R>(seeds: Range<u64>, run: impl Fn(u64) -> R)
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    for seed in seeds {
+        let run = tokio::spawn(run(seed));
+        soon(async { run.await.unwrap_or_else(|e| panic!("seed {seed}: {e}")) }).await;
+    }
+}
+
+/// Runs each seed, for a minute at most.
+async fn on_threads<R>(seeds: Range<u64>, run: impl Fn(u64) -> R)
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    for seed in seeds {
         let run = tokio::time::timeout(Duration::from_secs(60), tokio::spawn(run(seed)));
         run.await.unwrap_or_else(|_| panic!("seed {seed} hangs")).unwrap();
     }
@@ -408,18 +423,10 @@ async fn run_many(seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn of_many_senders_nothing_is_torn_lost_or_sent_twice() {
-    for seed in 0..4 {
-        soon(async {
-            tokio::spawn(run_many(seed)).await.unwrap_or_else(|e| panic!("seed {seed}: {e}"))
-        })
-        .await;
-    }
+    on_a_paused_clock(0..4, run_many).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_senders_on_threads_nothing_is_torn_lost_or_sent_twice() {
-    for seed in 2000..2003 {
-        let run = tokio::time::timeout(Duration::from_secs(60), tokio::spawn(run_many(seed)));
-        run.await.unwrap_or_else(|_| panic!("seed {seed} hangs")).unwrap();
-    }
+    on_threads(2000..2003, run_many).await;
 }
