@@ -80,7 +80,7 @@ fn packages(printed: &str) -> BTreeSet<String> {
     printed.lines().filter(|line| !line.trim().is_empty()).map(words).collect()
 }
 
-/// What is wrong with the packages of one crate.
+/// The faults in the packages of one crate.
 fn judge(name: &str, default: &BTreeSet<String>, all: &BTreeSet<String>) -> Vec<String> {
     let mut findings = Vec::new();
     if let Some((_, budget)) = BUDGETS.iter().find(|(krate, _)| *krate == name)

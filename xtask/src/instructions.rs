@@ -13,7 +13,7 @@ use crate::{
     run::{self, Log, Outcome, Result},
 };
 
-/// What a count may differ from the recorded one, in percent. Another version of a dependency or
+/// The most that a count may differ from the recorded one, in percent. Another version of a dependency or
 /// another processor moves a count by less, but for one without AVX2; a change that is worth a thought moves it by
 /// more.
 const TOLERANCE: f64 = 3.0;

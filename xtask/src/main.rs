@@ -26,7 +26,7 @@ use lexopt::prelude::*;
 
 use run::Outcome;
 
-/// What `cargo xtask --help` prints before and after the list of steps.
+/// The text that `cargo xtask --help` prints before and after the list of steps.
 const USAGE: &str = "\
 Tasks of the websockets workspace.
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::run::{self, Result};
 
-/// What the tasks need to know of the workspace.
+/// The facts about the workspace that tasks need.
 #[derive(Debug)]
 pub(crate) struct Workspace {
     /// Where cargo builds.

@@ -52,7 +52,7 @@ fn plain() -> ClientOptions {
     ClientOptions::default().user_agent(None)
 }
 
-/// What can be compared of a [`Negotiated`].
+/// The parts of a [`Negotiated`] that can be compared.
 #[derive(Debug, PartialEq)]
 struct Agreed {
     response: Response,
@@ -60,8 +60,7 @@ struct Agreed {
     extension_headers: Vec<ExtensionHeader>,
 }
 
-/// What the client makes of an answer, however it is cut; and how much of it belongs to the
-/// handshake.
+/// The outcome of an answer, the same however it is cut; and how much of it belongs to the handshake.
 #[track_caller]
 fn answer(
     data: &[u8],

@@ -9,7 +9,7 @@ use ws_proto::grammar::{
 };
 use ws_types::{ExtensionName, ExtensionParameter, Subprotocol};
 
-/// What a row expects: the items, or the text and the position of the failure.
+/// The expectation of a row: the items, or the text and the position of the failure.
 type Expected = Result<&'static [&'static str], (&'static str, usize)>;
 
 #[track_caller]

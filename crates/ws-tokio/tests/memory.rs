@@ -1,5 +1,5 @@
-//! What a frame header claims costs no memory, what arrives in crumbs costs few allocations, and who doesn't
-//! batch pays for no task. Alone in its program, since it counts allocations.
+//! The length that a frame header claims costs no memory, a message in crumbs costs few allocations, and a program
+//! that doesn't batch pays for no task. Alone in its program, since it counts allocations.
 
 use std::alloc::System;
 

@@ -22,14 +22,14 @@ const LONG: u64 = if cfg!(debug_assertions) { 32 * MIB } else { 4096 * MIB };
 /// The length of a piece as it is sent, in bytes.
 const PIECE: u64 = 64 << 10;
 
-/// What a compression bomb is decompressed to, in bytes; less without optimisation, too.
+/// The size of a decompressed compression bomb, in bytes; less without optimisation, too.
 const BOMB: u64 = if cfg!(debug_assertions) { 64 * MIB } else { 1024 * MIB };
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
-/// What all bytes of the piece at `at` are.
+/// The value of all bytes of the piece at `at`.
 fn filling(at: u64) -> u8 {
     (at / PIECE % 251) as u8
 }

@@ -43,7 +43,7 @@ impl Role {
     }
 }
 
-/// What the arguments ask for.
+/// The arguments.
 #[derive(Debug)]
 struct Run {
     role: Role,

@@ -1,4 +1,4 @@
-//! What came out of a run: read from the suite's reports, compared, counted, and shown on a page.
+//! The results of a run: read from the suite's reports, compared, counted, and shown on a page.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -24,7 +24,7 @@ struct Case {
     expected: Expected,
 }
 
-/// What a case must give.
+/// The result that a case must have.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Expected {
     verdict: String,

@@ -35,7 +35,7 @@ enum Peer {
     Chromium,
 }
 
-/// What both sides are told to negotiate.
+/// The parameters that both sides are told to negotiate.
 #[derive(Clone, Debug)]
 struct Setting {
     name: String,
@@ -50,7 +50,7 @@ impl Setting {
         Self { name: name.into(), parameters: parameters.into(), refused: false }
     }
 
-    /// What every pair of peers can do.
+    /// The settings that every pair of peers can do.
     fn common() -> Vec<Self> {
         let mut settings = vec![
             Self::new("takeover", ""),
@@ -67,7 +67,7 @@ impl Setting {
     }
 }
 
-/// Who talks to whom: servers and their clients, with our library and without.
+/// Servers and their clients, with our library and without.
 const WITH_OURS: &[(Peer, Peer)] = &[
     (Peer::Ours, Peer::Python),
     (Peer::Ours, Peer::Node),
@@ -198,7 +198,7 @@ fn client(peer: Peer, peers: &Peers, ours: Option<&Ours>, url: &str) -> Result<C
 
 const NOT_BUILT: &str = "our programs are not built";
 
-/// What the server wrote down about its only connection.
+/// The server's record of its only connection.
 fn record_in(path: &Path) -> Result<Json> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -212,7 +212,7 @@ fn record_in(path: &Path) -> Result<Json> {
     }
 }
 
-/// What isn't as the setting has it, or not the same on both sides and between them.
+/// All that isn't as the setting has it, or not the same on both sides and between them.
 fn judge(setting: &Setting, line: &Json, record: &Json, seen: &Seen) -> Vec<String> {
     let mut problems = Vec::new();
     let mut check = |holds: bool, problem: String| {
@@ -258,7 +258,7 @@ fn judge(setting: &Setting, line: &Json, record: &Json, seen: &Seen) -> Vec<Stri
     problems
 }
 
-/// What the server's answer means, as both sides tell it; `null` if nothing is compressed.
+/// The meaning of the server's answer, as both sides tell it; `null` if nothing is compressed.
 fn terms(answer: Option<&str>) -> Json {
     let mut parts = answer.unwrap_or_default().split(';').map(str::trim).filter(|p| !p.is_empty());
     if parts.next() != Some("permessage-deflate") {

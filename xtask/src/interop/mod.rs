@@ -18,7 +18,7 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What the arguments ask for.
+/// The arguments.
 #[derive(Clone, Copy, Debug)]
 struct Options {
     /// The peers among themselves.
@@ -120,7 +120,7 @@ struct Serving {
     url: String,
     /// Where it chooses a subprotocol.
     choosing: String,
-    /// What it writes down.
+    /// The file that it writes its records to.
     record: PathBuf,
 }
 

@@ -17,14 +17,14 @@ pub(super) struct Tap {
     seen: mpsc::Receiver<Box<Seen>>,
 }
 
-/// What passed.
+/// The traffic of a connection.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) to_server: Way,
     pub(super) to_client: Way,
 }
 
-/// What passed in one direction: the head of the opening handshake, and frames.
+/// The traffic in one direction: the head of the opening handshake, and frames.
 #[derive(Debug, Default)]
 pub(super) struct Way {
     /// The request or the response.
@@ -65,7 +65,7 @@ impl Tap {
         Ok(Self { url: format!("ws://{address}"), seen })
     }
 
-    /// What passed on the connection, which has to end now.
+    /// The traffic of the connection, which has to end now.
     pub(super) fn seen(self) -> Result<Box<Seen>> {
         let seen = self.seen.recv_timeout(Duration::from_secs(10));
         seen.map_err(|_| "no connection came to its end".to_owned())

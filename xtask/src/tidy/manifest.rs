@@ -14,7 +14,7 @@ pub(crate) struct Dependency {
     pub(crate) reason: Option<String>,
 }
 
-/// What a dependency is for.
+/// The use of a dependency.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Normal,
@@ -22,7 +22,7 @@ pub(crate) enum Kind {
     Dev,
 }
 
-/// Who stands on whom is fixed, so that each layer can be understood and used alone.
+/// The layers are fixed, so that each layer can be understood and used alone.
 pub(super) fn crate_graph(tree: &Tree, findings: &mut Vec<Finding>) {
     const RULE: &str = "crate-graph";
     for (name, allowed) in LAYERS {

@@ -21,7 +21,7 @@ pub(crate) struct Finding {
     /// Counted from 1.
     line: usize,
     rule: &'static str,
-    /// What to do about it.
+    /// The mend.
     advice: String,
 }
 
@@ -44,6 +44,7 @@ type Rule = fn(&Tree, &mut Vec<Finding>);
 const RULES: &[Rule] = &[
     top_level,
     source::modules_say_what_they_are,
+    source::docs_begin_with_the_thing,
     source::long_files_have_a_reason,
     source::nothing_is_left_undone,
     source::exceptions_have_a_reason,
@@ -98,7 +99,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What all rules find, in the order of the files.
+    /// The findings of all rules, in the order of the files.
     fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for rule in RULES {

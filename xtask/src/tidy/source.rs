@@ -18,6 +18,29 @@ pub(super) fn modules_say_what_they_are(tree: &Tree, findings: &mut Vec<Finding>
     }
 }
 
+/// Docs begin with a noun or a verb, not with a question word.
+pub(super) fn docs_begin_with_the_thing(tree: &Tree, findings: &mut Vec<Finding>) {
+    let doc = |line: &str| {
+        let line = line.trim_start();
+        let text = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"))?;
+        Some(text.trim_start().to_owned())
+    };
+    for (path, text) in tree.ending(".rs") {
+        let mut within = false;
+        for (number, line) in (1..).zip(text.lines()) {
+            let Some(doc) = doc(line) else {
+                within = false;
+                continue;
+            };
+            if !within && ["What ", "Who "].iter().any(|word| doc.starts_with(word)) {
+                let advice = "begin with a noun or a verb";
+                findings.push(finding(path, number, "doc-beginning", advice));
+            }
+            within = true;
+        }
+    }
+}
+
 /// A long file has its reason in [`LONG_FILES`], and no file stays there without need.
 pub(super) fn long_files_have_a_reason(tree: &Tree, findings: &mut Vec<Finding>) {
     long_files(tree, LONG_FILES, findings);
@@ -181,7 +204,7 @@ fn attributes(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What stands between the bracket at the front and the one that closes it.
+/// The text between the bracket at the front and the one that closes it.
 fn balanced(text: &str, open: char, close: char) -> Option<&str> {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
@@ -225,6 +248,13 @@ mod tests {
         check(modules_say_what_they_are, &good, &[]);
         let bad = [("crates/a/src/a.rs", "use b;\n//! late"), ("xtask/src/b.rs", "//! b")];
         check(modules_say_what_they_are, &bad, &[("crates/a/src/a.rs", 1)]);
+    }
+
+    #[test]
+    fn docs_that_begin_with_a_question_word_are_found() {
+        let text = "//! What is here.\n\n/// Gives the rest.\n/// What is left stays.\nfn a() {}\n    /// Who calls.\n    fn b() {}\n// What holds.\n/// Whatever comes.\n";
+        let found = [1, 6].map(|line| ("crates/a/src/a.rs", line));
+        check(docs_begin_with_the_thing, &[("crates/a/src/a.rs", text)], &found);
     }
 
     #[test]

@@ -29,7 +29,7 @@ struct Plan {
     operations: Vec<Operation>,
 }
 
-/// What differs from the default configuration; times in seconds.
+/// Differences from the default configuration; times in seconds.
 #[derive(Arbitrary, Debug)]
 struct Settings {
     ping_interval: Option<u8>,

@@ -14,7 +14,7 @@ use ws_types::{Opcode, Side, State};
 
 use crate::dice::Dice;
 
-/// What the decoder may hold apart from the message, in bytes: decompressor, history and pieces.
+/// The most memory of the decoder apart from the message, in bytes: decompressor, history and pieces.
 const WORKING: u64 = 512 << 10;
 
 /// The time at which everything happens.
@@ -43,7 +43,7 @@ enum Take {
     Chunks,
 }
 
-/// What must not depend on how the input is cut, or taken.
+/// All that must not depend on how the input is cut, or taken.
 #[derive(Debug, PartialEq)]
 struct Trace {
     /// Chunks of messages that became whole are joined; others are left out.
@@ -126,7 +126,7 @@ impl Setup {
         Trace { events: taken.events, output, state: conn.state(), closed: conn.closed() }
     }
 
-    /// What is held follows the limit on messages and what was received, however much the input
+    /// Memory follows the limit on messages and the bytes that were received, however much the input
     /// would become.
     fn check_memory(&self, wire: &[u8], mut dice: Dice) {
         let mut rest = wire;
@@ -209,7 +209,7 @@ pub(crate) fn factories(params: u8, min_size: usize) -> (ClientDeflate, ServerDe
     (client, server)
 }
 
-/// What a client and a server with these settings agree on; `None` if the offer is declined.
+/// The extensions that a client and a server with these settings agree on; `None` if the offer is declined.
 pub(crate) fn agree(client: &ClientDeflate, server: &ServerDeflate) -> Option<[Extensions; 2]> {
     let (answer, of_server) = server.process_offer(&client.offer()).ok()?;
     let of_client = client.process_response(&answer).expect("an answer that fits the offer");

@@ -93,7 +93,7 @@ fn address(text: &str) {
     }
 }
 
-/// What is built from a caller's text can be sent, or is refused.
+/// A field that is built from a caller's text can be sent, or is refused.
 fn build(text: &str) {
     let (first, second) = text.split_once('\n').unwrap_or((text, ""));
     if let Ok(built) = build_authorization_basic(first, second) {

@@ -14,7 +14,7 @@ use ws_types::{Opcode, Side, State};
 
 use crate::dice::Dice;
 
-/// What a connection may hold while bytes move, in bytes, apart from messages: a buffer that grows, and a
+/// The most memory of a connection while bytes move, in bytes, apart from messages: a buffer that grows, and a
 /// queue.
 const MOVING: u64 = 256 << 10;
 
@@ -159,8 +159,8 @@ impl Setup {
         Trace { events: taken.events, output, states, closed: conn.closed() }
     }
 
-    /// What is held follows what was received, not what was announced; a connection that waits holds
-    /// little more than that.
+    /// Memory follows the bytes that were received, not the lengths that were announced; a connection that waits
+    /// holds little more.
     fn check_memory(&self, wire: &[u8], mut dice: Dice) {
         let received = wire.len() as u64;
         for reads in [false, true] {

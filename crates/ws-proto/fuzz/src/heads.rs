@@ -33,7 +33,7 @@ pub fn request_head(data: &[u8]) {
     assert!(held <= 4 * data.len() as u64 + 32_768, "{held} bytes held for {}", data.len());
 }
 
-/// What a server makes of a request can be written and read.
+/// The server's response to a request can be written and read.
 fn answer(request: &Request) {
     let plain = ServerOptions::default();
     let choosy = ServerOptions::default()
@@ -166,7 +166,7 @@ fn wide() -> HandshakeLimits {
     limits
 }
 
-/// What a reader makes of its input, and how many bytes it used of that.
+/// The outcome of reading an input, and how many bytes of it were used.
 type Outcome<T> = Result<Option<(T, usize)>, InvalidHandshake>;
 
 /// Says how many bytes of the rest come next.

@@ -38,7 +38,7 @@ struct End {
     incoming: VecDeque<u8>,
     /// Nothing follows `incoming`.
     ended: bool,
-    /// What is written to this half of the wire gets lost.
+    /// Bytes that are written to this half of the wire get lost.
     cut: bool,
     /// Bytes came in between that nobody sent.
     tainted: bool,
@@ -169,7 +169,7 @@ impl End {
         self.conn.state() != state
     }
 
-    /// What holds after every operation.
+    /// Checks all that holds after every operation.
     fn check(&mut self) {
         let state = self.conn.state();
         assert!(rank(state) >= rank(self.state), "from {:?} to {state:?}", self.state);
@@ -348,7 +348,7 @@ impl Pair {
         self.ends[who].skip();
     }
 
-    /// What a driver does after something happened.
+    /// Does as a driver after something happened.
     fn step(&mut self, who: usize) {
         let end = &mut self.ends[who];
         end.pull();
@@ -361,7 +361,7 @@ impl Pair {
         self.compare(who);
     }
 
-    /// What has arrived at `who` is what the other end sent.
+    /// Checks that `who` has received the messages that the other end sent.
     fn compare(&mut self, who: usize) {
         let [end, peer] = self.both(who);
         if end.tainted {

@@ -24,7 +24,7 @@ pub(crate) struct Pair {
 pub(crate) struct End {
     pub(crate) conn: Connection,
     pub(crate) events: Vec<Event>,
-    /// What is on its way to this side.
+    /// Bytes on their way to this side.
     queue: Vec<u8>,
     /// The peer has closed its writing side: the end comes behind the queue.
     end_follows: bool,

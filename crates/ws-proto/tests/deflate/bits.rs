@@ -5,7 +5,7 @@
 
 use crate::judge::{LENGTHS, distance};
 
-/// What a block with the fixed codes is made of.
+/// A part of a block with the fixed codes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Item<'a> {
     Literals(&'a [u8]),

@@ -1,4 +1,4 @@
-//! What the encoder emits ([RFC 7692 §6.1], [§7.2.1]), before a judge of our own.
+//! The encoder's output ([RFC 7692 §6.1], [§7.2.1]), before a judge of our own.
 //!
 //! [RFC 7692 §6.1]: https://www.rfc-editor.org/rfc/rfc7692#section-6.1
 //! [§7.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1

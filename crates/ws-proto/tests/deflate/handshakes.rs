@@ -71,14 +71,14 @@ fn offering(offers: &[&str]) -> String {
     .1
 }
 
-/// What a server answers to these offers.
+/// The answer of a server to these offers.
 fn answered(offers: &[&str], options: &ServerOptions) -> String {
     let negotiated = answer(&offering(offers), options).unwrap();
     let text = negotiated.response.headers.get("Sec-WebSocket-Extensions").unwrap();
     text.unwrap_or_default().to_owned()
 }
 
-/// What a client makes of an answer with these lines.
+/// The outcome for a client of an answer with these lines.
 fn taken(options: ClientOptions, answers: &[&str]) -> Result<client::Negotiated, InvalidHandshake> {
     let (handshake, request) = request(options, |request| request);
     let mut response = answer(&request, &ServerOptions::default()).unwrap().response;

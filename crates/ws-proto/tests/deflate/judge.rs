@@ -2,7 +2,7 @@
 //!
 //! [RFC 1951]: https://www.rfc-editor.org/rfc/rfc1951
 
-/// What has come out so far, over all messages of a connection.
+/// The output so far, over all messages of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     history: Vec<u8>,

@@ -17,7 +17,7 @@ fn shown(params: &[ExtensionParameter]) -> String {
     params.iter().map(|param| format!("; {param}")).collect()
 }
 
-/// What a client offers without any limit on its own window.
+/// The offer of a client without any limit on its own window.
 fn client() -> ClientDeflate {
     client_window(ClientWindow::Unlimited)
 }

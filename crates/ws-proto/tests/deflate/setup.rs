@@ -53,7 +53,7 @@ pub(crate) fn window_bits(n: u8) -> WindowBits {
     n.try_into().unwrap()
 }
 
-/// What is offered and answered with this name and these parameters.
+/// The parameters of an offer or an answer, from their text.
 pub(crate) fn params(params: &str) -> Vec<ExtensionParameter> {
     let header = format!("permessage-deflate{params}");
     parse_extension(&header).unwrap_or_else(|e| panic!("{header}: {e}")).remove(0).params

@@ -1,4 +1,4 @@
-//! What the decoder refuses, with which code and text: reserved bits, corrupt data, limits.
+//! The decoder's refusals, with code and text: reserved bits, corrupt data, limits.
 
 use ws_errors::{
     InvalidUtf8, PayloadTooBig, ProtocolErrorKind, TooManyFragments, WebSocketException,

@@ -35,7 +35,7 @@ where
     }
 }
 
-/// What it polls isn't pinned.
+/// Nothing that it polls is pinned.
 impl<S, F> Unpin for Waiting<'_, S, F> {}
 
 impl<S, F> Drop for Waiting<'_, S, F> {

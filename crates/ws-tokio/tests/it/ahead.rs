@@ -112,7 +112,7 @@ async fn it_outlives_the_connection() {
     .await;
 }
 
-/// What is wrong with it takes effect when it is asked for, as if it hadn't been looked at.
+/// A violation in it takes effect when it is asked for, as if it hadn't been looked at.
 #[tokio::test(start_paused = true)]
 async fn a_violation_waits_until_it_is_reached() {
     for bad in ["\u{fe}".repeat(2), "\u{fe}".repeat(50)] {

@@ -1,5 +1,5 @@
-//! What the three handles can do besides sending and receiving: facts, control frames, parting and
-//! joining, sending without waiting, and settings that make more than one connection.
+//! The three handles, but for sending and receiving: facts, control frames, splitting and joining, sending
+//! without waiting, and settings that make more than one connection.
 
 use std::future::IntoFuture;
 use std::time::Duration;

@@ -80,7 +80,7 @@ async fn a_head_of_16_mib_is_refused_after_the_limit() {
     assert!(control.read() <= (128 << 10) + (128 << 10) + (64 << 10), "{} bytes", control.read());
 }
 
-/// What was written after the response of the handshake.
+/// The bytes that were written after the response of the handshake.
 fn after_response(written: &[u8]) -> Vec<u8> {
     let end = written.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at + 4);
     written[end..].to_vec()

@@ -106,7 +106,7 @@ impl Control {
         }
     }
 
-    /// What the next read gives, at once if there is room for it.
+    /// The next read gives these bytes, at once if there is room for them.
     pub(crate) fn bytes(&self, bytes: impl AsRef<[u8]>) {
         self.push(Input::Bytes(bytes.as_ref().to_vec()));
     }

@@ -1,4 +1,4 @@
-//! What an idle connection keeps.
+//! Idle: the memory that a connection keeps.
 
 use crate::measure::Bench;
 use crate::page::Page;

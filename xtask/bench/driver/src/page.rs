@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// What a run made for the page.
+/// The sections that a run made for the page.
 #[derive(Default)]
 pub struct Page {
     sections: Vec<(&'static str, String)>,

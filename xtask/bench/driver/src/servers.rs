@@ -1,4 +1,4 @@
-//! Who takes part.
+//! The servers that take part.
 
 /// A program that echoes, and how it is called in the tables.
 #[derive(Clone)]

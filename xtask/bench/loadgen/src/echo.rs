@@ -27,13 +27,13 @@ struct Connection {
     sent: VecDeque<u64>,
 }
 
-/// What each connection sends in plain bytes before the measured time, with compression: more than the
-/// largest window.
+/// With compression, each connection sends this many plain bytes before the measured time: more than the largest
+/// window.
 const WINDOW: usize = 48 << 10;
 /// Nanoseconds before the measured time.
 const WARM: u64 = 150_000_000;
 
-/// What was echoed so far, and what that took.
+/// The echoes so far, and their cost.
 #[derive(Clone, Copy)]
 struct Totals {
     time: u64,

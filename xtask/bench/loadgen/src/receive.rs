@@ -1,4 +1,4 @@
-//! What comes back is checked: every length, opcode and first 16 bytes; the whole content of all
+//! Checks all that comes back: every length, opcode and first 16 bytes; the whole content of all
 //! messages of up to 256 bytes, of each 16th of the larger ones, and of all compressed ones.
 
 use crate::frames::{Block, FIN, RSV1, extended, header};

@@ -169,7 +169,7 @@ impl Poll {
     }
 }
 
-/// What a read or write that must not fail did; `None`: it would block.
+/// The result of a read or write that must not fail; `None`: it would block.
 pub fn progress<T>(result: rustix::io::Result<T>) -> Option<T> {
     match result {
         Ok(done) => Some(done),

@@ -1,4 +1,4 @@
-//! What the echo servers share: their arguments, the runtime, and the echo loops for libraries
+//! Shared by the echo servers: their arguments, the runtime, and the echo loops for libraries
 //! whose connection is a `Stream` and a `Sink`.
 
 pub mod minimal;

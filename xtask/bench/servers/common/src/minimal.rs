@@ -1,7 +1,7 @@
 //! The least work that an echo of WebSocket frames is: masked frames are unmasked in place, text is
 //! checked, and what came in one read leaves in one write. Not a library; a limit for libraries.
 
-/// What a header says, and how long it is.
+/// The content of a header, and how long it is.
 pub struct Header {
     pub opcode: u8,
     pub fin: bool,
@@ -77,7 +77,7 @@ fn unmask_words(bytes: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// What became of the frames in a buffer.
+/// The echo of the frames in a buffer.
 pub struct Echoed {
     /// How many bytes of frames were read, from the front.
     pub consumed: usize,

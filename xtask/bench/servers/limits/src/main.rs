@@ -36,15 +36,15 @@ thread_local! {
 const READ: usize = 128 << 10;
 /// A payload from this length on is read into a buffer of its own.
 const LARGE: usize = 8 << 10;
-/// What is kept free in front of all that is read; a large payload has the header of its answer there.
+/// The bytes that are kept free in front of all that is read; a large payload has the header of its answer there.
 /// Large allocations begin 16 bytes after the start of a page, so this puts what is read on a cache line of
 /// its own, where the kernel's copy into it is quickest: without, a message of 64 KiB costs half as much
 /// again, and one of 1 MiB up to twice as much.
 const ROOM: usize = 48;
 
-/// What the connections of a thread share.
+/// The memory that the connections of a thread share.
 struct Shared {
-    /// What is read comes to lie behind `ROOM`.
+    /// Bytes are read to behind `ROOM`.
     buf: Vec<u8>,
     /// Buffers for large payloads; all of each is initialised.
     pool: Vec<Vec<u8>>,
@@ -64,7 +64,7 @@ enum State {
 struct Connection {
     state: State,
     kept: Vec<u8>,
-    /// What couldn't be written yet: `unsent[at..end]`.
+    /// Bytes that couldn't be written yet: `unsent[at..end]`.
     unsent: Vec<u8>,
     at: usize,
     end: usize,
