@@ -37,7 +37,7 @@ pub(crate) const STEPS: &[Step] = &[
         cargo_steps::fmt,
         "formatting, of the crates and of the programs outside the workspace",
     ),
-    quiet("tidy", tidy::step, "the rules of the house that no other tool knows"),
+    quiet("tidy", tidy::step, "rules of this repository that no other tool checks"),
     quiet(
         "clippy",
         cargo_steps::clippy,

@@ -5,7 +5,7 @@ pub use ws_tokio::{
     Event, Events, HandshakeLimits, Message, MessageKind, MessageReader, MessageWriter, Origin,
     OriginRule, Outcome, Outgoing, Payload, PongWaiter, PreparedMessage, Receiver, Request,
     Response, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError,
-    WebSocket, accept, client, connect, serve,
+    WebSocket, accept, bytes, client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
@@ -36,9 +36,9 @@ pub mod exceptions {
         InvalidProxyMessage, InvalidProxyStatus, InvalidState, InvalidStatus, InvalidStatusCode,
         InvalidURI, InvalidUpgrade, InvalidUtf8, MessageCause, NegotiationError,
         NegotiationErrorKind, PayloadTooBig, ProtocolError, ProtocolErrorKind, ProxyError,
-        RedirectHandshake, RequestLineTooLong, Response, SecurityError, SecurityErrorKind,
-        StatusLineTooLong, TooManyFragments, TooManyHeaders, UnsupportedExtension,
-        WebSocketException, WebSocketProtocolError,
+        RedirectHandshake, RequestLineTooLong, SecurityError, SecurityErrorKind, StatusLineTooLong,
+        TooManyFragments, TooManyHeaders, UnsupportedExtension, WebSocketException,
+        WebSocketProtocolError,
     };
 }
 
@@ -68,6 +68,7 @@ pub mod typing {
 
 /// The protocol without I/O: Python's `websockets.protocol`. The crate `ws-proto` has its own documentation.
 pub mod protocol {
+    pub use ws_proto::http::HttpVersion;
     #[doc(no_inline)]
     pub use ws_proto::*;
     pub use ws_proto::{Config, Connection, FrameHeader, Output, PingId, Uri};

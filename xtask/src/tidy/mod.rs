@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: the rules of the house that no other tool knows.
+//! `cargo xtask tidy`: rules of this repository that no other tool checks.
 //!
 //! All files are read into a [`Tree`] first, each rule is a function from that tree to findings,
 //! and all findings are printed. `cargo test` runs the same rules on the same tree, and each rule

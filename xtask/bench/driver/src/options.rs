@@ -44,7 +44,8 @@ fn parse() -> Result<Options, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    if write && (quick || parts.is_some() || scenarios.is_some() || peers.is_some()) {
+    let whole = parts.is_none() && scenarios.is_none() && peers.is_none() && extra.is_empty();
+    if write && (quick || !whole) {
         return Err("--write needs a whole run: the page is of one state".into());
     }
     let rounds = rounds.unwrap_or(if quick { 3 } else { 5 });

@@ -29,7 +29,7 @@ impl Table {
             let _ = write!(self.text, " {} |", cell.as_ref());
             n += 1;
         }
-        debug_assert_eq!(n, self.columns, "each row has all columns");
+        assert_eq!(n, self.columns, "each row has all columns");
         self.text.push('\n');
     }
 

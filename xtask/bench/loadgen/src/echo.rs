@@ -9,7 +9,6 @@ use rustix::net::{RecvFlags, SendFlags};
 use crate::frames::Block;
 use crate::histogram::Histogram;
 use crate::options::{Options, fail};
-use crate::process::Process;
 use crate::receive::Receiver;
 use crate::socket::{self, Opening, Poll, progress};
 
@@ -42,7 +41,6 @@ struct Totals {
     plain: u64,
     wire: u64,
     server_ns: u64,
-    own_ns: u64,
 }
 
 /// Options: `conns`, `depth` (in flight on each), `size`, `kind`, `secs`, `raw`, `deflate`, `browser`.
@@ -83,7 +81,7 @@ pub fn run(options: &Options) {
         })
         .collect();
 
-    let (server, own) = (options.server(), Process::new(std::process::id()));
+    let server = options.server();
     let mut buf = vec![0; 4 << 20];
     let mut latency = Histogram::new();
     let (mut messages, mut plain, mut received) = (0, 0, 0);
@@ -144,14 +142,8 @@ pub fn run(options: &Options) {
         if messages == before {
             continue;
         }
-        let totals = || Totals {
-            time: now(),
-            messages,
-            plain,
-            wire: received,
-            server_ns: server.cpu_ns(),
-            own_ns: own.cpu_ns(),
-        };
+        let totals =
+            || Totals { time: now(), messages, plain, wire: received, server_ns: server.cpu_ns() };
         match &start {
             None if woken >= WARM && plain >= fill => {
                 latency = Histogram::new();
@@ -165,13 +157,9 @@ pub fn run(options: &Options) {
 
 fn report(start: &Totals, end: &Totals, latency: &Histogram) {
     let count = (end.messages - start.messages) as f64;
-    let time = (end.time - start.time) as f64;
-    let cpu = (end.server_ns - start.server_ns) as f64;
-    print!("msgs={count} rate={:.1} cpu_ns={:.1} ", count / time * 1e9, cpu / count);
-    print!("server_cpu={:.4} ", cpu / time);
-    print!("gen_cpu={:.4} ", (end.own_ns - start.own_ns) as f64 / time);
-    print!("p50={:.0} p99={:.0} ", latency.quantile(0.5), latency.quantile(0.99));
     let mean = |from: u64, to: u64| (to - from) as f64 / count;
+    print!("cpu_ns={:.1} ", mean(start.server_ns, end.server_ns));
+    print!("p50={:.0} p99={:.0} ", latency.quantile(0.5), latency.quantile(0.99));
     println!("mean={:.1} wire_in={:.1}", mean(start.plain, end.plain), mean(start.wire, end.wire));
 }
 

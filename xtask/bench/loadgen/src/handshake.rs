@@ -32,7 +32,7 @@ pub fn run(options: &Options) {
     let mut slots: Vec<(TcpStream, Vec<u8>)> = (0..PARALLEL).map(|i| begin(&poll, i)).collect();
     let zero = Instant::now();
     let mut done = 0u64;
-    let mut start: Option<(f64, u64, u64)> = None;
+    let mut start: Option<(u64, u64)> = None;
     loop {
         for i in 0..poll.wait_for_progress(done) {
             let (id, _) = poll.event(i);
@@ -51,11 +51,10 @@ pub fn run(options: &Options) {
         }
         let t = zero.elapsed().as_secs_f64();
         match start {
-            None if t > WARM => start = Some((t, done, server.cpu_ns())),
-            Some((begun, before, used)) if t > end && done > before => {
-                let (count, secs) = ((done - before) as f64, t - begun);
-                let cpu = (server.cpu_ns() - used) as f64 / count;
-                println!("handshakes={count} rate={:.0} cpu_ns={cpu:.0}", count / secs);
+            None if t > WARM => start = Some((done, server.cpu_ns())),
+            Some((before, used)) if t > end && done > before => {
+                let cpu = (server.cpu_ns() - used) as f64 / (done - before) as f64;
+                println!("cpu_ns={cpu:.0}");
                 return;
             }
             _ => {}

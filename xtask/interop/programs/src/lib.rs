@@ -39,10 +39,7 @@ pub fn letters(size: usize) -> String {
 
 /// The compression that was agreed on, in JSON.
 pub fn agreed(ws: &WebSocket) -> String {
-    let extensions = ws.extensions();
-    let Some(deflate) = extensions.iter().find(|it| it.name == "permessage-deflate") else {
-        return "null".to_owned();
-    };
+    let Some(deflate) = ws.compression() else { return "null".to_owned() };
     let value = |name, default| {
         let parameter = deflate.params.iter().find(|parameter| parameter.name() == name);
         parameter.map_or(default, |parameter| parameter.value().unwrap_or("true"))
