@@ -101,12 +101,6 @@ pub enum ProtocolErrorKind {
     ///
     /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
     ExpectedContinuation,
-    /// A close frame comes inside a fragmented message ([RFC 6455 §5.4]).
-    ///
-    /// Nothing here raises it: such a close frame is answered like any other.
-    ///
-    /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
-    IncompleteFragmentedMessage,
     /// A continuation frame of a compressed message has RSV1 set ([RFC 7692 §6.1]).
     ///
     /// [RFC 7692 §6.1]: https://www.rfc-editor.org/rfc/rfc7692#section-6.1
@@ -143,7 +137,6 @@ impl fmt::Display for ProtocolErrorKind {
             Self::InvalidStatusCode(_) => "invalid status code",
             Self::UnexpectedContinuation => "unexpected continuation frame",
             Self::ExpectedContinuation => "expected a continuation frame",
-            Self::IncompleteFragmentedMessage => "incomplete fragmented message",
             Self::Rsv1InContinuation => "RSV1 bit set in continuation frame",
             Self::DecompressionFailed => "decompression failed",
             Self::Custom(msg) => msg,
@@ -321,20 +314,13 @@ impl From<ConcurrencyErrorKind> for ConcurrencyError {
 
 /// The operations that a [`ConcurrencyError`] is about; `Display` writes its text.
 ///
-/// The texts of [`Recv`](Self::Recv) and [`RecvStreaming`](Self::RecvStreaming) are those of Python and
-/// say "coroutine" for a task. Nothing here raises these two: receiving borrows the connection mutably,
-/// so the compiler refuses a second receiver.
+/// Python's kinds for two tasks that receive aren't among them: receiving borrows the connection mutably, so
+/// the compiler refuses the second one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ConcurrencyErrorKind {
-    /// Receiving a message while another task receives.
-    Recv,
-    /// Receiving a message in pieces while another task receives.
-    RecvStreaming,
     /// Sending a ping while another ping with the same payload is unanswered.
     SamePing,
-    /// Broadcasting to a connection on which a message is being sent in pieces.
-    FragmentedSend,
     /// Beginning a message while another one is being sent in pieces ([RFC 6455 §5.4]).
     ///
     /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
@@ -344,15 +330,7 @@ pub enum ConcurrencyErrorKind {
 impl fmt::Display for ConcurrencyErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Recv => {
-                "cannot call recv while another coroutine is already running recv or recv_streaming"
-            }
-            Self::RecvStreaming => {
-                "cannot call recv_streaming while another coroutine is already running recv or \
-                 recv_streaming"
-            }
             Self::SamePing => "already waiting for a pong with the same data",
-            Self::FragmentedSend => "sending a fragmented message",
             Self::MessageInProgress => "a message is being sent in pieces",
         })
     }

@@ -16,7 +16,7 @@ fn close_codes() {
         (InvalidState::new(State::Closed).into(), 1011),
         (InvalidURI::without_msg("a").into(), 1011),
         (InvalidProxy::new("a", "b").into(), 1011),
-        (ConcurrencyErrorKind::Recv.into(), 1011),
+        (ConcurrencyErrorKind::SamePing.into(), 1011),
     ] {
         let error: WebSocketException = error;
         assert_eq!(error.close_code(), code, "{error:?}");

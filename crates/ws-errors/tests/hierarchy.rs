@@ -117,7 +117,7 @@ fn tree_is_as_drawn() {
         TooManyFragments::new(1) => TooManyFragments: WebSocketException;
         ProtocolError::new(ProtocolErrorKind::ReservedBits) => ProtocolError: WebSocketException;
         InvalidUtf8::new("invalid start byte", 0) => InvalidUtf8: WebSocketException;
-        ConcurrencyError::new(ConcurrencyErrorKind::Recv) => ConcurrencyError: WebSocketException;
+        ConcurrencyError::new(ConcurrencyErrorKind::SamePing) => ConcurrencyError: WebSocketException;
     };
     let mut drawn = drawn();
     assert_eq!(drawn.remove("WebSocketException"), Some(vec![]));

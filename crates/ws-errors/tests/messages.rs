@@ -204,7 +204,6 @@ fn frames() {
         (K::InvalidStatusCode(1006), "invalid status code"),
         (K::UnexpectedContinuation, "unexpected continuation frame"),
         (K::ExpectedContinuation, "expected a continuation frame"),
-        (K::IncompleteFragmentedMessage, "incomplete fragmented message"),
         (K::Rsv1InContinuation, "RSV1 bit set in continuation frame"),
         (K::DecompressionFailed, "decompression failed"),
         (K::FrameLengthNotMinimal(1), "frame length isn't minimal"),
@@ -238,17 +237,7 @@ fn misuse() {
 
     use ConcurrencyErrorKind as K;
     for (kind, text) in [
-        (
-            K::Recv,
-            "cannot call recv while another coroutine is already running recv or recv_streaming",
-        ),
-        (
-            K::RecvStreaming,
-            "cannot call recv_streaming while another coroutine is already running \
-             recv or recv_streaming",
-        ),
         (K::SamePing, "already waiting for a pong with the same data"),
-        (K::FragmentedSend, "sending a fragmented message"),
         (K::MessageInProgress, "a message is being sent in pieces"),
     ] {
         check(ConcurrencyError::new(kind), text);

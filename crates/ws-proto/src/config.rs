@@ -15,12 +15,13 @@ use std::time::Duration;
 pub struct Config {
     /// The most bytes that a received message may have, all fragments together, after extensions;
     /// a longer one fails the connection with 1009. `None`: no limit. Default: 1 MiB, which is
-    /// far above what most applications exchange, and what a server can afford per connection.
+    /// far above what most applications exchange, and what a server can afford per connection. A longer
+    /// control frame fails the connection, too.
     pub max_message_size: Option<usize>,
     /// The most bytes that a received frame may have, control frames included. `None`, the default:
     /// only the limit on messages holds.
     pub max_frame_size: Option<usize>,
-    /// The most fragments that a received message may have; more fail the connection with 1009.
+    /// The most fragments that a received message may have, at least 1; more fail the connection with 1009.
     /// `None`: no limit. Default: 4096.
     pub max_fragments: Option<usize>,
     /// How long a closing handshake may take, from the first close frame to the end of the TCP

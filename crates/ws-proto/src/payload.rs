@@ -15,8 +15,8 @@ const INLINE: usize = 23;
 /// slice.
 ///
 /// It behaves like [`Bytes`], and converts from and to it. It is a type of its own because most messages
-/// are short: up to 23 received bytes live in the value itself and cost no allocation. More are a
-/// [`Bytes`] that shares its memory with nothing but its clones and slices.
+/// are short: up to 23 bytes that are received in one read live in the value itself and cost no allocation.
+/// More are a [`Bytes`] that shares its memory with nothing but its clones and slices.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -65,7 +65,8 @@ impl Payload {
         }
     }
 
-    /// A part of the payload; a part of more than 23 bytes shares its memory.
+    /// A part of the payload. It shares the memory, all of which stays as long as the part, unless the payload
+    /// was received with up to 23 bytes.
     ///
     /// # Panics
     /// When the range is not inside the payload, like slicing does.

@@ -11,10 +11,7 @@ use ws_types::{Close, CloseCode, Opcode, Side};
 use super::Connection;
 use super::phase::Phase;
 use crate::Payload;
-use crate::frame::{decode_close, encode_close};
-
-/// The longest reason of a close frame, in bytes: a control frame has 125, and the code takes two.
-const MAX_REASON_LEN: usize = 123;
+use crate::frame::{MAX_REASON_LEN, decode_close, encode_close};
 
 impl Connection {
     pub(super) fn start_close(
@@ -28,7 +25,8 @@ impl Connection {
         let payload = encode_close(&close)?;
         if sending.is_some() {
             let reason = "close during fragmented message";
-            self.fail(Close::new(CloseCode::INTERNAL_ERROR, reason), now);
+            self.fail_with(Close::new(CloseCode::INTERNAL_ERROR, reason), None);
+            self.start_close_timeout(now);
             return Ok(());
         }
         self.push_control(Opcode::Close, payload.into());

@@ -236,12 +236,16 @@ impl Connection {
         now: Duration,
         read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> R,
     ) -> R {
+        if self.eof {
+            // Nothing comes after the end, and what came before it still waits.
+            return read(&mut (&mut Vec::new()).limit(usize::MAX));
+        }
         let (n, result) = self.receiver.read(read);
         match n {
             0 => self.extensions.release(),
             _ => self.now = now,
         }
-        if self.eof || !self.phase.is_receiving() {
+        if !self.phase.is_receiving() {
             self.receiver.discard();
             self.start_close_timeout(now);
         } else if self.receiver.take_alive() {
@@ -387,7 +391,7 @@ impl Connection {
         payload: Option<Payload>,
         now: Duration,
     ) -> Result<PingId, WebSocketException> {
-        self.check_control(payload.as_deref().unwrap_or_default())?;
+        self.check_can_send(Opcode::Ping, payload.as_deref().unwrap_or_default())?;
         let payload = payload.unwrap_or_else(|| self.pings.fresh_payload());
         let Some(id) = self.pings.push(payload.clone(), now) else {
             return Err(ConcurrencyError::new(ConcurrencyErrorKind::SamePing).into());
@@ -406,7 +410,7 @@ impl Connection {
     ///
     /// [RFC 6455 §5.5.3]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3
     pub fn pong(&mut self, payload: Payload) -> Result<(), WebSocketException> {
-        self.check_control(&payload)?;
+        self.check_can_send(Opcode::Pong, &payload)?;
         self.push_control(Opcode::Pong, payload);
         Ok(())
     }
@@ -458,8 +462,9 @@ impl Connection {
 /// # Time
 impl Connection {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` if there is nothing
-    /// to wait for. It may be in the past: then at once. It changes rarely: a timer needs to be re-armed
-    /// only when this moves forward, and may fire early.
+    /// to wait for. It may be in the past: then at once. It changes rarely. Set the timer again when this
+    /// becomes earlier; when it becomes later, the timer may fire as it was set, since `handle_timeout` does
+    /// nothing then.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         match &self.phase {

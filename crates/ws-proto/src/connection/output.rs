@@ -58,6 +58,7 @@ impl Output {
     /// Queues a frame with this payload. The header tells its length, and whether and how it is masked.
     pub(super) fn push(&mut self, header: FrameHeader, payload: Payload) {
         let queue = self.queue.get_or_insert_with(Queue::take);
+        queue.drop_written();
         let (head, head_len) = header.to_array();
         queue.tail.extend_from_slice(head.get(..head_len).unwrap_or_default());
         queue.len += head_len + payload.len();
@@ -71,6 +72,7 @@ impl Output {
     /// Queues an unmasked frame that is encoded already, header and all.
     pub(super) fn push_encoded(&mut self, frame: &Bytes) {
         let queue = self.queue.get_or_insert_with(Queue::take);
+        queue.drop_written();
         queue.len += frame.len();
         match frame.len() {
             0..BY_REFERENCE => queue.tail.extend_from_slice(frame),
@@ -78,7 +80,8 @@ impl Output {
         }
     }
 
-    /// Drops everything, because the stream takes nothing any more.
+    /// Drops everything, perhaps in the middle of a frame, because the stream takes nothing any more. End
+    /// with [`receive_eof`](crate::Connection::receive_eof) or [`abort`](crate::Connection::abort).
     pub fn clear(&mut self) {
         if let Some(mut queue) = self.queue.take()
             && queue.reset()
@@ -143,6 +146,15 @@ impl Queue {
         self.tail.clear();
         (self.start, self.len) = (0, 0);
         self.tail.capacity() <= LARGEST
+    }
+
+    /// Frees the memory of written bytes, once there are more of them in the tail than unwritten ones: so each
+    /// byte moves once, about.
+    fn drop_written(&mut self) {
+        if self.start > self.tail.len() - self.start {
+            self.tail.drain(..self.start);
+            self.start = 0;
+        }
     }
 
     /// Queues bytes behind the tail, without a copy of them.
@@ -220,6 +232,20 @@ mod tests {
             prop_assert_eq!(written, expected);
             prop_assert!(output.queue.is_none(), "nothing is held when nothing is queued");
         }
+    }
+
+    #[test]
+    fn written_bytes_hold_no_memory_while_others_wait() {
+        let mut output = Output::default();
+        let mask = Some([1, 2, 3, 4]);
+        let header = FrameHeader { mask, ..FrameHeader::new(Opcode::Binary, 1000) };
+        for _ in 0..10_000 {
+            output.push(header, Payload::from(vec![0; 1000]));
+            // Something is always left.
+            output.advance(output.len().saturating_sub(500));
+        }
+        let capacity = output.queue.expect("500 bytes are left").tail.capacity();
+        assert!(capacity <= CAPACITY, "{capacity}");
     }
 
     /// Writes at most `n` bytes of what a vectored write would see.

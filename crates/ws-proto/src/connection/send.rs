@@ -2,15 +2,13 @@
 //!
 //! [RFC 6455 §6.1]: https://www.rfc-editor.org/rfc/rfc6455#section-6.1
 
-use ws_errors::{
-    ConcurrencyError, ConcurrencyErrorKind, InvalidState, ProtocolErrorKind, WebSocketException,
-};
+use ws_errors::{ConcurrencyError, ConcurrencyErrorKind, InvalidState, WebSocketException};
 use ws_types::Opcode;
 
 use super::Connection;
 use super::phase::Phase;
 use crate::extension::DataFrame;
-use crate::frame::{FrameHeader, MAX_CONTROL_LEN};
+use crate::frame::{FrameHeader, check_control};
 use crate::outgoing::{Body, EncodedFrame};
 use crate::{Compress, Outgoing, Payload, PreparedMessage};
 
@@ -101,15 +99,15 @@ impl Connection {
     }
 
     /// Checks whether a ping or pong with this payload can be sent.
-    pub(super) fn check_control(&self, payload: &[u8]) -> Result<(), WebSocketException> {
+    pub(super) fn check_can_send(
+        &self,
+        opcode: Opcode,
+        payload: &[u8],
+    ) -> Result<(), WebSocketException> {
         if !self.phase.is_receiving() {
             return Err(InvalidState::new(self.phase.state()).into());
         }
-        let len = payload.len() as u64;
-        if len > MAX_CONTROL_LEN {
-            return Err(ProtocolErrorKind::ControlFrameTooLong(len).into());
-        }
-        Ok(())
+        Ok(check_control(opcode, true, payload.len() as u64)?)
     }
 
     /// Queues a control frame.

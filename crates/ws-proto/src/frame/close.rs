@@ -4,9 +4,12 @@
 //! [§7.4]: https://www.rfc-editor.org/rfc/rfc6455#section-7.4
 
 use ws_errors::{ProtocolError, ProtocolErrorKind, WebSocketException};
-use ws_types::{Close, CloseCode};
+use ws_types::{Close, CloseCode, Opcode};
 
-use super::{MAX_CONTROL_LEN, decode_text};
+use super::{MAX_CONTROL_LEN, check_control, decode_text};
+
+/// The longest reason of a close frame, in bytes: what the code leaves of a control frame.
+pub(crate) const MAX_REASON_LEN: usize = MAX_CONTROL_LEN as usize - 2;
 
 /// Encodes the payload of a close frame, at most 125 bytes: the code in two bytes, then the reason.
 /// [`Close::no_status`] is encoded as nothing at all ([RFC 6455 §5.5.1]).
@@ -40,9 +43,7 @@ pub fn encode_close(close: &Close) -> Result<Vec<u8>, ProtocolError> {
         return Err(ProtocolErrorKind::InvalidStatusCode(close.code.as_u16()).into());
     }
     let payload = [&close.code.as_u16().to_be_bytes(), close.reason.as_bytes()].concat();
-    if payload.len() as u64 > MAX_CONTROL_LEN {
-        return Err(ProtocolErrorKind::ControlFrameTooLong(payload.len() as u64).into());
-    }
+    check_control(Opcode::Close, true, payload.len() as u64)?;
     Ok(payload)
 }
 

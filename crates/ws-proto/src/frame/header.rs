@@ -145,7 +145,11 @@ impl FrameHeader {
 }
 
 /// Control frames are short and whole ([RFC 6455 §5.5](https://www.rfc-editor.org/rfc/rfc6455#section-5.5)).
-fn check_control(opcode: Opcode, fin: bool, payload_len: u64) -> Result<(), ProtocolError> {
+pub(crate) fn check_control(
+    opcode: Opcode,
+    fin: bool,
+    payload_len: u64,
+) -> Result<(), ProtocolError> {
     if opcode.is_control() {
         if payload_len > MAX_CONTROL_LEN {
             return Err(ProtocolErrorKind::ControlFrameTooLong(payload_len).into());

@@ -48,6 +48,8 @@ fn whole_messages_before_the_end_of_the_stream_can_still_be_pulled() {
         conn.receive_data(&bytes[..bytes.len() - 1], NOW);
         conn.receive_eof();
         assert_eq!(conn.state(), State::Open);
+        conn.receive_data(&[], NOW);
+        conn.receive_data(&bytes[bytes.len() - 1..], NOW);
         assert_eq!(
             pull(&mut conn),
             [Event::Message(Message::from("a")), Event::Message(Message::from(b"b")),]

@@ -19,7 +19,7 @@ pub(crate) const NOW: Duration = Duration::from_secs(100);
 /// Inputs of up to this many bytes are cut at every position, longer ones at some.
 const CUT_EVERYWHERE: usize = 700;
 
-/// Inputs of up to this many bytes come byte by byte, longer ones in small pieces.
+/// Inputs of up to this many bytes come byte by byte in every way, longer ones in one way.
 const BYTEWISE: usize = 5000;
 
 type Make<'a> = Box<dyn Fn(&Arc<Config>) -> Connection + 'a>;
@@ -179,9 +179,9 @@ impl<'a> Scenario<'a> {
             assert_eq!(self.run_one(bytes, &way), whole, "cut at {at} of {len}");
         }
         let small = if len <= BYTEWISE { 1 } else { 11 };
-        for late in [false, true] {
-            let way = Way::Copied { pieces: bytes.chunks(small).collect(), late };
-            assert_eq!(self.run_one(bytes, &way), whole, "{small} by {small}, pulled late: {late}");
+        for (late, size) in [(false, 1), (true, small)] {
+            let way = Way::Copied { pieces: bytes.chunks(size).collect(), late };
+            assert_eq!(self.run_one(bytes, &way), whole, "{size} by {size}, pulled late: {late}");
         }
         for step in [small, 7 * small, 3000, 4095, 17_000, 1 << 20] {
             for wait in [false, true] {

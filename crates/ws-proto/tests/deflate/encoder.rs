@@ -12,9 +12,7 @@ use ws_types::Side;
 use crate::feed::{NOW, connect_with, sent};
 use crate::frames::{Frame, SIDES};
 use crate::judge::Judge;
-use crate::setup::{
-    Agreed, DEFAULT, RSV1, combinations, compressed, contexts, letters, noise, params,
-};
+use crate::setup::{Agreed, DEFAULT, RSV1, combinations, compressed, letters, noise, params};
 
 fn config() -> Arc<Config> {
     Arc::new(Config::default())
@@ -105,7 +103,7 @@ fn every_message_decodes_within_the_window() {
 
 #[test]
 fn each_message_in_pieces_decodes_and_rsv1_is_on_the_first_frame() {
-    for agreed in contexts() {
+    for agreed in combinations() {
         for side in SIDES {
             let mut conn = agreed.connect(side, &config());
             let mut judge = Judge::default();

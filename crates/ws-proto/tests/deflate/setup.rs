@@ -43,11 +43,6 @@ pub(crate) fn combinations() -> impl Iterator<Item = Agreed> {
     })
 }
 
-/// One for each use of the contexts, each with other windows.
-pub(crate) fn contexts() -> impl Iterator<Item = Agreed> {
-    combinations().step_by(5)
-}
-
 /// The window bits `n`, which must be legal.
 pub(crate) fn window_bits(n: u8) -> WindowBits {
     n.try_into().unwrap()

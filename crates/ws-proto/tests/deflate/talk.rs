@@ -8,7 +8,7 @@ use ws_types::{Close, CloseCode, Side};
 use crate::feed::{NOW, Scenario, config, pull, take_output, wait};
 use crate::frames::SIDES;
 use crate::received::{messages, scenarios};
-use crate::setup::{Agreed, combinations, contexts, letters, noise};
+use crate::setup::{Agreed, DEFAULT, combinations, letters, noise};
 
 /// Text with characters of one to four bytes, which may be compressed well.
 fn text(len: usize) -> String {
@@ -77,7 +77,7 @@ fn few_bytes_arrive_however_they_are_cut() {
         Message::from(text(5)),
     ]
     .into();
-    for agreed in contexts() {
+    for agreed in combinations() {
         for side in SIDES {
             let mut sender = agreed.connect(side.peer(), &config(|_| ()));
             let wire = send_all(&mut sender, &sent, false);
@@ -202,6 +202,34 @@ fn a_conversation_keeps_both_contexts_apart() {
                         break;
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The memory of a message grows by what came out, moves seldom, and ends with little to spare.
+#[test]
+fn a_long_compressed_message_has_little_memory_to_spare() {
+    for side in SIDES {
+        let config = config(|config| config.max_message_size = None);
+        for len in [4 << 20, (4 << 20) + 70_000, (5 << 20) + 1] {
+            let data: Vec<u8> = letters(1000, 1).into_iter().cycle().take(len).collect();
+            let mut sender = DEFAULT.connect(side.peer(), &config);
+            sender.send(Message::from(data.clone())).unwrap();
+            let wire = take_output(&mut sender);
+            assert!(wire.len() < len / 4, "it is compressed");
+            for step in [wire.len(), 4_099] {
+                let mut conn = DEFAULT.connect(side, &config);
+                for piece in wire.chunks(step) {
+                    conn.receive_data(piece, NOW);
+                }
+                let Some(Event::Message(Message::Binary(payload))) = conn.poll_event() else {
+                    panic!("{len} in steps of {step}")
+                };
+                let memory = payload.into_vec();
+                assert_eq!(memory, data);
+                let capacity = memory.capacity();
+                assert!(capacity <= len + len / 8, "{capacity} bytes for {len}");
             }
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
+use ws_proto::encode_close;
 use ws_types::{Close, CloseCode};
 
 use super::handler::{self, Outcome};
@@ -74,7 +75,7 @@ impl Server {
     /// sent becomes 1001.
     pub async fn shutdown_with(self, code: impl Into<CloseCode>, reason: impl Into<Box<str>>) {
         let close = Close::new(code, reason);
-        if close.code.is_sendable() && close.reason.len() <= 123 {
+        if close.code.is_sendable() && encode_close(&close).is_ok() {
             // Nobody else sets it: `self` is consumed.
             _ = self.stop.close.set(close);
         }
