@@ -4,8 +4,8 @@ pub use ws_tokio::{
     Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect, Error,
     Event, Events, HandshakeLimits, Message, MessageKind, MessageReader, MessageWriter, Origin,
     OriginRule, Outcome, Outgoing, Payload, PongWaiter, PreparedMessage, Receiver, Request,
-    Response, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError,
-    WebSocket, accept, bytes, client, connect, serve,
+    Response, ReuniteError, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport,
+    TrySendError, WebSocket, accept, bytes, client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};

@@ -68,7 +68,8 @@ struct Ending {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrySendError {
-    /// Too much is queued, or another task waits to send: here is the message again.
+    /// Too much is queued, another task waits to send, or a message is being sent in pieces: here is the
+    /// message again.
     Full(Outgoing),
     /// The message can't be sent at all.
     Closed(Error),
@@ -77,7 +78,7 @@ pub enum TrySendError {
 impl fmt::Display for TrySendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full(_) => f.write_str("too much is queued to be sent"),
+            Self::Full(_) => f.write_str("sending would have to wait"),
             Self::Closed(error) => error.fmt(f),
         }
     }

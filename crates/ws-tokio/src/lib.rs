@@ -12,7 +12,7 @@ mod transport;
 pub use accept::{Accept, accept};
 pub use connect::{Client, Connect, client, connect};
 pub use connection::{
-    Events, MessageReader, MessageWriter, PongWaiter, Receiver, Sender, WebSocket,
+    Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, Error, TrySendError};
 pub use serve::{Outcome, Serve, Server, serve};

@@ -201,7 +201,8 @@ macro_rules! common_settings {
         }
 
         /// Bounds the messages that are kept while nobody receives, in bytes; the message that reaches
-        /// the bound is kept whole. Then reading stops until somebody receives. Default: 64 KiB.
+        /// the bound is kept whole. Then reading stops until somebody receives. With 0, nothing is read
+        /// while nobody receives, and our keepalive rests. Default: 64 KiB.
         #[doc(alias = "max_queue")]
         pub fn max_backlog(mut self, bytes: usize) -> Self {
             self.settings_mut().flow.max_backlog = bytes;
@@ -219,7 +220,8 @@ macro_rules! common_settings {
         /// another 4 KiB, or all that is queued, else the connection is cut off (1006, with
         /// [`TimedOut`](std::io::ErrorKind::TimedOut) as the error of the stream). `None`: no bound.
         /// Default: 60 s, longer than the keepalive takes to find out that a peer is gone, which it
-        /// can't while the backlog is full.
+        /// can't while the backlog is full. Bytes that the stream itself holds back until it is flushed,
+        /// as TLS may, aren't timed.
         pub fn write_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.settings_mut().flow.write_timeout = timeout.into();
             self

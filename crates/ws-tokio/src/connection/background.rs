@@ -145,7 +145,6 @@ impl<S> Driver<S> {
     /// A reader is there.
     pub(super) fn attend(&mut self) {
         self.background.attended = true;
-        self.is_paused = false;
         if matches!(self.background.watch, Watch::TakenOver) {
             self.background.watch = Watch::Resting;
             self.wakers.wake_background();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio_util::io::poll_read_buf;
 use ws_errors::{ConnectionClosed, WebSocketException};
 use ws_proto::{Connection, Event, MAX_HEADER_LEN, Outgoing, Payload};
@@ -53,7 +54,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let event = if pieces { self.conn.poll_chunk() } else { self.conn.poll_event() }?;
             match &event {
-                Event::Message(_) | Event::Chunk { .. } => return Some(event),
+                Event::Message(_) | Event::Chunk { .. } => match self.reader {
+                    Reader::Here => return Some(event),
+                    Reader::Gone => continue,
+                },
                 Event::Ping(payload) => self.unwritten_pongs += MAX_HEADER_LEN + payload.len(),
                 Event::Pong { acknowledges: Some(id), .. } => self.pongs.acknowledged(*id),
                 _ => {}
@@ -82,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.abort();
             }
             // All that can be read was read, and nothing can be written any more.
-            Poll::Pending if self.writing == Writing::Failed => self.abort(),
+            Poll::Pending if self.writing == Writing::Failed => _ = self.abort(),
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
@@ -108,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when a deadline has come.
     pub(super) fn poll_deadline(&mut self) -> Poll<()> {
         // While nothing is read, the protocol wouldn't see the pongs.
-        let is_paused = self.is_paused && self.conn.state() == State::Open;
+        let is_paused = self.is_full() && !self.wakers.has_reader();
         let protocol = if is_paused { None } else { self.conn.poll_timeout() };
         let deadlines = [protocol, self.writing.deadline()];
         let Some(deadline) = deadlines.into_iter().flatten().min() else { return Poll::Pending };
@@ -130,7 +134,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
         }
         // Nothing is read until there is a reader: only what is queued leaves.
-        self.is_paused = true;
         loop {
             _ = self.poll_write();
             ready!(self.poll_timer());
@@ -143,14 +146,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes while a reader may wait, which doesn't know of the time that the stream has for it.
     pub(super) fn write_beside(&mut self) {
-        if self.poll_write().is_pending() && self.poll_deadline().is_ready() {
+        // Outside of a runtime there is no timer: the background role may have one.
+        if self.poll_write().is_pending()
+            && (self.poll_deadline().is_ready() || Handle::try_current().is_err())
+        {
             self.waker.wake_by_ref();
         }
     }
 
     /// Makes what is queued leave; gives what its sender has to wait for.
     pub(super) fn start_leaving(&mut self) -> Leaving {
-        let end = self.written + self.conn.output().len() as u64;
+        let end = self.queue_end();
         if self.reader == Reader::Gone {
             // Nobody else looks at what has arrived: a close frame, perhaps.
             _ = self.poll_unattended();
@@ -185,9 +191,16 @@ impl<S> Driver<S> {
         self.conn.output().len() <= self.settings.write_limit
     }
 
-    /// Whether so much was kept for the reader that nothing more is read.
+    /// The end of what is queued, counted in bytes from the beginning.
+    pub(super) fn queue_end(&mut self) -> u64 {
+        self.written + self.conn.output().len() as u64
+    }
+
+    /// Whether so much was kept for the reader that nothing more is read until it comes.
     fn is_full(&self) -> bool {
-        self.backlog.bytes() >= self.settings.max_backlog && self.conn.state() == State::Open
+        self.reader == Reader::Here
+            && self.backlog.bytes() >= self.settings.max_backlog
+            && self.conn.state() == State::Open
     }
 
     /// Keeps data for the reader. While the connection closes, reading goes on: what is too much is
@@ -256,13 +269,13 @@ impl<S> Driver<S> {
         self.wakers.wake_all();
     }
 
-    /// Ends the connection, because the stream failed; what was not written is lost, and its senders will
-    /// know.
-    fn abort(&mut self) {
-        if !self.conn.output().is_empty() {
+    /// Ends the connection; what was not written is lost, and its senders will know. Gives the bytes that
+    /// were read and not parsed.
+    fn abort(&mut self) -> Vec<u8> {
+        if !self.conn.output().is_empty() || self.writing == Writing::Unflushed {
             self.writing = Writing::Failed;
         }
-        self.conn.abort();
+        self.conn.abort()
     }
 
     /// The connection is closed: drops the stream, and wakes everybody.
@@ -284,7 +297,7 @@ impl<S> Driver<S> {
 
     /// Takes the stream, and the bytes that were read and not parsed. The connection ends here.
     pub(super) fn take_stream(&mut self) -> Option<(S, Vec<u8>)> {
-        let unread = self.conn.abort();
+        let unread = self.abort();
         Some((self.end_stream()?, unread))
     }
 

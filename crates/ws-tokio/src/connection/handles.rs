@@ -36,11 +36,11 @@ use crate::error::{Error, TrySendError};
 /// ```
 ///
 /// # Background
-/// The connection looks after itself, whatever the program does: pings are answered, keepalive pings are
-/// sent and checked, the closing handshake is completed, and a close or a failure is noticed, so that the
-/// next [`send`](Self::send) tells it. While a program waits in [`recv`](Self::recv) that happens at once;
-/// a program that is busy elsewhere, or only sends, is stood in for within half a second. It takes a runtime
-/// of tokio with time enabled; outside of one, only the methods that are awaited do it.
+/// The connection looks after itself: pings are answered, keepalive pings are sent and checked, the closing
+/// handshake is completed, and a close or a failure is noticed, so that the next [`send`](Self::send) fails.
+/// While a program waits in [`recv`](Self::recv) that happens at once; when it is busy elsewhere or only
+/// sends, the connection takes over within half a second. This needs a runtime of tokio with time enabled;
+/// outside of one, only the methods that are awaited do it.
 ///
 /// Messages that arrive while nobody receives are kept, up to
 /// [`max_backlog`](crate::ClientSettings::max_backlog). Then reading stops until somebody receives: our
@@ -104,7 +104,8 @@ macro_rules! all {
             }
 
             /// The code of the close frame that was received, 1006 if there was none; `None` before the
-            /// connection is closed.
+            /// [`state`](Self::state) is closed, which may be a moment after a call has failed: what has
+            /// arrived is looked at first.
             #[must_use]
             pub fn close_code(&self) -> Option<CloseCode> {
                 self.shared.lock().ended().map(|closed| closed.code())
@@ -201,7 +202,8 @@ macro_rules! all {
                 self.shared.ping(payload)
             }
 
-            /// Queues a ping at once, for code that can't await: see [`ping`](Self::ping).
+            /// Queues a ping at once, for code that can't await: see [`ping`](Self::ping). `write_limit`
+            /// doesn't bound these: don't queue them faster than the peer may answer.
             ///
             /// # Errors
             /// As [`ping`](Self::ping).
@@ -226,7 +228,8 @@ macro_rules! all {
                 self.shared.pong(payload.into())
             }
 
-            /// Queues a pong at once, for code that can't await: see [`pong`](Self::pong).
+            /// Queues a pong at once, for code that can't await: see [`pong`](Self::pong). `write_limit`
+            /// doesn't bound these.
             ///
             /// # Errors
             /// As [`pong`](Self::pong).
@@ -310,7 +313,7 @@ macro_rules! sending {
             ///
             /// # Errors
             /// [`Error::Closed`] when the connection is closed or closing; the message was not sent, or not
-            /// whole. When a message that left later could not be written, the next call tells.
+            /// whole. When a message that left later could not be written, the next call fails.
             ///
             /// # Cancel safety
             /// If the future is dropped, either the message was not queued, or it leaves whole; it isn't
@@ -325,8 +328,8 @@ macro_rules! sending {
             /// Sends a message if that takes no waiting: see [`send`](Self::send).
             ///
             /// # Errors
-            /// [`TrySendError::Full`], with the message, while too much is queued, or another task waits
-            /// to send; [`TrySendError::Closed`] when the connection is closed or closing.
+            /// [`TrySendError::Full`], with the message, while too much is queued, another task waits to
+            /// send, or a message is being sent in pieces; [`TrySendError::Closed`] when the connection is closed or closing.
             pub fn try_send(&self, message: impl Into<Outgoing>) -> Result<(), TrySendError> {
                 self.shared.try_send(message.into())
             }
@@ -346,7 +349,7 @@ macro_rules! sending {
                 self.shared.feed(message.into())
             }
 
-            /// Waits until everything that is queued was handed to the stream.
+            /// Waits until everything that is queued when it is first polled was handed to the stream.
             ///
             /// # Errors
             /// [`Error::Closed`] when the stream failed.
@@ -458,6 +461,11 @@ impl<S> WebSocket<S> {
     ///
     /// Messages that are queued, and those that wait to be received, are dropped: [`flush`](Self::flush)
     /// and receive first. `None` when the connection is closed.
+    ///
+    /// Bytes of another protocol that arrive before this call may be taken for frames, which fails the
+    /// connection: the peer has to wait for an answer before it switches, or the connection needs a
+    /// [`max_backlog`](crate::ClientSettings::max_backlog) of 0, with which nothing is read while nobody
+    /// receives.
     #[must_use]
     pub fn into_inner(self) -> Option<(S, Bytes)> {
         let (stream, unread) = self.shared.lock().take_stream()?;
@@ -469,15 +477,33 @@ impl<S> Receiver<S> {
     /// Joins the halves of a connection again. Other clones of the sender stay as they are.
     ///
     /// # Errors
-    /// Both halves, if they don't belong to the same connection.
+    /// [`ReuniteError`], with both halves, if they don't belong to the same connection.
     #[doc(alias = "unsplit")]
-    pub fn reunite(self, sender: Sender<S>) -> Result<WebSocket<S>, (Self, Sender<S>)> {
+    pub fn reunite(self, sender: Sender<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
         if !Arc::ptr_eq(&self.shared, &sender.shared) {
-            return Err((self, sender));
+            return Err(ReuniteError { receiver: self, sender });
         }
         Ok(WebSocket { shared: self.shared, info: self.info })
     }
 }
+
+/// Halves of two connections can't be joined: see [`Receiver::reunite`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReuniteError<S = Transport> {
+    /// The receiving half, as it was.
+    pub receiver: Receiver<S>,
+    /// The sending half, as it was.
+    pub sender: Sender<S>,
+}
+
+impl<S> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the halves belong to different connections")
+    }
+}
+
+impl<S: fmt::Debug> std::error::Error for ReuniteError<S> {}
 
 impl<S> Clone for Sender<S> {
     fn clone(&self) -> Self {

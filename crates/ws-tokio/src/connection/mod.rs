@@ -15,7 +15,7 @@ mod timer;
 mod wakers;
 mod write;
 
-pub use handles::{Receiver, Sender, WebSocket};
+pub use handles::{Receiver, ReuniteError, Sender, WebSocket};
 pub(crate) use info::Info;
 pub use pong::PongWaiter;
 pub use sink::Events;

@@ -57,6 +57,12 @@ pub(super) struct Sending<'a, S> {
     leaving: Leaving,
 }
 
+/// A message of which a part was queued.
+pub(super) struct Begun<'a> {
+    pub(super) kind: MessageKind,
+    _turn: SemaphorePermit<'a>,
+}
+
 /// The right to queue a message.
 enum Turn<'a> {
     None,
@@ -156,10 +162,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(if event.is_none() { self.end().map(|()| None) } else { Ok(event) })
     }
 
-    /// Ready when all that is queued was handed to the stream.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Ready when all that is queued, or the bytes up to `end`, counted from the beginning, were handed to the
+    /// stream.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, end: u64) -> Poll<Result<(), Error>> {
         self.wakers.add_writer(cx.waker());
-        if self.poll_write().is_pending() {
+        if self.poll_write().is_pending() && self.written < end {
             ready!(self.poll_unattended());
         }
         let lost = self.writing == Writing::Failed;
@@ -252,18 +259,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         Ok(())
     }
 
-    /// Sends a piece of a message, with the turn taken. `begun` is the kind of the message, from the time
-    /// when its first piece was queued until its last one was.
-    pub(super) async fn send_piece(
-        &self,
+    /// Sends a piece of a message. `begun` is there from the time when its first piece was queued until its
+    /// last one was.
+    pub(super) async fn send_piece<'a>(
+        &'a self,
         piece: Outgoing,
         last: bool,
-        begun: &mut Option<MessageKind>,
+        begun: &mut Option<Begun<'a>>,
     ) -> Result<(), Error> {
+        let turn = if begun.is_none() { Some(self.take_turn().await?) } else { None };
         self.queue_and_leave(|driver| {
             let kind = piece.kind();
             driver.queue(|conn| conn.send_chunk(piece, last))?;
-            *begun = (!last).then_some(kind);
+            if last {
+                *begun = None;
+            } else if let Some(turn) = turn {
+                *begun = Some(Begun { kind, _turn: turn });
+            }
             Ok(())
         })
         .await
@@ -314,7 +326,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     }
 
     pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
-        self.waiting(|driver, cx| driver.poll_flush(cx))
+        let mut end = None;
+        self.waiting(move |driver, cx| {
+            let end = *end.get_or_insert_with(|| driver.queue_end());
+            driver.poll_flush(cx, end)
+        })
     }
 
     pub(super) fn close(&self, close: Close) -> impl Future<Output = Result<(), Error>> {

@@ -1,5 +1,6 @@
 //! `Stream` and `Sink`, for use with combinators.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,6 +11,7 @@ use ws_proto::{Event, Message};
 use ws_types::{Close, CloseCode};
 
 use super::handles::{Receiver, Sender, WebSocket};
+use super::state::Shared;
 use crate::error::Error;
 
 macro_rules! stream {
@@ -46,7 +48,8 @@ macro_rules! sink {
         /// leave, `poll_close` closes the connection with 1000.
         ///
         /// A `Sink` can't keep its place in a queue between two calls: in between, other clones may
-        /// queue messages, and `start_send` within a message that is being sent in pieces fails.
+        /// queue messages, and `start_send` within a message that is being sent in pieces fails. For the
+        /// same reason `poll_flush` waits for what others queue meanwhile, too.
         impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for $handle<S> {
             type Error = Error;
 
@@ -59,7 +62,7 @@ macro_rules! sink {
             }
 
             fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-                self.shared.lock().poll_flush(cx)
+                self.shared.lock().poll_flush(cx, u64::MAX)
             }
 
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -74,24 +77,43 @@ macro_rules! sink {
 stream!(WebSocket Receiver);
 sink!(WebSocket Sender);
 
-impl<S> WebSocket<S> {
-    /// The events of the connection as a `Stream`: see [`recv_event`](Self::recv_event).
-    pub fn events(&mut self) -> Events<'_, S> {
-        Events(self)
+macro_rules! events {
+    ($($handle:ident)*) => {$(
+        impl<S> $handle<S> {
+            /// The events of the connection as a `Stream`: see [`recv_event`](Self::recv_event).
+            pub fn events(&mut self) -> Events<'_, S> {
+                Events { shared: &self.shared }
+            }
+        }
+    )*};
+}
+
+events!(WebSocket Receiver);
+
+/// The events of a connection as a `Stream`: see [`WebSocket::events`].
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Events<'a, S> {
+    shared: &'a Shared<S>,
+}
+
+impl<S> fmt::Debug for Events<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
     }
 }
 
-/// The events of a connection as a `Stream`: see [`WebSocket::events`].
-#[derive(Debug)]
-#[must_use = "a stream does nothing unless it is polled"]
-pub struct Events<'a, S>(pub(super) &'a mut WebSocket<S>);
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for Events<'_, S> {
+    fn is_terminated(&self) -> bool {
+        self.shared.lock().stream_ended
+    }
+}
 
 /// Ends after a proper close; after any other end, gives the error once.
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Events<'_, S> {
     type Item = Result<Event, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Error>>> {
-        let mut driver = self.0.shared.lock();
+        let mut driver = self.shared.lock();
         if driver.stream_ended {
             return Poll::Ready(None);
         }

@@ -55,7 +55,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             reader: Reader::Here,
             wants_control: false,
             backlog: Backlog::default(),
-            is_paused: false,
             pongs: Pongs::default(),
             background,
             stream_ended: false,
@@ -111,8 +110,6 @@ pub(crate) struct Driver<S> {
     /// The reader wants control frames, too.
     pub(super) wants_control: bool,
     pub(super) backlog: Backlog,
-    /// Reading has stopped, since the backlog is full.
-    pub(super) is_paused: bool,
     pub(super) pongs: Pongs,
     pub(super) background: Background<S>,
     /// The `Stream` gave its last item.

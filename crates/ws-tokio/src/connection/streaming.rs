@@ -3,10 +3,10 @@
 use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::SemaphorePermit;
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
+use super::ops::Begun;
 use super::state::Shared;
 use crate::error::Error;
 
@@ -84,7 +84,8 @@ impl<S> fmt::Debug for MessageReader<'_, S> {
 /// A message that is being sent: see [`WebSocket::send_streaming`](crate::WebSocket::send_streaming).
 ///
 /// Each piece is a fragment ([RFC 6455 §5.4]); all have to be of the kind of the first. From the first
-/// piece on, other messages wait until this one has ended; pings and pongs don't.
+/// piece on, other messages wait until this one has ended; pings and pongs don't. So a task that awaits
+/// `send` before it has ended its own message in pieces waits for ever.
 ///
 /// Dropping it after the first piece and before [`finish`](Self::finish) fails the connection with
 /// 1011: there is no other way to take back half a message.
@@ -92,15 +93,12 @@ impl<S> fmt::Debug for MessageReader<'_, S> {
 /// [RFC 6455 §5.4]: https://www.rfc-editor.org/rfc/rfc6455#section-5.4
 pub struct MessageWriter<'a, S> {
     shared: &'a Shared<S>,
-    /// The right to send, from the first piece on.
-    turn: Option<SemaphorePermit<'a>>,
-    /// The kind of the message, once it was begun.
-    kind: Option<MessageKind>,
+    begun: Option<Begun<'a>>,
 }
 
 impl<'a, S> MessageWriter<'a, S> {
     pub(super) fn new(shared: &'a Shared<S>) -> Self {
-        Self { shared, turn: None, kind: None }
+        Self { shared, begun: None }
     }
 }
 
@@ -115,11 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     /// # Cancel safety
     /// As [`WebSocket::send`](crate::WebSocket::send).
     pub async fn write(&mut self, piece: impl Into<Outgoing>) -> Result<(), Error> {
-        let piece = piece.into();
-        if self.turn.is_none() {
-            self.turn = Some(self.shared.take_turn().await?);
-        }
-        self.shared.send_piece(piece, false, &mut self.kind).await
+        self.shared.send_piece(piece.into(), false, &mut self.begun).await
     }
 
     /// Ends the message; without any piece, nothing is sent at all.
@@ -131,18 +125,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> MessageWriter<'_, S> {
     /// If the future is dropped while it waits for room, the message has not ended, and the connection
     /// fails with 1011.
     pub async fn finish(mut self) -> Result<(), Error> {
-        let end = match self.kind {
+        let end = match &self.begun {
             None => return Ok(()),
-            Some(MessageKind::Text) => Message::text(""),
-            Some(MessageKind::Binary) => Message::binary(Vec::new()),
+            Some(Begun { kind: MessageKind::Text, .. }) => Message::text(""),
+            Some(Begun { kind: MessageKind::Binary, .. }) => Message::binary(Vec::new()),
         };
-        self.shared.send_piece(end.into(), true, &mut self.kind).await
+        self.shared.send_piece(end.into(), true, &mut self.begun).await
     }
 }
 
 impl<S> Drop for MessageWriter<'_, S> {
     fn drop(&mut self) {
-        if self.kind.is_some() {
+        if self.begun.is_some() {
             let close = Close::new(CloseCode::INTERNAL_ERROR, "error in fragmented message");
             self.shared.lock().fail(close);
         }
@@ -151,6 +145,7 @@ impl<S> Drop for MessageWriter<'_, S> {
 
 impl<S> fmt::Debug for MessageWriter<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageWriter").field("kind", &self.kind).finish_non_exhaustive()
+        let kind = self.begun.as_ref().map(|begun| begun.kind);
+        f.debug_struct("MessageWriter").field("kind", &kind).finish_non_exhaustive()
     }
 }

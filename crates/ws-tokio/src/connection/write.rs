@@ -33,9 +33,7 @@ impl<S: AsyncWrite + Unpin> Driver<S> {
             }
             Poll::Pending => Poll::Pending,
         };
-        if result.is_ready() {
-            self.unwritten_pongs = 0;
-        }
+        self.unwritten_pongs = self.unwritten_pongs.min(self.conn.output().len());
         // Some wait for room, some for what they have queued to leave.
         if (self.written, self.writing) != before {
             self.wakers.wake_writers();

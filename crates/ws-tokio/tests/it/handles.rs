@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use ws_tokio::{
-    ClientSettings, Error, Message, ServerSettings, TrySendError, WebSocket, accept, client,
+    ClientSettings, Error, Message, ReuniteError, ServerSettings, TrySendError, WebSocket, accept,
+    client,
 };
 use ws_types::{CloseCode, Side, State, Subprotocol};
 
@@ -158,7 +159,9 @@ async fn halves_that_belong_together_are_reunited_and_strangers_are_not() {
     let (one, mut other) = pair(4096).await;
     let (sender, receiver) = one.split();
     let stranger = other.sender();
-    let (receiver, stranger) = receiver.reunite(stranger).unwrap_err();
+    let error = receiver.reunite(stranger).unwrap_err();
+    assert_eq!(error.to_string(), "the halves belong to different connections");
+    let ReuniteError { receiver, sender: stranger, .. } = error;
     // The strangers work as before.
     stranger.send("from the other").await.unwrap();
     let clone = sender.clone();

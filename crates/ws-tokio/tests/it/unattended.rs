@@ -258,6 +258,86 @@ async fn a_failed_write_ends_the_connection_at_once() {
     assert!(control.dropped());
 }
 
+/// A reader may be about to come back for what has arrived.
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_ends_the_connection_within_half_a_second_of_the_last_recv() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    control.write_error(ErrorKind::BrokenPipe);
+    ws.send("lost").await.unwrap_err();
+    assert_eq!(ws.close_code(), None);
+    sleep(HALF).await;
+    assert_eq!((ws.state(), ws.close_code()), (State::Closed, Some(1006.into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn keepalive_goes_on_when_a_receiver_with_a_full_backlog_is_dropped() {
+    let (ws, control) = scripted(|accept| accept.max_backlog(1000)).await;
+    control.bytes(frame(Side::Client, BINARY, [1; 2000]));
+    sleep(SECOND).await;
+    let (sender, receiver) = ws.split();
+    drop(receiver);
+    sleep(25 * SECOND).await;
+    assert_eq!(frames(&control.written()).0[0].0, PING);
+    sleep(25 * SECOND).await;
+    assert_eq!(sender.state(), State::Closed, "nothing answers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_backlog_nothing_is_read_while_nobody_receives() {
+    let (mut ws, control) = scripted(|accept| accept.max_backlog(0)).await;
+    let mut bytes = frame(Side::Client, TEXT, "switch");
+    bytes.extend_from_slice(b"\x81another protocol");
+    control.bytes(&bytes);
+    assert_eq!(soon(ws.recv()).await.unwrap(), Some(text("switch")));
+    let read = control.read();
+    control.bytes("more of it");
+    sleep(60 * SECOND).await;
+    assert_eq!(control.read(), read);
+    assert_eq!(control.written(), b"", "neither a ping nor a close frame");
+    let (_stream, unread) = ws.into_inner().unwrap();
+    assert_eq!(unread, b"\x81another protocol"[..]);
+}
+
+/// But a reader that waits is served as ever, and so is a connection without a reader.
+#[tokio::test(start_paused = true)]
+async fn without_a_backlog_the_keepalive_runs_while_somebody_receives_or_nobody_can() {
+    for drops in [false, true] {
+        let (ws, control) = scripted(|accept| accept.max_backlog(0)).await;
+        let (sender, mut receiver) = ws.split();
+        let receiving = (!drops).then(|| tokio::spawn(async move { receiver.recv().await }));
+        sleep(21 * SECOND).await;
+        assert_eq!(frames(&control.written()).0[0].0, PING, "dropped: {drops}");
+        sleep(35 * SECOND).await;
+        assert_eq!(sender.state(), State::Closed);
+        if let Some(receiving) = receiving {
+            assert!(receiving.await.unwrap().is_err());
+        }
+    }
+}
+
+/// Pongs that have left hold up no reading, however busy the queue is.
+#[tokio::test(start_paused = true)]
+async fn pongs_that_have_left_count_no_more() {
+    let (mut ws, control) = scripted(|accept| accept.write_limit(200)).await;
+    let sender = ws.sender();
+    let receiving = tokio::spawn(async move { ws.recv().await });
+    control.room(0);
+    sender.queue_pong(vec![0; 50]).unwrap();
+    for i in 0..100_u8 {
+        control.room(0);
+        sender.queue_pong(vec![0; 100]).unwrap();
+        control.bytes(frame(Side::Client, PING, [i; 50]));
+        settle().await;
+        // As much as was added: something is always left in the queue.
+        control.room(2 + 100 + 2 + 50);
+        settle().await;
+    }
+    control.bytes(frame(Side::Client, TEXT, "still read"));
+    settle().await;
+    assert!(receiving.is_finished());
+    assert_eq!(receiving.await.unwrap().unwrap(), Some(text("still read")));
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_side_that_only_sends_and_one_that_only_receives_stay_together() {
     for sender in ["client", "server"] {

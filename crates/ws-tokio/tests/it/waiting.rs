@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt as _};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use ws_tokio::Message;
 use ws_types::Side;
 
@@ -16,6 +16,7 @@ use crate::common::{
 use crate::script::{frames, scripted};
 
 const INSTANT: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Polls once, as the task that this is called in; the future isn't ready.
 async fn poll_once<T>(mut future: Pin<&mut impl Future<Output = T>>) {
@@ -161,4 +162,82 @@ async fn what_is_dropped_while_closing_is_the_end_not_the_middle() {
     assert!(received.len() >= 3);
     let prefix: Vec<_> = (0..received.len() as u8).collect();
     assert_eq!(received, prefix);
+}
+
+/// The beginning of what arrives while closing is kept; a reader that has taken it gets nothing of the rest.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_missed_data_gets_none_that_follows() {
+    let (mut ws, control) = scripted(|accept| accept.max_backlog(1000)).await;
+    ws.start_close(1000, "").unwrap();
+    let message = |i: u8| frame(Side::Client, BINARY, [i; 600]);
+    (0..10).for_each(|i| control.bytes(message(i)));
+    sleep(SECOND).await;
+    let receiving = tokio::spawn(async move {
+        let mut received = Vec::new();
+        while let Some(message) = ws.recv().await.unwrap() {
+            received.push(message.as_bytes()[0]);
+        }
+        received
+    });
+    settle().await;
+    // It waits, and has missed 2 to 9.
+    control.bytes(message(10));
+    settle().await;
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    assert_eq!(soon(receiving).await.unwrap(), [0, 1]);
+}
+
+/// A message in pieces never looks whole when it isn't.
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_pieces_that_missed_one_gets_an_error() {
+    let (mut ws, control) = scripted(|accept| accept.max_backlog(1000)).await;
+    let sender = ws.sender();
+    control.bytes(frame(Side::Client, BINARY & 0x0F, [0; 10]));
+    let mut reader = soon(ws.recv_streaming()).await.unwrap().unwrap();
+    assert!(soon(reader.next()).await.unwrap().is_some());
+    sender.start_close(1000, "").unwrap();
+    (1..10).for_each(|i| control.bytes(frame(Side::Client, 0, [i; 600])));
+    sleep(SECOND).await;
+    control.bytes(frame(Side::Client, 0x80, "the end"));
+    control.bytes(frame(Side::Client, CLOSE, close(1000, "")));
+    control.end();
+    let error = soon(async {
+        loop {
+            match reader.next().await {
+                Ok(piece) => assert!(piece.is_some(), "the message looks whole"),
+                Err(e) => return e,
+            }
+        }
+    })
+    .await;
+    assert!(error.closed().is_some(), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_waits_for_what_was_queued_before_it() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None)).await;
+    control.room(0);
+    let sender = ws.sender();
+    sender.feed("first").await.unwrap();
+    let flushing = tokio::spawn(async move { sender.flush().await });
+    settle().await;
+    assert!(!flushing.is_finished());
+    let sender = ws.sender();
+    sender.feed("another").await.unwrap();
+    control.room("..first".len());
+    soon(flushing).await.unwrap().unwrap();
+    assert_eq!(frames(&control.written()).0, [(TEXT, b"first".to_vec())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flush_tells_that_the_stream_was_taken_before_all_had_left() {
+    let (ws, control) = scripted(|accept| accept).await;
+    control.room(0);
+    let sender = ws.sender();
+    sender.feed("lost").await.unwrap();
+    let flushing = tokio::spawn(async move { sender.flush().await });
+    settle().await;
+    assert!(ws.into_inner().is_some());
+    assert!(soon(flushing).await.unwrap().is_err());
 }
