@@ -103,7 +103,7 @@ impl Assembler {
     pub(super) fn push(&mut self, bytes: &[u8], rest: usize) -> Result<(), Violation> {
         match &mut self.data {
             Data::Text { text, decoder } => {
-                // The beginning of a character may have been left over, and takes its room with the rest of it.
+                // The beginning of a character may have been left over, and takes room with its rest.
                 let carried = decoder.carried();
                 let new = carried + bytes.len();
                 if text.capacity() - text.len() < new {

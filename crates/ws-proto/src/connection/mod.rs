@@ -217,7 +217,8 @@ impl Connection {
 
     /// Lets `read` put bytes that have arrived at `now` into memory of the connection, a
     /// [`BufMut`] with room for at least one byte, and gives its result: for drivers that read without
-    /// a copy. When nothing is put there, the connection waits, and holds no buffer meanwhile.
+    /// a copy. When nothing is put there, the connection waits, and holds no buffer meanwhile. Use only the
+    /// methods of `BufMut`: what was there already has to stay.
     ///
     /// ```
     /// # use std::{sync::Arc, time::Duration};

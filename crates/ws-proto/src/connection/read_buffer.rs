@@ -76,7 +76,7 @@ impl ReadBuffer {
         let have = self.bytes.len();
         let room = self.bytes.capacity() - have;
         let result = read(&mut (&mut self.bytes).limit(room));
-        let n = self.bytes.len() - have;
+        let n = self.bytes.len().saturating_sub(have);
         if n == 0 {
             self.release();
         }

@@ -296,7 +296,7 @@ impl Frame {
 
     /// Counts `n` bytes as taken in; gives whether they show that the peer is alive.
     fn advance(&mut self, n: usize) -> bool {
-        self.remaining -= n as u64;
+        self.remaining = self.remaining.saturating_sub(n as u64);
         self.lifeless += n as u64;
         let alive = self.lifeless >= SIGN_OF_LIFE || self.remaining == 0;
         if alive {

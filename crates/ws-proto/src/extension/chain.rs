@@ -38,6 +38,8 @@ struct Stage {
 /// The extensions that a message was prepared for, and their settings.
 pub(crate) type PreparedKey = Vec<(TypeId, u64)>;
 
+/// In this order. No two of them may have a [reserved bit](Extension::reserved_bits) in common; the opening
+/// handshake sees to that, here it is up to the caller.
 impl From<Vec<Box<dyn Extension>>> for Extensions {
     fn from(extensions: Vec<Box<dyn Extension>>) -> Self {
         let stages = extensions.into_iter().map(|extension| Stage {

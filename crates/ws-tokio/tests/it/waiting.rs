@@ -241,3 +241,23 @@ async fn flush_tells_that_the_stream_was_taken_before_all_had_left() {
     assert!(ws.into_inner().is_some());
     assert!(soon(flushing).await.unwrap().is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_pieces_that_was_not_begun_holds_up_no_other() {
+    let (ws, control) = scripted(|accept| accept.ping_interval(None).write_limit(10)).await;
+    control.room(0);
+    ws.sender().feed("fills the queue").await.unwrap();
+    let mut writer = ws.send_streaming();
+    timeout(SECOND, writer.write("a piece")).await.unwrap_err();
+    control.room(1000);
+    soon(ws.send("another")).await.unwrap();
+    writer.write("a piece").await.unwrap();
+    writer.finish().await.unwrap();
+    let sent = [
+        (TEXT, b"fills the queue".to_vec()),
+        (TEXT, b"another".to_vec()),
+        (FIRST_TEXT, b"a piece".to_vec()),
+        (LAST, Vec::new()),
+    ];
+    assert_eq!(frames(&control.written()).0, sent);
+}
