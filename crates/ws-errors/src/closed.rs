@@ -96,6 +96,15 @@ impl ConnectionClosed {
         self.frames().reason()
     }
 
+    /// The reason why this side failed the connection; `None` if it didn't.
+    #[must_use]
+    pub fn cause(&self) -> Option<&WebSocketException> {
+        match self {
+            Self::ConnectionClosedError(e) => e.cause.as_deref(),
+            Self::ConnectionClosedOK(_) => None,
+        }
+    }
+
     fn frames(&self) -> Frames<'_> {
         match self {
             Self::ConnectionClosedError(e) => e.frames(),

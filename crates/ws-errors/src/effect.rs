@@ -6,8 +6,9 @@
 use ws_types::CloseCode;
 
 use crate::{
-    InvalidHandshake, InvalidHeader, InvalidMessage, InvalidStatus, MessageCause, SecurityError,
-    SecurityErrorKind, WebSocketException,
+    ConnectionClosed, HandshakeTimeout, InvalidHandshake, InvalidHeader, InvalidMessage,
+    InvalidProxyMessage, InvalidProxyStatus, InvalidStatus, InvalidStatusCode, KeepaliveTimeout,
+    MessageCause, ProxyError, SecurityError, SecurityErrorKind, WebSocketException,
 };
 
 impl WebSocketException {
@@ -32,21 +33,27 @@ impl WebSocketException {
             | Self::InvalidState(_)
             | Self::InvalidURI(_)
             | Self::InvalidProxy(_)
-            | Self::ConcurrencyError(_) => CloseCode::INTERNAL_ERROR,
+            | Self::ConcurrencyError(_)
+            | Self::KeepaliveTimeout(_) => CloseCode::INTERNAL_ERROR,
         }
     }
 
-    /// Whether opening a connection failed for a reason that may be temporary.
+    /// Whether another connection may do better, as far as the exception tells; a failure of the network
+    /// has no class here.
     ///
-    /// It is true only where [`InvalidHandshake::is_retryable`] is. For
-    /// [`ConnectionClosed`](crate::ConnectionClosed) it is false: only the application knows whether to
-    /// open another connection, and what to send again on it.
+    /// | exception | retryable |
+    /// | --- | --- |
+    /// | [`InvalidHandshake`] | see [there](InvalidHandshake::is_retryable) |
+    /// | [`ConnectionClosed`] | see [there](ConnectionClosed::is_retryable) |
+    /// | [`KeepaliveTimeout`](crate::KeepaliveTimeout) | yes |
+    /// | all others: broken rules, exceeded limits, misuse | no |
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::InvalidHandshake(e) => e.is_retryable(),
-            Self::ConnectionClosed(_)
-            | Self::InvalidState(_)
+            Self::ConnectionClosed(e) => e.is_retryable(),
+            Self::KeepaliveTimeout(_) => true,
+            Self::InvalidState(_)
             | Self::InvalidURI(_)
             | Self::InvalidProxy(_)
             | Self::PayloadTooBig(_)
@@ -56,6 +63,55 @@ impl WebSocketException {
             | Self::ConcurrencyError(_) => false,
         }
     }
+
+    /// Whether something took too long: the opening handshake, or the answer to a keepalive ping.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.find::<HandshakeTimeout>().is_some() || self.find::<KeepaliveTimeout>().is_some()
+    }
+}
+
+impl ConnectionClosed {
+    /// Whether another connection may do better.
+    ///
+    /// | ending | retryable |
+    /// | --- | --- |
+    /// | there is no close frame: the peer vanished, 1006 | yes |
+    /// | the peer didn't answer keepalive pings | yes |
+    /// | this side failed the connection for another [cause](Self::cause) | no |
+    /// | 1001, 1011 to 1014, received, sent or both | yes |
+    /// | any other code, or none in a close frame, received or sent | no |
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.cause() {
+            Some(cause) => cause.is_retryable(),
+            None => {
+                self.rcvd().into_iter().chain(self.sent()).all(|close| is_temporary(close.code))
+            }
+        }
+    }
+}
+
+/// Whether a code tells of a state that may pass.
+fn is_temporary(code: CloseCode) -> bool {
+    matches!(
+        code,
+        CloseCode::GOING_AWAY
+            | CloseCode::ABNORMAL_CLOSURE
+            | CloseCode::INTERNAL_ERROR
+            | CloseCode::SERVICE_RESTART
+            | CloseCode::TRY_AGAIN_LATER
+            | CloseCode::BAD_GATEWAY
+    )
+}
+
+/// Whether a status tells of a state that may pass ([RFC 9110 §15.5], [§15.6]): 408, 425, 429, and from
+/// 500 to 599 all but 501 and 505.
+///
+/// [RFC 9110 §15.5]: https://www.rfc-editor.org/rfc/rfc9110#section-15.5
+/// [§15.6]: https://www.rfc-editor.org/rfc/rfc9110#section-15.6
+fn is_temporary_status(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505)
 }
 
 impl InvalidHandshake {
@@ -63,7 +119,9 @@ impl InvalidHandshake {
     ///
     /// | exception | status |
     /// | --- | --- |
-    /// | [`InvalidMessage`] | none |
+    /// | [`InvalidMessage`] of a client that is gone, or doesn't speak HTTP | none |
+    /// | [`InvalidMessage`] otherwise | 400 |
+    /// | [`HandshakeTimeout`] | none |
     /// | [`AbortHandshake`](crate::AbortHandshake) | its own |
     /// | [`InvalidHeader`] and below, [`NegotiationError`](crate::NegotiationError) and below, except: | 400 |
     /// | – [`InvalidOrigin`](crate::InvalidOrigin) | 403 |
@@ -75,7 +133,13 @@ impl InvalidHandshake {
     /// | all others: a failure in the server itself | 500 |
     pub fn http_status(&self) -> HttpAnswer {
         HttpAnswer::Status(match self {
-            Self::InvalidMessage(_) => return HttpAnswer::Disconnect,
+            Self::InvalidMessage(e) => match e.cause {
+                Some(MessageCause::Malformed(_) | MessageCause::SecurityError(_)) => 400,
+                Some(MessageCause::UnexpectedEof | MessageCause::NotHttp(_)) | None => {
+                    return HttpAnswer::Disconnect;
+                }
+            },
+            Self::HandshakeTimeout(_) => return HttpAnswer::Disconnect,
             Self::AbortHandshake(e) => e.status,
             Self::InvalidHeader(e) => match e {
                 InvalidHeader::InvalidOrigin(_) => 403,
@@ -112,25 +176,30 @@ impl InvalidHandshake {
         })
     }
 
-    /// Whether the opening handshake failed for a reason that may be temporary: the stream ended before
-    /// the response did, or the response has status 500, 502, 503 or 504.
+    /// Whether the opening handshake failed for a reason that may pass: it took too long, the stream ended
+    /// before the response did, or the response of the server or proxy has status 408, 425, 429, or one from
+    /// 500 to 599 other than 501 and 505.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::InvalidMessage(InvalidMessage { cause, .. }) => match cause {
-                Some(MessageCause::UnexpectedEof) => true,
-                Some(MessageCause::Malformed(_) | MessageCause::SecurityError(_)) | None => false,
-            },
-            Self::InvalidStatus(InvalidStatus { response }) => {
-                matches!(response.status_code, 500 | 502..=504)
+            Self::HandshakeTimeout(_) => true,
+            Self::InvalidMessage(InvalidMessage { cause, .. })
+            | Self::ProxyError(ProxyError::InvalidProxyMessage(InvalidProxyMessage { cause })) => {
+                matches!(cause, Some(MessageCause::UnexpectedEof))
+            }
+            Self::InvalidStatus(InvalidStatus { response })
+            | Self::ProxyError(ProxyError::InvalidProxyStatus(InvalidProxyStatus { response })) => {
+                is_temporary_status(response.status_code)
+            }
+            Self::InvalidStatusCode(InvalidStatusCode { status_code }) => {
+                is_temporary_status(*status_code)
             }
             Self::Base { .. }
             | Self::SecurityError(_)
-            | Self::ProxyError(_)
+            | Self::ProxyError(ProxyError::Base { .. })
             | Self::InvalidMethod(_)
             | Self::InvalidProtocol(_)
             | Self::InvalidHeader(_)
-            | Self::InvalidStatusCode(_)
             | Self::NegotiationError(_)
             | Self::AbortHandshake(_)
             | Self::RedirectHandshake(_) => false,

@@ -4,8 +4,9 @@ use std::any::Any;
 use std::error::Error;
 
 use crate::{
-    ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidState, InvalidURI,
-    InvalidUtf8, PayloadTooBig, ProtocolError, TooManyFragments,
+    ConcurrencyError, ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidProxy,
+    InvalidProxyMessage, InvalidState, InvalidURI, InvalidUtf8, KeepaliveTimeout, MessageCause,
+    PayloadTooBig, ProtocolError, ProxyError, TooManyFragments,
 };
 
 /// Any exception of the protocol.
@@ -56,6 +57,37 @@ pub enum WebSocketException {
     InvalidUtf8(InvalidUtf8),
     /// An operation conflicts with one in progress.
     ConcurrencyError(ConcurrencyError),
+    /// The peer has not answered a keepalive ping in time.
+    KeepaliveTimeout(KeepaliveTimeout),
+}
+
+impl WebSocketException {
+    /// Returns the exception as a `T`, as [`get`](Self::get) does, or else a `T` among its causes:
+    /// the violation that ended a connection, the limit that an HTTP message exceeds.
+    ///
+    /// ```
+    /// use ws_errors::{ConnectionClosed, ProtocolError, ProtocolErrorKind, WebSocketException};
+    ///
+    /// let cause = Some(Box::new(ProtocolErrorKind::IncorrectMasking.into()));
+    /// let error = WebSocketException::from(ConnectionClosed::new(None, None, None, cause));
+    /// assert!(error.get::<ProtocolError>().is_none());
+    /// assert!(error.find::<ProtocolError>().is_some());
+    /// ```
+    #[must_use]
+    pub fn find<T: Exception>(&self) -> Option<&T> {
+        use InvalidHandshake as H;
+        self.get().or_else(|| match self {
+            Self::ConnectionClosed(closed) => closed.cause()?.find(),
+            Self::InvalidHandshake(
+                H::InvalidMessage(InvalidMessage { cause, .. })
+                | H::ProxyError(ProxyError::InvalidProxyMessage(InvalidProxyMessage { cause })),
+            ) => match cause {
+                Some(MessageCause::SecurityError(limit)) => limit.get(),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
 }
 
 /// A class of the tree: the bound of `get`, as in [`WebSocketException::get`] and

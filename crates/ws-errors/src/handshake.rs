@@ -4,6 +4,8 @@
 //!
 //! [RFC 6455 §4]: https://www.rfc-editor.org/rfc/rfc6455#section-4
 
+use std::time::Duration;
+
 use ws_headers::Headers;
 
 use crate::{InvalidHeader, InvalidMessage, NegotiationError, ProxyError, Response, SecurityError};
@@ -59,6 +61,9 @@ pub enum InvalidHandshake {
     /// The server redirects the client.
     #[error(transparent)]
     RedirectHandshake(RedirectHandshake),
+    /// The handshake took too long.
+    #[error(transparent)]
+    HandshakeTimeout(HandshakeTimeout),
 }
 
 impl InvalidHandshake {
@@ -66,6 +71,35 @@ impl InvalidHandshake {
     #[must_use]
     pub fn new(msg: impl Into<Box<str>>) -> Self {
         Self::Base { msg: msg.into() }
+    }
+}
+
+/// The opening handshake wasn't over in time.
+///
+/// Python raises its own `TimeoutError` instead, with this text.
+///
+/// ```
+/// use std::time::Duration;
+/// use ws_errors::{HandshakeTimeout, InvalidHandshake};
+///
+/// let error = HandshakeTimeout::new(Duration::from_secs(10));
+/// assert_eq!(error.to_string(), "timed out during opening handshake");
+/// assert!(InvalidHandshake::from(error).is_retryable());
+/// ```
+#[doc(alias = "TimeoutError")]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("timed out during opening handshake")]
+#[non_exhaustive]
+pub struct HandshakeTimeout {
+    /// The time limit.
+    pub open_timeout: Duration,
+}
+
+impl HandshakeTimeout {
+    /// Makes the exception for a handshake with this time limit.
+    #[must_use]
+    pub fn new(open_timeout: Duration) -> Self {
+        Self { open_timeout }
     }
 }
 
@@ -122,7 +156,7 @@ impl InvalidProtocol {
 #[error("server rejected WebSocket connection: HTTP {}", .response.status_code)]
 #[non_exhaustive]
 pub struct InvalidStatus {
-    /// The whole response, with its body.
+    /// The response, with as much of its body as was received within the limits of size and time.
     pub response: Box<Response>,
 }
 
@@ -186,7 +220,8 @@ impl AbortHandshake {
 
 /// The server redirects the client ([RFC 9110 §15.4]).
 ///
-/// Nothing here raises it; it serves programs that follow redirects themselves.
+/// Nothing here raises it: a redirect is an [`InvalidStatus`], whose response has the `Location`. It
+/// serves programs that follow redirects themselves.
 ///
 /// [RFC 9110 §15.4]: https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

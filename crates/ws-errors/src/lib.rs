@@ -3,14 +3,15 @@
 //! # Where to look
 //!
 //! Start reading at [`WebSocketException`]. The effects of an exception are beside the classes:
-//! [`WebSocketException::close_code`], [`InvalidHandshake::http_status`] and
-//! [`WebSocketException::is_retryable`]. `ws-proto` raises the exceptions; I/O errors and timeouts
+//! [`WebSocketException::close_code`], [`InvalidHandshake::http_status`],
+//! [`WebSocketException::is_retryable`] and [`WebSocketException::is_timeout`]. `ws-proto` raises the exceptions; I/O errors and timeouts
 //! aren't exceptions of the protocol and are in `ws-tokio`.
 
 #[macro_use]
 mod macros;
 
 mod closed;
+mod detail;
 mod effect;
 mod escape;
 mod exception;
@@ -30,18 +31,18 @@ pub use effect::HttpAnswer;
 pub use escape::Escaped;
 pub use exception::{Exception, WebSocketException};
 pub use handshake::{
-    AbortHandshake, InvalidHandshake, InvalidMethod, InvalidProtocol, InvalidStatus,
-    InvalidStatusCode, RedirectHandshake,
+    AbortHandshake, HandshakeTimeout, InvalidHandshake, InvalidMethod, InvalidProtocol,
+    InvalidStatus, InvalidStatusCode, RedirectHandshake,
 };
 pub use header::{InvalidHeader, InvalidHeaderFormat, InvalidOrigin, InvalidUpgrade};
-pub use message::{HttpMessage, InvalidMessage, MessageCause};
+pub use message::{HttpMessage, InvalidMessage, MessageCause, NotHttp, OtherProtocol};
 pub use negotiation::{
     DuplicateParameter, InvalidParameterName, InvalidParameterValue, NegotiationError,
     NegotiationErrorKind, UnsupportedExtension,
 };
 pub use protocol::{
-    ConcurrencyError, ConcurrencyErrorKind, InvalidState, InvalidUtf8, PayloadTooBig,
-    ProtocolError, ProtocolErrorKind, TooManyFragments, WebSocketProtocolError,
+    ConcurrencyError, ConcurrencyErrorKind, InvalidState, InvalidUtf8, KeepaliveTimeout,
+    PayloadTooBig, ProtocolError, ProtocolErrorKind, TooManyFragments, WebSocketProtocolError,
 };
 pub use proxy::{InvalidProxyMessage, InvalidProxyStatus, ProxyError};
 pub use response::Response;

@@ -13,7 +13,7 @@ use crate::SecurityError;
 /// let error = InvalidMessage::new(HttpMessage::Request, MessageCause::UnexpectedEof);
 /// assert_eq!(error.to_string(), "did not receive a valid HTTP request");
 /// assert_eq!(error.source().unwrap().to_string(), "unexpected end of stream");
-/// // A server doesn't answer it.
+/// // A server doesn't answer a client that is gone.
 /// assert_eq!(InvalidHandshake::from(error).http_status(), HttpAnswer::Disconnect);
 /// ```
 ///
@@ -65,6 +65,9 @@ pub enum MessageCause {
     /// The stream ended before the message did.
     #[error("unexpected end of stream")]
     UnexpectedEof,
+    /// The first line can't be one of HTTP: the peer speaks another protocol.
+    #[error("{0}")]
+    NotHttp(Box<NotHttp>),
     /// The message breaks the grammar or the rules of HTTP, as the text says.
     #[error("{0}")]
     Malformed(Box<str>),
@@ -76,5 +79,104 @@ pub enum MessageCause {
 impl From<SecurityError> for MessageCause {
     fn from(e: SecurityError) -> Self {
         Self::SecurityError(Box::new(e))
+    }
+}
+
+impl From<NotHttp> for MessageCause {
+    fn from(e: NotHttp) -> Self {
+        Self::NotHttp(Box::new(e))
+    }
+}
+
+/// The beginning of a stream on which another protocol than HTTP is spoken.
+///
+/// ```
+/// use ws_errors::{NotHttp, OtherProtocol};
+///
+/// let first = NotHttp::new(b"SSH-2.0-OpenSSH_9.6\r\n");
+/// assert_eq!(&*first.line, b"SSH-2.0-OpenSSH_9.6");
+/// assert_eq!(first.protocol, Some(OtherProtocol::Ssh));
+/// assert_eq!(first.to_string(), r#"received "SSH-2.0-OpenSSH_9.6", which looks like SSH"#);
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NotHttp {
+    /// The first line as far as it was received when it was judged, without its end; at most 64 bytes.
+    pub line: Box<[u8]>,
+    /// The protocol that it looks like; `None` if that isn't known.
+    pub protocol: Option<OtherProtocol>,
+}
+
+impl NotHttp {
+    /// Keeps the first line of `received`, and recognises its protocol.
+    #[must_use]
+    pub fn new(received: &[u8]) -> Self {
+        let line = received.split(|&b| b == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = line.get(..MAX_LINE).unwrap_or(line);
+        Self { line: line.into(), protocol: OtherProtocol::of(line) }
+    }
+}
+
+impl fmt::Display for NotHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "received \"{}\", which ", self.line.escape_ascii())?;
+        match self.protocol {
+            Some(protocol) => write!(f, "looks like {protocol}"),
+            None => f.write_str("isn't HTTP"),
+        }
+    }
+}
+
+/// So much of a line that isn't HTTP is kept, in bytes.
+const MAX_LINE: usize = 64;
+
+/// A protocol that is met where HTTP is expected, by its first bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum OtherProtocol {
+    /// TLS: a client that wants `wss://`, or a server that expects it.
+    Tls,
+    /// HTTP/2 without an upgrade.
+    Http2,
+    /// SSH.
+    Ssh,
+    /// SMTP, or FTP, whose servers greet alike.
+    Smtp,
+    /// Redis.
+    Redis,
+}
+
+impl OtherProtocol {
+    fn of(line: &[u8]) -> Option<Self> {
+        Some(match line {
+            // A record with a handshake or an alert, of any version.
+            [0x15 | 0x16, 3, ..] => Self::Tls,
+            // A frame with settings, which is the first of a server.
+            [0, 0, _, 4, ..] => Self::Http2,
+            [b'S', b'S', b'H', b'-', ..] => Self::Ssh,
+            [b'2', b'2', b'0', b' ' | b'-', ..] => Self::Smtp,
+            [b'-', b'E', b'R', b'R', ..] | [b'-', b'N', b'O', b'A', b'U', b'T', b'H', ..] => {
+                Self::Redis
+            }
+            [b'*', b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => Self::Redis,
+            _ => {
+                let verb = line.get(..5).unwrap_or_default();
+                let is = |name: &[u8]| verb.eq_ignore_ascii_case(name);
+                return (is(b"EHLO ") || is(b"HELO ")).then_some(Self::Smtp);
+            }
+        })
+    }
+}
+
+impl fmt::Display for OtherProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS",
+            Self::Http2 => "HTTP/2",
+            Self::Ssh => "SSH",
+            Self::Smtp => "SMTP or FTP",
+            Self::Redis => "Redis",
+        })
     }
 }

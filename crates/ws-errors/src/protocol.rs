@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use ws_types::{InvalidOpcode, State};
 
@@ -243,6 +244,37 @@ impl TooManyFragments {
     #[must_use]
     pub fn new(max_fragments: usize) -> Self {
         Self { max_fragments }
+    }
+}
+
+/// The peer has not answered a keepalive ping in time; the connection fails with 1011
+/// ([RFC 6455 §5.5.2]).
+///
+/// Python has no class for it, only the reason of the close frame.
+///
+/// ```
+/// use std::time::Duration;
+/// use ws_errors::{KeepaliveTimeout, WebSocketException};
+///
+/// let error = KeepaliveTimeout::new(Duration::from_secs(20));
+/// assert_eq!(error.to_string(), "keepalive ping timeout");
+/// assert!(WebSocketException::from(error).is_timeout());
+/// ```
+///
+/// [RFC 6455 §5.5.2]: https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("keepalive ping timeout")]
+#[non_exhaustive]
+pub struct KeepaliveTimeout {
+    /// The time that the peer had for its pong.
+    pub ping_timeout: Duration,
+}
+
+impl KeepaliveTimeout {
+    /// Makes the exception for a peer that had `ping_timeout` to answer.
+    #[must_use]
+    pub fn new(ping_timeout: Duration) -> Self {
+        Self { ping_timeout }
     }
 }
 

@@ -8,23 +8,23 @@ use ws_types::InvalidOpcode;
 use crate::exception::{Exception, Sealed, find};
 use crate::{
     AbortHandshake, ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed,
-    ConnectionClosedError, ConnectionClosedOK, DuplicateParameter, HeaderLineTooLong,
-    InvalidHandshake, InvalidHeader, InvalidHeaderFormat, InvalidMessage, InvalidMethod,
-    InvalidOrigin, InvalidParameterName, InvalidParameterValue, InvalidProtocol, InvalidProxy,
-    InvalidProxyMessage, InvalidProxyStatus, InvalidState, InvalidStatus, InvalidStatusCode,
-    InvalidURI, InvalidUpgrade, InvalidUtf8, NegotiationError, NegotiationErrorKind, PayloadTooBig,
-    ProtocolError, ProtocolErrorKind, ProxyError, RedirectHandshake, RequestLineTooLong,
-    SecurityError, SecurityErrorKind, StatusLineTooLong, TooManyFragments, TooManyHeaders,
-    WebSocketException,
+    ConnectionClosedError, ConnectionClosedOK, DuplicateParameter, HandshakeTimeout,
+    HeaderLineTooLong, InvalidHandshake, InvalidHeader, InvalidHeaderFormat, InvalidMessage,
+    InvalidMethod, InvalidOrigin, InvalidParameterName, InvalidParameterValue, InvalidProtocol,
+    InvalidProxy, InvalidProxyMessage, InvalidProxyStatus, InvalidState, InvalidStatus,
+    InvalidStatusCode, InvalidURI, InvalidUpgrade, InvalidUtf8, KeepaliveTimeout, NegotiationError,
+    NegotiationErrorKind, PayloadTooBig, ProtocolError, ProtocolErrorKind, ProxyError,
+    RedirectHandshake, RequestLineTooLong, SecurityError, SecurityErrorKind, StatusLineTooLong,
+    TooManyFragments, TooManyHeaders, WebSocketException,
 };
 
 bases! {
     WebSocketException: ConnectionClosed InvalidHandshake InvalidState InvalidURI InvalidProxy
-        PayloadTooBig TooManyFragments ProtocolError InvalidUtf8 ConcurrencyError;
+        PayloadTooBig TooManyFragments ProtocolError InvalidUtf8 ConcurrencyError KeepaliveTimeout;
     ConnectionClosed: ConnectionClosedError ConnectionClosedOK;
     InvalidHandshake[Base]: SecurityError ProxyError InvalidMessage InvalidMethod InvalidProtocol
         InvalidStatus InvalidHeader InvalidStatusCode NegotiationError AbortHandshake
-        RedirectHandshake;
+        RedirectHandshake HandshakeTimeout;
     SecurityError[Base]: RequestLineTooLong StatusLineTooLong HeaderLineTooLong TooManyHeaders;
     ProxyError[Base]: InvalidProxyMessage InvalidProxyStatus;
     InvalidHeader[Base]: InvalidHeaderFormat InvalidHeaderValue InvalidOrigin InvalidUpgrade;
@@ -39,9 +39,9 @@ leaves! {
     InvalidHeaderFormat InvalidHeaderValue InvalidOrigin InvalidUpgrade
     InvalidStatusCode
     DuplicateParameter InvalidParameterName InvalidParameterValue
-    AbortHandshake RedirectHandshake
+    AbortHandshake RedirectHandshake HandshakeTimeout
     InvalidState InvalidURI InvalidProxy PayloadTooBig TooManyFragments ProtocolError InvalidUtf8
-    ConcurrencyError
+    ConcurrencyError KeepaliveTimeout
 }
 
 is_a! {
@@ -73,6 +73,7 @@ is_a! {
     InvalidParameterValue: NegotiationError: InvalidHandshake: WebSocketException;
     AbortHandshake: InvalidHandshake: WebSocketException;
     RedirectHandshake: InvalidHandshake: WebSocketException;
+    HandshakeTimeout: InvalidHandshake: WebSocketException;
     InvalidState: WebSocketException;
     InvalidURI: WebSocketException;
     InvalidProxy: WebSocketException;
@@ -81,6 +82,7 @@ is_a! {
     ProtocolError: WebSocketException;
     InvalidUtf8: WebSocketException;
     ConcurrencyError: WebSocketException;
+    KeepaliveTimeout: WebSocketException;
 }
 
 // Kinds, which convert into their class and those above it.

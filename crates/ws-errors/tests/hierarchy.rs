@@ -1,6 +1,7 @@
 //! The tree, as the README draws it: `get` and `From` at all depths.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ws_errors::*;
 use ws_types::{Close, State};
@@ -110,6 +111,8 @@ fn tree_is_as_drawn() {
         AbortHandshake::new(200, Headers::new(), "")
             => AbortHandshake: InvalidHandshake: WebSocketException;
         RedirectHandshake::new("ws://a/") => RedirectHandshake: InvalidHandshake: WebSocketException;
+        HandshakeTimeout::new(Duration::from_secs(10))
+            => HandshakeTimeout: InvalidHandshake: WebSocketException;
         InvalidState::new(State::Closed) => InvalidState: WebSocketException;
         InvalidURI::new("a", "b") => InvalidURI: WebSocketException;
         InvalidProxy::new("a", "b") => InvalidProxy: WebSocketException;
@@ -118,6 +121,7 @@ fn tree_is_as_drawn() {
         ProtocolError::new(ProtocolErrorKind::ReservedBits) => ProtocolError: WebSocketException;
         InvalidUtf8::new("invalid start byte", 0) => InvalidUtf8: WebSocketException;
         ConcurrencyError::new(ConcurrencyErrorKind::SamePing) => ConcurrencyError: WebSocketException;
+        KeepaliveTimeout::new(Duration::from_secs(20)) => KeepaliveTimeout: WebSocketException;
     };
     let mut drawn = drawn();
     assert_eq!(drawn.remove("WebSocketException"), Some(vec![]));

@@ -1,6 +1,7 @@
 //! The text of each class, byte for byte.
 
 use std::error::Error;
+use std::time::Duration;
 
 use ws_errors::*;
 use ws_types::{Close, ExtensionName, ExtensionParameter, Origin, State, Subprotocol};
@@ -146,6 +147,81 @@ fn messages() {
     use HttpMessage::{Request, Response};
     check(InvalidMessage::new(Request, None), "did not receive a valid HTTP request");
     check(InvalidMessage::new(Response, None), "did not receive a valid HTTP response");
+    check(HandshakeTimeout::new(Duration::from_secs(10)), "timed out during opening handshake");
+}
+
+#[test]
+fn other_protocols_are_recognised_by_their_first_bytes() {
+    for (received, text) in [
+        (
+            &b"\x16\x03\x01\x02\x00\x01"[..],
+            r#"received "\x16\x03\x01\x02\x00\x01", which looks like TLS"#,
+        ),
+        (
+            b"\x15\x03\x03\x00\x02\x02F",
+            r#"received "\x15\x03\x03\x00\x02\x02F", which looks like TLS"#,
+        ),
+        (b"\0\0\x12\x04\0\0", r#"received "\x00\x00\x12\x04\x00\x00", which looks like HTTP/2"#),
+        (b"SSH-2.0-x\r\nmore", r#"received "SSH-2.0-x", which looks like SSH"#),
+        (b"220 mail ready\r\n", r#"received "220 mail ready", which looks like SMTP or FTP"#),
+        (b"ehlo x\r\n", r#"received "ehlo x", which looks like SMTP or FTP"#),
+        (b"-ERR unknown\r\n", r#"received "-ERR unknown", which looks like Redis"#),
+        (b"*1\r\n$4\r\nPING\r\n", r#"received "*1", which looks like Redis"#),
+        (b"* OK ready\r\n", r#"received "* OK ready", which isn't HTTP"#),
+        (b"\"\x1b[2J\n", r#"received "\"\x1b[2J", which isn't HTTP"#),
+        (b"", r#"received "", which isn't HTTP"#),
+    ] {
+        assert_eq!(NotHttp::new(received).to_string(), text);
+    }
+    assert_eq!(NotHttp::new(&[b'a'; 1000]).line.len(), 64);
+}
+
+#[test]
+fn details_are_the_values_that_texts_leave_out() {
+    use HttpMessage::{Request, Response};
+    use ProtocolErrorKind as K;
+    let tls = || MessageCause::from(NotHttp::new(b"\x15\x03\x03"));
+    let limit = MessageCause::from(SecurityError::from(HeaderLineTooLong::new(9, 8)));
+    let mut headers = Headers::new();
+    headers.insert("Location", "/login?next=secret").unwrap();
+    let redirect = ws_errors::Response::new(302, "Found", headers, "");
+    let closed = |reason: &str, cause: WebSocketException| {
+        let sent = Some(Close::new(cause.close_code(), reason));
+        ConnectionClosed::new(None, sent, None, Some(Box::new(cause)))
+    };
+    let rows: [(WebSocketException, Option<&str>); 19] = [
+        (K::InvalidOpcode(11).into(), Some("0xb")),
+        (K::ReservedBits.into(), None),
+        (closed("invalid opcode", K::InvalidOpcode(11).into()).into(), Some("0xb")),
+        (closed("", K::InvalidOpcode(11).into()).into(), Some("invalid opcode: 0xb")),
+        (closed("", K::ReservedBits.into()).into(), Some("reserved bits must be 0")),
+        (ConnectionClosed::new(None, None, None, None).into(), None),
+        (KeepaliveTimeout::new(Duration::from_millis(250)).into(), Some("no pong within 0.25 s")),
+        (HandshakeTimeout::new(Duration::from_secs(10)).into(), Some("after 10 s")),
+        (
+            InvalidMessage::new(Response, tls()).into(),
+            Some(r#"received "\x15\x03\x03", which looks like TLS; the server wants wss://"#),
+        ),
+        (
+            InvalidMessage::new(Request, tls()).into(),
+            Some(r#"received "\x15\x03\x03", which looks like TLS; the client wants wss://"#),
+        ),
+        (InvalidMessage::new(Request, None).into(), None),
+        (
+            InvalidMessage::new(Response, limit).into(),
+            Some("read 9 bytes, expected no more than 8 bytes: a header line"),
+        ),
+        (RequestLineTooLong::new(9, 8).into(), Some("the request line")),
+        (InvalidStatus::new(response(401)).into(), Some("reason")),
+        (InvalidStatus::new(redirect).into(), Some("Found, redirect to /login")),
+        (InvalidProtocol::new("HTTP/1.0").into(), Some("expected HTTP/1.1")),
+        (InvalidUpgrade::new("Upgrade", None).into(), Some("expected websocket")),
+        (InvalidHeader::new("Cookie", Some("multiple values")).into(), None),
+        (InvalidURI::new("a", "b").into(), None),
+    ];
+    for (error, detail) in rows {
+        assert_eq!(error.detail().as_deref(), detail, "{error}");
+    }
 }
 
 #[test]
@@ -230,6 +306,7 @@ fn limits() {
 
 #[test]
 fn misuse() {
+    check(KeepaliveTimeout::new(Duration::from_secs(20)), "keepalive ping timeout");
     check(InvalidState::new(State::Connecting), "connection is connecting");
     check(InvalidState::new(State::Open), "connection is open");
     check(InvalidState::new(State::Closing), "connection is closing");

@@ -177,6 +177,7 @@ pub struct ClientHandshake {
     key: String,
     extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
+    limits: HandshakeLimits,
     deadline: Option<Duration>,
     phase: Phase,
 }
@@ -216,7 +217,8 @@ impl ClientHandshake {
         let phase = Phase::Receiving(Box::new(reader));
         let extensions = options.extensions.clone();
         let subprotocols = options.subprotocols.clone();
-        Ok(Self { request, key, extensions, subprotocols, deadline, phase })
+        let limits = options.limits;
+        Ok(Self { request, key, extensions, subprotocols, limits, deadline, phase })
     }
 
     /// The request to send.
@@ -289,12 +291,12 @@ impl ClientHandshake {
     /// Fails the handshake if its deadline is `now` or earlier; drop the stream then.
     ///
     /// # Errors
-    /// [`InvalidHandshake::Base`] after the deadline.
+    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
             Phase::Failed(error) => Err(error.clone()),
             _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
-                Err(self.fail(timed_out()))
+                Err(self.fail(timed_out(&self.limits)))
             }
             _ => Ok(()),
         }

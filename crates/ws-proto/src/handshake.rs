@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha1::{Digest as _, Sha1};
-use ws_errors::{InvalidHandshake, InvalidHeader, InvalidUpgrade};
+use ws_errors::{HandshakeTimeout, InvalidHandshake, InvalidHeader, InvalidUpgrade};
 use ws_headers::Headers;
 
 use crate::grammar::{join, parse_connection, parse_upgrade};
@@ -62,8 +62,8 @@ pub(crate) fn deadline(limits: &HandshakeLimits, now: Duration) -> Option<Durati
 }
 
 /// The error of a handshake that isn't over at its deadline.
-pub(crate) fn timed_out() -> InvalidHandshake {
-    InvalidHandshake::new("timed out during opening handshake")
+pub(crate) fn timed_out(limits: &HandshakeLimits) -> InvalidHandshake {
+    HandshakeTimeout::new(limits.open_timeout.unwrap_or(Duration::MAX)).into()
 }
 
 /// The value of a header that may appear at most once.

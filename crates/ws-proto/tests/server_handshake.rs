@@ -502,14 +502,14 @@ fn checks_are_made_in_order() {
 }
 
 #[test]
-fn limits_are_answered_and_garbage_is_not() {
+fn limits_and_malformed_requests_are_answered() {
     let long = "a".repeat(8192);
     let table: &[(String, HttpAnswer)] = &[
         (format!("GET /{long}"), HttpAnswer::Status(414)),
         (format!("GET / HTTP/1.1\r\nA: {long}"), HttpAnswer::Status(431)),
         (format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(129)), HttpAnswer::Status(431)),
-        ("GET / HTTP/2.0\r\n\r\n".to_owned(), HttpAnswer::Disconnect),
-        ("\r\n".to_owned(), HttpAnswer::Disconnect),
+        ("GET / HTTP/2.0\r\n\r\n".to_owned(), HttpAnswer::Status(400)),
+        ("\r\n".to_owned(), HttpAnswer::Status(400)),
     ];
     for (data, expected) in table {
         let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
@@ -533,6 +533,13 @@ fn limits_are_answered_and_garbage_is_not() {
 fn causes_are_told_to_the_client() {
     let cause = MessageCause::Malformed("the cause".into());
     let error = InvalidMessage::new(ws_errors::HttpMessage::Request, cause);
+    let response = reject(&error.into(), &options(), DATE).expect("has an answer");
+    assert_eq!(
+        String::from_utf8_lossy(&response.body),
+        "Failed to open a WebSocket connection: did not receive a valid HTTP request; the cause.\n"
+    );
+    // A client that is gone gets no answer.
+    let error = InvalidMessage::new(ws_errors::HttpMessage::Request, MessageCause::UnexpectedEof);
     assert_eq!(reject(&error.into(), &options(), DATE), None);
     // What fails in the application is nobody else's business.
     let error = InvalidHandshake::new("the password of the database is wrong");

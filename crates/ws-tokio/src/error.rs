@@ -147,7 +147,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Closed(closed) => closed.rcvd().is_none() && closed.sent().is_none(),
+            Self::Closed(closed) => closed.exception().is_retryable(),
             Self::WebSocket(exception) => exception.is_retryable(),
             Self::Io(_) | Self::OpenTimeout => true,
             Self::TlsUnavailable => false,
@@ -160,9 +160,10 @@ impl Error {
         match self {
             Self::Closed(closed) => {
                 closed.transport().is_some_and(|e| e.kind() == io::ErrorKind::TimedOut)
-                    || closed.sent().is_some_and(|sent| &*sent.reason == "keepalive ping timeout")
+                    || closed.cause().is_some_and(WebSocketException::is_timeout)
             }
-            Self::WebSocket(_) | Self::TlsUnavailable => false,
+            Self::WebSocket(exception) => exception.is_timeout(),
+            Self::TlsUnavailable => false,
             Self::Io(e) => e.kind() == io::ErrorKind::TimedOut,
             Self::OpenTimeout => true,
         }

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use ws_errors::KeepaliveTimeout;
+
 use crate::{Config, Payload};
 
 /// Keepalive pings that don't wait for an answer are at least this far apart: something else has to get
@@ -93,7 +95,7 @@ pub(super) enum Due {
     /// A ping with this payload.
     Ping(Payload),
     /// The peer is gone.
-    Dead,
+    Dead(KeepaliveTimeout),
 }
 
 impl Keepalive {
@@ -162,7 +164,7 @@ impl Keepalive {
                 let pong_until = alive.saturating_add(timeout);
                 if pong_until <= now {
                     *self = Self::Off;
-                    return Due::Dead;
+                    return Due::Dead(KeepaliveTimeout::new(timeout));
                 }
                 *self = Self::Pinged { id, pong_until };
                 Due::Nothing

@@ -26,7 +26,7 @@ use std::time::Duration;
 use bytes::BufMut;
 use bytes::buf::Limit;
 use ws_errors::{ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed, WebSocketException};
-use ws_types::{Close, CloseCode, Opcode, Side, State};
+use ws_types::{Close, Opcode, Side, State};
 
 use crate::extension::Extensions;
 use crate::{Config, Message, Outgoing, Payload};
@@ -488,9 +488,9 @@ impl Connection {
                 {
                     Due::Nothing => {}
                     Due::Ping(payload) => self.push_control(Opcode::Ping, payload),
-                    Due::Dead => {
-                        let reason = "keepalive ping timeout";
-                        self.fail(Close::new(CloseCode::INTERNAL_ERROR, reason), now);
+                    Due::Dead(timeout) => {
+                        self.fail_because(Box::new(timeout.into()));
+                        self.start_close_timeout(now);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use ws_errors::InvalidHandshake;
 
 use super::options::ServerOptions;
 use crate::handshake::{deadline, timed_out};
-use crate::http::{Request, RequestReader};
+use crate::http::{HandshakeLimits, Request, RequestReader};
 
 /// The first part of an opening handshake on the server's side: receives the request.
 ///
@@ -22,6 +22,7 @@ use crate::http::{Request, RequestReader};
 #[doc(alias = "ServerProtocol")]
 #[derive(Debug)]
 pub struct ServerHandshake {
+    limits: HandshakeLimits,
     deadline: Option<Duration>,
     phase: Phase,
 }
@@ -40,7 +41,7 @@ impl ServerHandshake {
     pub fn new(options: &ServerOptions, now: Duration) -> Self {
         let limits = options.handshake_limits();
         let phase = Phase::Receiving(RequestReader::new(limits));
-        Self { deadline: deadline(&limits, now), phase }
+        Self { deadline: deadline(&limits, now), limits, phase }
     }
 
     /// Takes bytes from the client. Returns `None` while the request is incomplete, then the number
@@ -91,12 +92,12 @@ impl ServerHandshake {
     /// response.
     ///
     /// # Errors
-    /// [`InvalidHandshake::Base`] after the deadline.
+    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
             Phase::Failed(error) => Err(error.clone()),
             _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
-                Err(self.fail(timed_out()))
+                Err(self.fail(timed_out(&self.limits)))
             }
             _ => Ok(()),
         }
