@@ -59,17 +59,16 @@ fn main() -> ExitCode {
         1 => runtime::Builder::new_current_thread().enable_all().build(),
         n => runtime::Builder::new_multi_thread().worker_threads(n).enable_all().build(),
     };
-    let addr = args.addr.clone();
-    match runtime.and_then(|runtime| runtime.block_on(run(args))) {
+    match runtime.map_err(Error::from).and_then(|runtime| runtime.block_on(run(args))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
-            eprintln!("echo_server: {addr}: {e}");
+            eprintln!("echo_server: {e}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(args: Args) -> std::io::Result<()> {
+async fn run(args: Args) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let server = serve(args.addr, echo)

@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub use ws_tokio::{
-    Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect, Error,
-    Event, Events, HandshakeLimits, Message, MessageKind, MessageReader, MessageWriter, Origin,
-    OriginRule, Outcome, Outgoing, Payload, PongWaiter, PreparedMessage, Receiver, Request,
-    Response, ReuniteError, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport,
-    TrySendError, WebSocket, accept, bytes, client, connect, serve,
+    Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect,
+    ConnectError, Error, Event, Events, HandshakeLimits, Message, MessageKind, MessageReader,
+    MessageWriter, Origin, OriginRule, Outcome, Outgoing, Payload, PongWaiter, PreparedMessage,
+    Receiver, Request, Response, ReuniteError, Sender, Serve, Server, ServerSettings, State,
+    Subprotocol, Transport, TrySendError, WebSocket, accept, bytes, client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
@@ -30,15 +30,15 @@ pub mod exceptions {
     pub use ws_errors::{
         AbortHandshake, ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed,
         ConnectionClosedError, ConnectionClosedOK, DuplicateParameter, Escaped, Exception,
-        HeaderLineTooLong, HttpAnswer, HttpMessage, InvalidHandshake, InvalidHeader,
-        InvalidHeaderFormat, InvalidHeaderValue, InvalidMessage, InvalidMethod, InvalidOrigin,
-        InvalidParameterName, InvalidParameterValue, InvalidProtocol, InvalidProxy,
+        HandshakeTimeout, HeaderLineTooLong, HttpAnswer, HttpMessage, InvalidHandshake,
+        InvalidHeader, InvalidHeaderFormat, InvalidHeaderValue, InvalidMessage, InvalidMethod,
+        InvalidOrigin, InvalidParameterName, InvalidParameterValue, InvalidProtocol, InvalidProxy,
         InvalidProxyMessage, InvalidProxyStatus, InvalidState, InvalidStatus, InvalidStatusCode,
-        InvalidURI, InvalidUpgrade, InvalidUtf8, MessageCause, NegotiationError,
-        NegotiationErrorKind, PayloadTooBig, ProtocolError, ProtocolErrorKind, ProxyError,
-        RedirectHandshake, RequestLineTooLong, SecurityError, SecurityErrorKind, StatusLineTooLong,
-        TooManyFragments, TooManyHeaders, UnsupportedExtension, WebSocketException,
-        WebSocketProtocolError,
+        InvalidURI, InvalidUpgrade, InvalidUtf8, KeepaliveTimeout, MessageCause, NegotiationError,
+        NegotiationErrorKind, NotHttp, OtherProtocol, PayloadTooBig, ProtocolError,
+        ProtocolErrorKind, ProxyError, RedirectHandshake, RequestLineTooLong, SecurityError,
+        SecurityErrorKind, StatusLineTooLong, TooManyFragments, TooManyHeaders,
+        UnsupportedExtension, WebSocketException, WebSocketProtocolError,
     };
 }
 

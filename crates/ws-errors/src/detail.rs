@@ -32,9 +32,9 @@ impl WebSocketException {
             Self::InvalidHandshake(e) => handshake(e),
             Self::ProtocolError(e) => violation(e.kind),
             Self::KeepaliveTimeout(e) => Some(format!("no pong within {}", time(e.ping_timeout))),
+            Self::InvalidURI(e) => scheme(&e.uri),
             // Their texts have all values.
             Self::InvalidState(_)
-            | Self::InvalidURI(_)
             | Self::InvalidProxy(_)
             | Self::PayloadTooBig(_)
             | Self::TooManyFragments(_)
@@ -44,15 +44,24 @@ impl WebSocketException {
     }
 }
 
-/// The cause has its text in the reason of the close frame, which may be cut.
+/// The likely intention behind a URI with another scheme, or none.
+fn scheme(uri: &str) -> Option<String> {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let scheme = match scheme {
+        "" | "http" => "ws",
+        "https" => "wss",
+        _ => return None,
+    };
+    (!rest.is_empty()).then(|| format!("did you mean {scheme}://{rest}?"))
+}
+
+/// The cause, unless the reason of the close frame says it all.
 fn closed(closed: &ConnectionClosed) -> Option<String> {
     let cause = closed.cause()?;
     let text = cause.to_string();
-    let told = closed.sent().is_some_and(|sent| *sent.reason == *text);
-    match (told, cause.detail()) {
-        (true, detail) => detail,
-        (false, None) => Some(text),
-        (false, Some(detail)) => Some(format!("{text}: {detail}")),
+    match cause.detail() {
+        Some(detail) => Some(format!("{text}: {detail}")),
+        None => closed.sent().is_none_or(|sent| *sent.reason != *text).then_some(text),
     }
 }
 
@@ -115,13 +124,18 @@ fn reason(response: &Response) -> Option<String> {
 
 /// The value that a header should have.
 fn expected(e: &InvalidHeader) -> Option<&'static str> {
-    if matches!(e, InvalidHeader::InvalidHeaderFormat(_)) {
-        return None;
+    match e {
+        InvalidHeader::InvalidHeaderFormat(_) | InvalidHeader::Base { value: Some(_), .. } => {
+            return None;
+        }
+        InvalidHeader::InvalidOrigin(e) => return e.origin.as_ref().map(|_| "not allowed"),
+        InvalidHeader::Base { value: None, .. }
+        | InvalidHeader::InvalidHeaderValue(_)
+        | InvalidHeader::InvalidUpgrade(_) => {}
     }
     Some(match e.name() {
         "Upgrade" => "expected websocket",
         "Connection" => "expected Upgrade",
-        "Origin" => "not an allowed origin",
         "Sec-WebSocket-Version" => "expected 13",
         "Sec-WebSocket-Key" => "expected 16 bytes in base64",
         "Sec-WebSocket-Accept" => "expected the answer to the key of the request",

@@ -20,7 +20,7 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidURI {
-    /// The string; it may contain a password.
+    /// The string. `ws-proto` leaves out user information and the values of the query.
     pub uri: Box<str>,
     /// The fault, if known.
     pub msg: Option<Box<str>>,

@@ -189,12 +189,15 @@ fn details_are_the_values_that_texts_leave_out() {
         let sent = Some(Close::new(cause.close_code(), reason));
         ConnectionClosed::new(None, sent, None, Some(Box::new(cause)))
     };
-    let rows: [(WebSocketException, Option<&str>); 19] = [
+    let rows: [(WebSocketException, Option<&str>); 26] = [
         (K::InvalidOpcode(11).into(), Some("0xb")),
         (K::ReservedBits.into(), None),
-        (closed("invalid opcode", K::InvalidOpcode(11).into()).into(), Some("0xb")),
+        (closed("invalid opcode", K::InvalidOpcode(11).into()).into(), Some("invalid opcode: 0xb")),
         (closed("", K::InvalidOpcode(11).into()).into(), Some("invalid opcode: 0xb")),
         (closed("", K::ReservedBits.into()).into(), Some("reserved bits must be 0")),
+        (closed("reserved bits must be 0", K::ReservedBits.into()).into(), None),
+        (InvalidOrigin::new(Some("https://a".into())).into(), Some("not allowed")),
+        (InvalidOrigin::new(None).into(), None),
         (ConnectionClosed::new(None, None, None, None).into(), None),
         (KeepaliveTimeout::new(Duration::from_millis(250)).into(), Some("no pong within 0.25 s")),
         (HandshakeTimeout::new(Duration::from_secs(10)).into(), Some("after 10 s")),
@@ -217,7 +220,11 @@ fn details_are_the_values_that_texts_leave_out() {
         (InvalidProtocol::new("HTTP/1.0").into(), Some("expected HTTP/1.1")),
         (InvalidUpgrade::new("Upgrade", None).into(), Some("expected websocket")),
         (InvalidHeader::new("Cookie", Some("multiple values")).into(), None),
-        (InvalidURI::new("a", "b").into(), None),
+        (InvalidURI::new("localhost:80", "b").into(), Some("did you mean ws://localhost:80?")),
+        (InvalidURI::new("http://a/", "b").into(), Some("did you mean ws://a/?")),
+        (InvalidURI::new("https://a/", "b").into(), Some("did you mean wss://a/?")),
+        (InvalidURI::new("ws://a:x/", "b").into(), None),
+        (InvalidURI::new("", "b").into(), None),
     ];
     for (error, detail) in rows {
         assert_eq!(error.detail().as_deref(), detail, "{error}");

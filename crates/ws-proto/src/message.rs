@@ -1,5 +1,6 @@
 //! Messages: [`Message`] and its two kinds.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::Utf8Error;
 
@@ -162,13 +163,39 @@ macro_rules! message_from {
 }
 
 message_from! {
-    Text: &str, String, ByteString;
-    Binary: Vec<u8>, Bytes, Payload, &'static [u8];
+    Text: &str, String, Box<str>, ByteString;
+    Binary: Vec<u8>, &Vec<u8>, &[u8], Bytes, Payload;
 }
 
-impl<const N: usize> From<&'static [u8; N]> for Message {
-    fn from(data: &'static [u8; N]) -> Self {
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
         Self::Binary(data.into())
+    }
+}
+
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Cow<'_, str>> for Message {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::from(text.into_owned())
+    }
+}
+
+impl From<fmt::Arguments<'_>> for Message {
+    /// The text that `format_args!` describes.
+    fn from(text: fmt::Arguments<'_>) -> Self {
+        Self::from(text.to_string())
+    }
+}
+
+impl From<&Self> for Message {
+    /// A clone, which shares long text and binary data.
+    fn from(message: &Self) -> Self {
+        message.clone()
     }
 }
 
@@ -201,6 +228,33 @@ mod tests {
     fn a_message_is_at_most_40_bytes() {
         assert!(size_of::<Message>() <= 40);
         assert!(size_of::<Option<Message>>() <= 40);
+    }
+
+    #[test]
+    fn strings_make_text_and_bytes_make_binary_however_they_are_held() {
+        let (text, binary) = (Message::text("text"), Message::binary("text"));
+        let (string, bytes) = ("text".to_owned(), b"text".to_vec());
+        for message in [
+            Message::from(&*string),
+            (&string).into(),
+            Box::<str>::from("text").into(),
+            Cow::from("text").into(),
+            format_args!("te{}", "xt").into(),
+            ByteString::from("text").into(),
+            (&text).into(),
+            string.into(),
+        ] {
+            assert_eq!(message, text);
+        }
+        for message in [
+            Message::from(&*bytes),
+            (&bytes).into(),
+            b"text".into(),
+            Bytes::from_static(b"text").into(),
+            bytes.into(),
+        ] {
+            assert_eq!(message, binary);
+        }
     }
 
     #[test]

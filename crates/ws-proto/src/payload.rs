@@ -144,15 +144,24 @@ impl From<Vec<u8>> for Payload {
     }
 }
 
-impl From<&'static [u8]> for Payload {
-    fn from(bytes: &'static [u8]) -> Self {
-        Self::from(Bytes::from_static(bytes))
+impl From<&[u8]> for Payload {
+    /// A copy; `Bytes::from_static` makes one of static bytes without a copy.
+    fn from(bytes: &[u8]) -> Self {
+        Self::copy_from_slice(bytes)
     }
 }
 
-impl<const N: usize> From<&'static [u8; N]> for Payload {
-    fn from(bytes: &'static [u8; N]) -> Self {
-        Self::from(bytes.as_slice())
+impl<const N: usize> From<&[u8; N]> for Payload {
+    /// A copy.
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::copy_from_slice(bytes)
+    }
+}
+
+impl From<&Vec<u8>> for Payload {
+    /// A copy.
+    fn from(bytes: &Vec<u8>) -> Self {
+        Self::copy_from_slice(bytes)
     }
 }
 

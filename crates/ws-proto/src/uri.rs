@@ -27,7 +27,7 @@ use crate::grammar::build_host;
 /// # Ok::<(), ws_errors::InvalidURI>(())
 /// ```
 ///
-/// `{}` and `{:?}` leave the user information out, which keeps it out of logs.
+/// `{}` leaves the user information out; for logs there is [`redacted`](Self::redacted).
 #[doc(alias = "WebSocketURI")]
 #[derive(Clone, Eq, PartialEq, Hash)]
 pub struct Uri {
@@ -48,7 +48,8 @@ impl Uri {
     /// percent-encoded as UTF-8; everything else there is kept as it is, percent signs included.
     ///
     /// # Errors
-    /// [`InvalidURI`], with one of these as `msg`, checked in this order:
+    /// [`InvalidURI`], with the URI without user information and values of the query, as far as they can
+    /// be told, and with one of these as `msg`, checked in this order:
     /// - `contains a control character or a space`
     /// - `scheme isn't ws or wss`
     /// - `hostname isn't provided`
@@ -62,7 +63,7 @@ impl Uri {
     ///   can be sent with Basic authentication.
     #[doc(alias = "parse_uri")]
     pub fn parse(uri: &str) -> Result<Self, InvalidURI> {
-        parse(uri).map_err(|msg| InvalidURI::new(uri, msg))
+        parse(uri).map_err(|msg| InvalidURI::new(redact(uri), msg))
     }
 
     /// Tells whether the connection is encrypted: `true` for `wss`, `false` for `ws`.
@@ -130,6 +131,41 @@ impl Uri {
     }
 }
 
+impl Uri {
+    /// The URI for people: without user information, and without the values of its query, which may be
+    /// secrets. `{:?}` writes it, too.
+    ///
+    /// ```
+    /// # use ws_proto::Uri;
+    /// let uri = Uri::parse("wss://user:secret@example.com/chat?room=1&token=secret")?;
+    /// assert_eq!(uri.redacted().to_string(), "wss://example.com/chat?room=***&token=***");
+    /// # Ok::<(), ws_errors::InvalidURI>(())
+    /// ```
+    #[must_use]
+    pub fn redacted(&self) -> impl fmt::Display + '_ {
+        Redacted(self)
+    }
+
+    /// Writes all that comes before the query.
+    fn fmt_base(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let host = build_host(&self.host, self.port, self.secure).replacen('%', "%25", 1);
+        write!(f, "{scheme}://{host}{}", self.path())
+    }
+}
+
+struct Redacted<'a>(&'a Uri);
+
+impl fmt::Display for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt_base(f)?;
+        match self.0.query() {
+            Some(query) => f.write_str(&redact_query(query)),
+            None => Ok(()),
+        }
+    }
+}
+
 impl FromStr for Uri {
     type Err = InvalidURI;
 
@@ -156,15 +192,17 @@ impl TryFrom<String> for Uri {
 
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "wss" } else { "ws" };
-        let host = build_host(&self.host, self.port, self.secure).replacen('%', "%25", 1);
-        write!(f, "{scheme}://{host}{}", self.resource_name)
+        self.fmt_base(f)?;
+        match self.query() {
+            Some(query) => write!(f, "?{query}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Debug for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uri({self})")
+        write!(f, "Uri({})", self.redacted())
     }
 }
 
@@ -200,6 +238,39 @@ fn parse(uri: &str) -> Result<Uri, &'static str> {
     }
     let resource_name = resource_name.into();
     Ok(Uri { secure, host, port, user_info, resource_name, path_len })
+}
+
+/// A URI that isn't valid, without all that may be a secret: user information, which ends at the last
+/// `@`, and values of the query.
+fn redact(uri: &str) -> String {
+    let (base, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let start = base.find("://").map_or(0, |at| at + "://".len());
+    let (scheme, rest) = base.split_at(start);
+    let (hidden, rest, query) = match (rest.rsplit_once('@'), query.rsplit_once('@')) {
+        // A question mark in a password is no beginning of a query.
+        (_, Some((_, rest))) => {
+            let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+            ("***@", rest, query)
+        }
+        (Some((_, rest)), None) => ("***@", rest, query),
+        (None, None) => ("", rest, query),
+    };
+    format!("{scheme}{hidden}{rest}{}", redact_query(query))
+}
+
+/// A query with its question mark and names, and `***` for values. A part without a name may be a secret
+/// as a whole.
+fn redact_query(query: &str) -> String {
+    let mut redacted = String::new();
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        redacted.push(if redacted.is_empty() { '?' } else { '&' });
+        if let Some((name, _)) = part.split_once('=') {
+            redacted.push_str(name);
+            redacted.push('=');
+        }
+        redacted.push_str("***");
+    }
+    redacted
 }
 
 /// Splits at the first `separator`; without one, what follows it is empty.

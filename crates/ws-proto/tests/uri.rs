@@ -149,8 +149,11 @@ fn valid_uris_are_taken_apart() {
 fn invalid_uris_say_why() {
     for &(text, msg) in INVALID {
         let error = Uri::parse(text).expect_err(text);
-        assert_eq!((&*error.uri, error.msg.as_deref()), (text, Some(msg)));
-        assert_eq!(error.to_string(), format!("{text} isn't a valid URI: {msg}"));
+        assert_eq!(error.msg.as_deref(), Some(msg), "{text}");
+        assert_eq!(error.to_string(), format!("{} isn't a valid URI: {msg}", error.uri));
+        if !text.contains(['@', '?']) {
+            assert_eq!(&*error.uri, text);
+        }
     }
 }
 
@@ -184,8 +187,37 @@ fn host_header_has_the_port_unless_it_is_the_default() -> Result<(), ws_errors::
 fn printing_leaves_credentials_out() -> Result<(), ws_errors::InvalidURI> {
     let uri = Uri::parse("WSS://user:secret@[FE80::1%25eth0]:443/a?b#")?;
     assert_eq!(uri.to_string(), "wss://[fe80::1%25eth0]/a?b");
-    assert_eq!(format!("{uri:?}"), "Uri(wss://[fe80::1%25eth0]/a?b)");
+    assert_eq!(format!("{uri:?}"), "Uri(wss://[fe80::1%25eth0]/a?***)");
     Ok(())
+}
+
+#[test]
+fn errors_and_debug_have_no_secrets() {
+    for (text, redacted) in [
+        ("ws://user:secret@host:0/", "ws://***@host:0/"),
+        ("ws://user:se@cret@host:0/", "ws://***@host:0/"),
+        ("ws://user:se/cret@host:0/", "ws://***@host:0/"),
+        ("ws://user:se?cret@host:0/", "ws://***@host:0/"),
+        ("ws://user:se?cret@host:0/?a=secret", "ws://***@host:0/?a=***"),
+        ("http://secret@host/", "http://***@host/"),
+        ("user:secret@host", "***@host"),
+        ("ws://host:0/?a=secret&b&c=&=secret", "ws://host:0/?a=***&***&c=***&=***"),
+        ("ws://host:0/?secret", "ws://host:0/?***"),
+        ("ws://host:0/?a=secret#f", "ws://host:0/?a=***"),
+        ("ws://host:0/path", "ws://host:0/path"),
+    ] {
+        let error = Uri::parse(text).expect_err(text);
+        assert_eq!(&*error.uri, redacted, "{text}");
+        assert!(!format!("{error:?}{error}").contains("secret"), "{text}");
+    }
+    for (text, redacted) in [
+        ("ws://user:secret@host/a?b=secret&secret", "ws://host/a?b=***&***"),
+        ("ws://host/a@b?", "ws://host/a@b"),
+    ] {
+        let uri = Uri::parse(text).expect(text);
+        assert_eq!(uri.redacted().to_string(), redacted);
+        assert_eq!(format!("{uri:?}"), format!("Uri({redacted})"));
+    }
 }
 
 proptest! {

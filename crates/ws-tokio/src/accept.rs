@@ -54,7 +54,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
 
     /// Fails with an exception of the opening handshake, after the response to it was sent; with
     /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue), before anything is read, when a setting
-    /// is illegal; with [`Error::Io`] when the stream failed, with [`Error::OpenTimeout`] when it took too long.
+    /// is illegal; with [`Error::Io`] when the stream failed, with [`HandshakeTimeout`](ws_errors::HandshakeTimeout) when it
+    /// took too long.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
         let settings = settings.complete();

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use ws_errors::{AbortHandshake, InvalidHandshake, WebSocketException};
+use ws_errors::{AbortHandshake, HandshakeTimeout, InvalidHandshake, WebSocketException};
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
 use ws_proto::http::Response;
@@ -182,7 +182,7 @@ fn answer(
 
 /// Opens the client's end of a connection, on the stream from `io`.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: impl Future<Output = io::Result<S>>,
+    io: impl Future<Output = Result<S, Error>>,
     uri: &Uri,
     settings: &ClientSettings,
 ) -> Result<WebSocket<S>, Error> {
@@ -199,7 +199,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: impl Future<Output = io::Result<S>>,
+    io: impl Future<Output = Result<S, Error>>,
     mut handshake: ClientHandshake,
     origin: Instant,
     settings: &ClientSettings,
@@ -239,12 +239,11 @@ async fn within<T>(
     timeout: Option<Duration>,
     handshake: Pin<&mut impl Future<Output = Result<T, Error>>>,
 ) -> Result<T, Error> {
-    match timeout.and_then(|timeout| origin.checked_add(timeout)) {
-        Some(deadline) => match tokio::time::timeout_at(deadline, handshake).await {
-            Ok(result) => result,
-            Err(_) => Err(Error::OpenTimeout),
-        },
-        None => handshake.await,
+    let Some(timeout) = timeout else { return handshake.await };
+    let Some(deadline) = origin.checked_add(timeout) else { return handshake.await };
+    match tokio::time::timeout_at(deadline, handshake).await {
+        Ok(result) => result,
+        Err(_) => Err(HandshakeTimeout::new(timeout).into()),
     }
 }
 

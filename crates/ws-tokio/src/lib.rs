@@ -14,7 +14,7 @@ pub use connect::{Client, Connect, client, connect};
 pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
-pub use error::{Closed, Error, TrySendError};
+pub use error::{Closed, ConnectError, Error, TrySendError};
 pub use serve::{Outcome, Serve, Server, serve};
 pub use settings::{ClientSettings, ServerSettings};
 pub use transport::Transport;

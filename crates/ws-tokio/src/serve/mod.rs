@@ -5,13 +5,13 @@ mod server;
 mod stop;
 
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 
 use crate::WebSocket;
+use crate::error::Error;
 use crate::settings::{ServerSettings, builder_settings};
 
 pub use handler::Outcome;
@@ -36,7 +36,7 @@ pub use server::Server;
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::io::Result<()> {
+/// # async fn main() -> Result<(), Error> {
 /// let server = serve("127.0.0.1:0", echo).max_message_size(64 << 10).await?;
 /// assert_ne!(server.local_addr().port(), 0);
 /// server.shutdown().await;
@@ -70,27 +70,23 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    type Output = io::Result<Server>;
+    type Output = Result<Server, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails when the address can't be resolved or listened on, and with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) when a setting is illegal.
+    /// Fails with [`Error::Resolve`] or [`Error::Listen`] when the address can't be resolved or listened
+    /// on, and with [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
         let Self { addr, handler, settings } = self;
         let settings = settings.complete();
         Box::pin(async move {
-            settings
-                .options
-                .validate()
-                .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
-            // An error of the address becomes one of this function, not of the resolver's trait.
-            let addrs: Vec<_> = resolve(addr).await?;
-            let listener = TcpListener::bind(&*addrs).await?;
-            Server::start(listener, Arc::new(handler), Arc::new(settings))
+            settings.options.validate()?;
+            let addrs: Box<[_]> = lookup_host(addr).await.map_err(Error::Resolve)?.collect();
+            let started = async {
+                let listener = TcpListener::bind(&*addrs).await?;
+                Server::start(listener, Arc::new(handler), Arc::new(settings))
+            };
+            let started = started.await;
+            started.map_err(|e| Error::Listen(addrs, e))
         })
     }
-}
-
-async fn resolve<A: ToSocketAddrs>(addr: A) -> io::Result<Vec<std::net::SocketAddr>> {
-    Ok(tokio::net::lookup_host(addr).await?.collect())
 }

@@ -23,7 +23,7 @@ async fn what_arrived_whole_is_received_before_a_reset() {
         let Error::Closed(closed) = soon(ws.recv()).await.unwrap_err() else { panic!() };
         assert_eq!(closed.transport().map(std::io::Error::kind), Some(ErrorKind::ConnectionReset));
         assert_eq!((closed.rcvd(), closed.sent()), (None, None));
-        assert_eq!(closed.to_string(), "no close frame received or sent");
+        assert_eq!(closed.to_string(), "no close frame received or sent (connection reset)");
     }
     assert!(control.dropped(), "the stream is dropped while the handle lives");
 }
