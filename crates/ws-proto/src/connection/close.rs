@@ -67,6 +67,7 @@ impl Connection {
             self.push_control(Opcode::Close, payload.into());
             ending.sent = Some(close);
         }
+        ending.failed = true;
         ending.cause = cause;
         self.phase = Phase::Discarding(ending);
         self.receiver.discard();

@@ -185,6 +185,17 @@ impl Connection {
         self.phase.state()
     }
 
+    /// Whether this side has failed the connection ([RFC 6455 §7.1.7]): because the peer broke a rule or
+    /// didn't answer a keepalive ping, or by [`fail`](Self::fail). Nothing more is received, so a program
+    /// that waits for messages can be told at once, with [`closed`](Self::closed); the driver goes on until
+    /// the state is closed.
+    ///
+    /// [RFC 6455 §7.1.7]: https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.phase.ending().is_some_and(|ending| ending.failed)
+    }
+
     /// How the connection ended: final once the state is closed, before that as far as it is known.
     #[must_use]
     pub fn closed(&self) -> ConnectionClosed {

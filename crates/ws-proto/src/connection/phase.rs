@@ -41,6 +41,8 @@ pub(super) struct Ending {
     pub(super) sent: Option<Close>,
     /// Which came first; set when there are both.
     pub(super) rcvd_then_sent: Option<bool>,
+    /// This side has failed the connection.
+    pub(super) failed: bool,
     pub(super) cause: Option<Box<WebSocketException>>,
     /// The stream is to end until then; `None` as long as the time hasn't begun.
     pub(super) deadline: Option<Duration>,

@@ -122,6 +122,22 @@ impl<S> Driver<S> {
         }
     }
 
+    /// Finishes the closing handshake of a connection that has failed, even if all its handles are dropped
+    /// now that they know. It takes at most the `close_timeout`; without one, only as long as there are
+    /// handles.
+    pub(super) fn finish_closing(&mut self) {
+        let background = &mut self.background;
+        if background.closing || self.conn.poll_timeout().is_none() || self.is_hosted_here() {
+            return;
+        }
+        if let (Ok(runtime), Some(shared)) =
+            (Handle::try_current(), self.background.shared.upgrade())
+        {
+            self.background.closing = true;
+            (self.background.close)(&runtime, shared);
+        }
+    }
+
     /// Leaves it to the background role to write what is queued, as soon as the current task has yielded.
     /// False if nobody can do so.
     pub(super) fn defer(&mut self) -> bool {

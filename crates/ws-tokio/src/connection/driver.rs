@@ -68,8 +68,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Reads once. Pending when nothing has arrived.
+    /// Reads once. Pending when nothing has arrived, unless nothing can be written either: then the
+    /// connection ends.
     fn poll_read(&mut self) -> Poll<()> {
+        let read = self.poll_arrived();
+        if read.is_pending() && self.writing == Writing::Failed {
+            self.abort();
+            return Poll::Ready(());
+        }
+        read
+    }
+
+    /// Reads once. Pending when nothing has arrived.
+    fn poll_arrived(&mut self) -> Poll<()> {
         let Some(stream) = &mut self.stream else {
             self.abort();
             return Poll::Ready(());
@@ -85,8 +96,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.failed.get_or_insert_with(|| Arc::new(e));
                 self.abort();
             }
-            // All that can be read was read, and nothing can be written any more.
-            Poll::Pending if self.writing == Writing::Failed => _ = self.abort(),
             Poll::Pending => return Poll::Pending,
         }
         Poll::Ready(())
@@ -175,6 +184,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         more && !matches!(self.writing, Writing::Blocked { .. }) && self.defer()
     }
 
+    /// Queues frames.
+    pub(super) fn queue<T>(
+        &mut self,
+        queue: impl FnOnce(&mut Connection) -> Result<T, WebSocketException>,
+    ) -> Result<T, Error> {
+        if self.stream.is_none() || self.writing == Writing::Failed {
+            return Err(self.lost());
+        }
+        queue(&mut self.conn).map_err(|exception| match exception {
+            // It was the peer or another task that closed, not a wrong use.
+            WebSocketException::InvalidState(_) => self.lost(),
+            exception => exception.into(),
+        })
+    }
+
+    pub(super) fn queue_message(&mut self, message: Outgoing) -> Result<(), Error> {
+        self.queue(|conn| conn.send(message))
+    }
+
+    pub(super) fn queue_ping(&mut self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
+        let now = self.origin.elapsed();
+        let id = self.queue(|conn| conn.ping(payload, now))?;
+        Ok(self.pongs.push(id))
+    }
+
+    /// How the connection ended, for an operation that can't be done any more. If the stream takes nothing,
+    /// that which has arrived is taken in first: there may be a close frame, which tells more.
+    pub(super) fn lost(&mut self) -> Error {
+        while self.writing == Writing::Failed && self.conn.state() == State::Open && !self.is_full()
+        {
+            match self.next_event(false) {
+                Some(event) => {
+                    self.keep(event);
+                    self.wakers.wake_all();
+                }
+                None if self.conn.state() == State::Open && self.poll_arrived().is_ready() => {}
+                None => break,
+            }
+        }
+        self.closed_error()
+    }
+
     /// Ready when there is [room](Self::has_room), or the connection is closed.
     pub(super) fn poll_room(&mut self) -> Poll<()> {
         if self.poll_write().is_ready() || self.has_room() {
@@ -228,31 +279,6 @@ impl<S> Driver<S> {
         }
     }
 
-    /// Queues frames.
-    pub(super) fn queue<T>(
-        &mut self,
-        queue: impl FnOnce(&mut Connection) -> Result<T, WebSocketException>,
-    ) -> Result<T, Error> {
-        if self.stream.is_none() || self.writing == Writing::Failed {
-            return Err(self.closed_error());
-        }
-        queue(&mut self.conn).map_err(|exception| match exception {
-            // It was the peer or another task that closed, not a wrong use.
-            WebSocketException::InvalidState(_) => self.closed_error(),
-            exception => exception.into(),
-        })
-    }
-
-    pub(super) fn queue_message(&mut self, message: Outgoing) -> Result<(), Error> {
-        self.queue(|conn| conn.send(message))
-    }
-
-    pub(super) fn queue_ping(&mut self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
-        let now = self.origin.elapsed();
-        let id = self.queue(|conn| conn.ping(payload, now))?;
-        Ok(self.pongs.push(id))
-    }
-
     /// Begins the closing handshake, unless that was done.
     pub(crate) fn start_close(&mut self, close: Close) -> Result<(), WebSocketException> {
         if self.conn.state() == State::Open {
@@ -304,6 +330,14 @@ impl<S> Driver<S> {
     /// How the connection ended, for an operation that needed it open.
     pub(crate) fn closed_error(&self) -> Error {
         Error::Closed(Closed::new(self.conn.closed(), self.failed.clone()))
+    }
+
+    /// How closing ended: an error if this side has failed the connection, or it was lost before it was to
+    /// be closed.
+    pub(super) fn close_result(&self) -> Result<(), Error> {
+        let closed = self.conn.closed();
+        let lost = closed.rcvd().is_none() && closed.sent().is_none();
+        if self.conn.has_failed() || lost { Err(self.closed_error()) } else { Ok(()) }
     }
 
     /// How the connection ended, if it did.

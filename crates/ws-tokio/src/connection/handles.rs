@@ -50,7 +50,9 @@ use crate::error::{Error, TrySendError};
 /// # Dropping
 /// Dropping all handles without [`close`](Self::close) ends the TCP connection at once; the peer
 /// sees an abnormal closure, code 1006. Queued messages are written as far as the stream takes them
-/// at once; only [`flush`](Self::flush) and [`close`](Self::close) wait for that. In a handler of
+/// at once; only [`flush`](Self::flush) and [`close`](Self::close) wait for that, and so they should before
+/// [`std::process::exit`], which runs nothing else. A connection that has failed is closed in the background
+/// even when its handles are dropped, within `close_timeout`. In a handler of
 /// [`serve`](crate::serve()), returning from the handler closes the connection properly, even if handles
 /// of it live on elsewhere.
 pub struct WebSocket<S = Transport> {
@@ -246,9 +248,13 @@ macro_rules! all {
             /// what exceeds that is dropped. A receiver that waits meanwhile receives them. A reason
             /// has at most 123 bytes.
             ///
+            /// The code 1005 sends a close frame without a code, which is only possible without a reason.
+            ///
             /// # Errors
             /// [`Error::WebSocket`] for a code that can't be sent or a reason that is too long; the
-            /// connection stays as it is.
+            /// connection stays as it is. [`Error::Closed`] when this side has failed the connection, or it
+            /// was lost before there was a close frame; a peer that closes with an error, or doesn't
+            /// answer, is none of its errors.
             ///
             /// # Cancel safety
             /// Cancel safe: can be called again. Once the future was polled, the closing handshake goes
@@ -266,7 +272,7 @@ macro_rules! all {
             /// closing or closed already it does nothing.
             ///
             /// # Errors
-            /// As [`close`](Self::close).
+            /// [`Error::WebSocket`] for a code that can't be sent or a reason that is too long.
             pub fn start_close(
                 &self,
                 code: impl Into<CloseCode>,
@@ -313,7 +319,7 @@ macro_rules! sending {
             ///
             /// # Errors
             /// [`Error::Closed`] when the connection is closed or closing; the message was not sent, or not
-            /// whole. When a message that left later could not be written, the next call fails.
+            /// whole. If the peer has closed properly meanwhile, [`Error::is_closed_ok`] is true. When a message that left later could not be written, the next call fails.
             ///
             /// # Cancel safety
             /// If the future is dropped, either the message was not queued, or it leaves whole; it isn't
@@ -380,7 +386,8 @@ macro_rules! receiving {
             ///
             /// # Errors
             /// [`Error::Closed`] when the connection ended in any other way; each further call repeats
-            /// it.
+            /// it. It comes as soon as it is known: that the peer broke a rule, or didn't answer a keepalive
+            /// ping. The closing handshake goes on behind it.
             ///
             /// # Cancel safety
             /// Cancel safe: if the future is dropped, nothing is lost.

@@ -157,7 +157,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         // Before the stream is asked: it may wake at once.
         self.wakers.add_reader(cx.waker());
-        let event = ready!(self.poll_event(pieces));
+        let event = match self.poll_event(pieces) {
+            Poll::Ready(event) => event,
+            // Nothing will come: the reader needn't wait for the closing handshake.
+            Poll::Pending if self.conn.has_failed() => {
+                self.finish_closing();
+                None
+            }
+            Poll::Pending => return Poll::Pending,
+        };
         self.wakers.remove_reader();
         Poll::Ready(if event.is_none() { self.end().map(|()| None) } else { Ok(event) })
     }
@@ -170,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ready!(self.poll_unattended());
         }
         let lost = self.writing == Writing::Failed;
-        Poll::Ready(if lost { Err(self.closed_error()) } else { Ok(()) })
+        Poll::Ready(if lost { Err(self.lost()) } else { Ok(()) })
     }
 
     /// Ready when the stream has taken all bytes up to `end`, counted from the beginning.
@@ -180,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             // The peer may be waiting for us to read.
             ready!(self.poll_unattended());
         }
-        Poll::Ready(if self.written < end { Err(self.closed_error()) } else { Ok(()) })
+        Poll::Ready(if self.written < end { Err(self.lost()) } else { Ok(()) })
     }
 
     /// Ready when the connection is closed.
@@ -195,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.wakers.add_writer(cx.waker());
             ready!(self.poll_room());
         }
-        Poll::Ready(if self.is_open() { Ok(()) } else { Err(self.closed_error()) })
+        Poll::Ready(if self.is_open() { Ok(()) } else { Err(self.lost()) })
     }
 }
 
@@ -339,7 +347,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
             if let Some(close) = close.take() {
                 driver.start_close(close)?;
             }
-            driver.poll_closed(cx).map(Ok)
+            ready!(driver.poll_closed(cx));
+            Poll::Ready(driver.close_result())
         })
     }
 }

@@ -178,6 +178,10 @@ pub(super) struct Background<S> {
     /// Spawns the task that plays the role. A pointer, so that only opening a connection demands that its
     /// stream can be sent to other threads.
     pub(super) spawn: fn(&Handle, Weak<Shared<S>>) -> JoinHandle<()>,
+    /// Spawns a task that waits until the connection is closed. It holds a strong reference.
+    pub(super) close: fn(&Handle, Arc<Shared<S>>),
+    /// That task was spawned.
+    pub(super) closing: bool,
 }
 
 /// The task that plays the background role.
@@ -212,7 +216,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Background<S> {
                 if driver.stream.is_some() { Poll::Pending } else { Poll::Ready(()) }
             }))
         };
-        let watch = Watch::Resting;
-        Self { host: Host::Nobody, watch, attended: true, asked: false, shared, spawn }
+        let close = |runtime: &Handle, shared: Arc<Shared<S>>| {
+            runtime.spawn(poll_fn(move |cx| shared.lock().poll_closed(cx)));
+        };
+        Self {
+            host: Host::Nobody,
+            watch: Watch::Resting,
+            attended: true,
+            asked: false,
+            shared,
+            spawn,
+            close,
+            closing: false,
+        }
     }
 }

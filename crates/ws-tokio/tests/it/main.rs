@@ -9,6 +9,7 @@ mod cancel;
 mod common;
 #[cfg(feature = "deflate")]
 mod compression;
+mod failing;
 mod halves;
 mod handles;
 mod hostile;
