@@ -8,7 +8,7 @@ pub enum Compress {
     /// As the settings of the connection have it: unless it is too short, or doesn't become shorter.
     #[default]
     Auto,
-    /// In any case.
+    /// In any case, unless the agreed window has 8 bits, for which zlib can't compress.
     Always,
     /// Not: for what is compressed already, such as images, and for secrets that stand beside text of
     /// an attacker's choice, whose length would tell something of them.

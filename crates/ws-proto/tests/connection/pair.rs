@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ws_proto::extension::Extensions;
 use ws_proto::{Config, Connection, Event};
 use ws_types::{Side, State};
 
-use crate::feed::{connect, take_output};
+use crate::feed::{connect_with, take_output};
 
 /// Rounds after which two connections that still talk without being asked are a livelock.
 const LIVELOCK: usize = 200;
@@ -32,8 +33,8 @@ pub(crate) struct End {
 }
 
 impl End {
-    fn new(side: Side, config: &Arc<Config>) -> Self {
-        let conn = connect(side, config, Duration::ZERO);
+    fn new(side: Side, config: &Arc<Config>, extensions: Extensions) -> Self {
+        let conn = connect_with(side, config, extensions, Duration::ZERO);
         Self { conn, events: Vec::new(), queue: Vec::new(), end_follows: false, shut: false }
     }
 
@@ -63,9 +64,14 @@ impl End {
 impl Pair {
     /// Two open connections with the same configuration.
     pub(crate) fn open(config: &Arc<Config>) -> Self {
+        Self::open_with(config, Extensions::default(), Extensions::default())
+    }
+
+    /// Two open connections, the client's and the server's with these extensions.
+    pub(crate) fn open_with(config: &Arc<Config>, client: Extensions, server: Extensions) -> Self {
         Self {
-            client: End::new(Side::Client, config),
-            server: End::new(Side::Server, config),
+            client: End::new(Side::Client, config, client),
+            server: End::new(Side::Server, config, server),
             now: Duration::ZERO,
             shutdowns: Vec::new(),
             cut: false,

@@ -72,7 +72,7 @@ fn offering(offers: &[&str]) -> String {
 }
 
 /// The answer of a server to these offers.
-fn answered(offers: &[&str], options: &ServerOptions) -> String {
+pub(crate) fn answered(offers: &[&str], options: &ServerOptions) -> String {
     let negotiated = answer(&offering(offers), options).unwrap();
     let text = negotiated.response.headers.get("Sec-WebSocket-Extensions").unwrap();
     text.unwrap_or_default().to_owned()
@@ -120,16 +120,17 @@ fn without_the_extension_on_one_side_there_is_none() {
 
 #[test]
 fn offers_stand_in_the_order_of_the_factories_and_the_first_that_fits_is_accepted() {
-    // zlib can't do 8 bits, so the first is declined.
+    // The first offer doesn't let the server limit the client's window, so it is declined.
+    let unlimited = ClientDeflate::default().client_max_window_bits(ClientWindow::Unlimited);
     let client = ClientOptions::default()
-        .extension(window(8))
+        .extension(unlimited)
         .extension(window(10))
         .extension(ClientDeflate::default());
-    let (offers, answers) = negotiate(client, &deflating());
+    let server = ServerDeflate::default().require_client_max_window_bits(true);
+    let (offers, answers) = negotiate(client, &ServerOptions::default().extension(server));
     assert_eq!(
         offers,
-        "permessage-deflate; server_max_window_bits=8; client_max_window_bits, \
-         permessage-deflate; server_max_window_bits=10; client_max_window_bits, \
+        "permessage-deflate, permessage-deflate; server_max_window_bits=10; client_max_window_bits, \
          permessage-deflate; client_max_window_bits"
     );
     assert_eq!(
@@ -161,7 +162,7 @@ fn client_asks_its_factories_until_one_takes_the_answer() {
 
 #[test]
 fn server_falls_back_to_a_further_factory_or_offer() {
-    let rows: [(&str, &[&str], &str); 9] = [
+    let rows: [(&str, &[&str], &str); 10] = [
         ("one offer", &["permessage-deflate"], "permessage-deflate; server_max_window_bits=12"),
         (
             "an unknown parameter, then without",
@@ -184,11 +185,16 @@ fn server_falls_back_to_a_further_factory_or_offer() {
             "permessage-deflate; server_no_context_takeover; server_max_window_bits=12",
         ),
         (
-            "a window that zlib can't do, then any",
-            &["permessage-deflate; server_max_window_bits=8, permessage-deflate"],
+            "a window that no side may have, then any",
+            &["permessage-deflate; server_max_window_bits=7, permessage-deflate"],
             "permessage-deflate; server_max_window_bits=12",
         ),
-        ("nothing that fits", &["permessage-deflate; server_max_window_bits=8"], ""),
+        (
+            "a window that zlib can't compress with is accepted like any other",
+            &["permessage-deflate; server_max_window_bits=8, permessage-deflate"],
+            "permessage-deflate; server_max_window_bits=8",
+        ),
+        ("nothing that fits", &["permessage-deflate; server_max_window_bits=7"], ""),
         ("names are case-sensitive", &["Permessage-Deflate"], ""),
         (
             "empty list elements",
@@ -244,8 +250,8 @@ fn client_fails_on_an_answer_that_it_did_not_ask_for() {
         (&["permessage-deflate, permessage-deflate"], "received duplicate permessage-deflate"),
         (&["permessage-deflate", "permessage-deflate"], "received duplicate permessage-deflate"),
         (
-            &["permessage-deflate; client_max_window_bits=8"],
-            "Unsupported extension: name = permessage-deflate, params = [('client_max_window_bits', '8')]",
+            &["permessage-deflate; client_max_window_bits=7"],
+            "Unsupported extension: name = permessage-deflate, params = [('client_max_window_bits', '7')]",
         ),
         (&["Permessage-Deflate"], "Unsupported extension: name = Permessage-Deflate, params = []"),
     ];

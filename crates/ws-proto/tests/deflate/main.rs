@@ -3,7 +3,7 @@
 //!
 //! Start reading at the helpers: `judge` decodes what our encoder emits, and `bits` writes what our
 //! decoder is to read, both without the codec under test; `setup` makes connections with negotiated
-//! settings; `feed` and `frames` are those of the target `connection`.
+//! settings; `feed`, `frames` and `pair` are those of the target `connection`.
 
 #![expect(clippy::indexing_slicing, reason = "the tests choose the indexes; a panic is a failure")]
 
@@ -15,12 +15,15 @@ mod feed;
 #[allow(dead_code, reason = "the target `connection` uses the rest")]
 mod frames;
 mod judge;
+#[path = "../connection/pair.rs"]
+#[allow(dead_code, reason = "the target `connection` uses the rest")]
+mod pair;
 mod setup;
 
+mod allowed;
 mod custom;
 mod encoder;
 mod handshakes;
-
 mod idle;
 mod negotiation;
 mod prepared;
@@ -29,3 +32,4 @@ mod streaming;
 mod talk;
 mod tuning;
 mod violations;
+mod window_8;

@@ -51,7 +51,7 @@ fn client_takes_or_refuses_each_answer() {
     let no_client = Agreed { client_takeover: false, ..DEFAULT };
     let s = |server_bits| Agreed { server_bits, ..DEFAULT };
     let c = |client_bits| Agreed { client_bits, ..DEFAULT };
-    let rows: [(Text, ClientDeflate, Text, Result<Agreed, Text>); 36] = [
+    let rows: [(Text, ClientDeflate, Text, Result<Agreed, Text>); 37] = [
         ("server_no_ct off, off", client(), "", Ok(DEFAULT)),
         ("server_no_ct off, on", client(), "; server_no_context_takeover", Ok(no_server)),
         (
@@ -112,12 +112,7 @@ fn client_takes_or_refuses_each_answer() {
         ("client bits any, none", client_window(Any), "", Ok(c(15))),
         ("client bits any, 9", client_window(Any), "; client_max_window_bits=9", Ok(c(9))),
         ("client bits any, 15", client_window(Any), "; client_max_window_bits=15", Ok(c(15))),
-        (
-            "client bits any, 8",
-            client_window(Any),
-            "; client_max_window_bits=8",
-            Err("unsupported client_max_window_bits = 8, use 9"),
-        ),
+        ("client bits any, 8", client_window(Any), "; client_max_window_bits=8", Ok(c(8))),
         (
             "client bits any, bare",
             client_window(Any),
@@ -127,18 +122,10 @@ fn client_takes_or_refuses_each_answer() {
         ("client bits 11, none", at_most(11), "", Ok(c(11))),
         ("client bits 11, less", at_most(11), "; client_max_window_bits=9", Ok(c(9))),
         ("client bits 11, same", at_most(11), "; client_max_window_bits=11", Ok(c(11))),
-        (
-            "client bits 11, more",
-            at_most(11),
-            "; client_max_window_bits=12",
-            Err("unsupported client_max_window_bits"),
-        ),
-        (
-            "client bits 11, 8",
-            at_most(11),
-            "; client_max_window_bits=8",
-            Err("unsupported client_max_window_bits = 8, use 9"),
-        ),
+        // The server may ignore the hint; the client keeps to it.
+        ("client bits 11, more", at_most(11), "; client_max_window_bits=12", Ok(c(11))),
+        ("client bits 11, 8", at_most(11), "; client_max_window_bits=8", Ok(c(8))),
+        ("client bits 8, same", at_most(8), "; client_max_window_bits=8", Ok(c(8))),
         (
             "unknown parameter",
             client(),
@@ -193,7 +180,7 @@ fn client_takes_or_refuses_each_answer() {
 fn server_answers_or_declines_each_offer() {
     let server_max = |bits: u8| server_windows(Some(bits), None);
     let client_max = |bits: u8| server_windows(None, Some(bits));
-    let rows: [(Text, ServerDeflate, Text, Answer); 37] = [
+    let rows: [(Text, ServerDeflate, Text, Answer); 38] = [
         ("server_no_ct off, off", server(), "", Ok(("", DEFAULT))),
         (
             "server_no_ct off, on",
@@ -247,7 +234,7 @@ fn server_answers_or_declines_each_offer() {
             "server bits none, 8",
             server(),
             "; server_max_window_bits=8",
-            Err("unsupported server_max_window_bits = 8, use 9"),
+            Ok(("; server_max_window_bits=8", Agreed { server_bits: 8, ..DEFAULT })),
         ),
         (
             "server bits 10, none",
@@ -277,7 +264,13 @@ fn server_answers_or_declines_each_offer() {
             "server bits 10, 8",
             server_max(10),
             "; server_max_window_bits=8",
-            Err("unsupported server_max_window_bits = 8, use 9"),
+            Ok(("; server_max_window_bits=8", Agreed { server_bits: 8, ..DEFAULT })),
+        ),
+        (
+            "server bits 8, 8",
+            server_max(8),
+            "; server_max_window_bits=8",
+            Ok(("; server_max_window_bits=8", Agreed { server_bits: 8, ..DEFAULT })),
         ),
         (
             "server bits bare",
@@ -464,7 +457,7 @@ fn window_bits_are_8_to_15_in_exactly_that_spelling() {
             let client = client_window(ClientWindow::Any);
             refuse(ClientExtensionFactory::process_response(&client, param).err());
         }
-        for bits in 9..=15 {
+        for bits in 8..=15 {
             let param = [ExtensionParameter::new(name, Some(&bits.to_string())).unwrap()];
             ServerExtensionFactory::process_offer(&server(), &param).unwrap();
             let client = client_window(ClientWindow::Any);

@@ -23,6 +23,9 @@ const MIN_ROOM: usize = 64;
 /// The most output space at once, in bytes: more would touch memory that isn't needed.
 const MAX_ROOM: usize = 64 << 10;
 
+/// The fingerprint of a connection that compresses nothing; no [`Encoder::key`] is equal to it.
+pub(super) const UNCOMPRESSED_KEY: u64 = 0;
+
 /// The compressing half of one connection.
 #[derive(Debug)]
 pub(super) struct Encoder {
@@ -38,21 +41,28 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
+    /// Creates an encoder without a compressor; `None` for a window of 8 bits, which zlib can't keep to.
+    /// Each endpoint chooses which messages to compress ([RFC 7692 §6]), so that one compresses none.
+    ///
+    /// [RFC 7692 §6]: https://www.rfc-editor.org/rfc/rfc7692#section-6
     pub(super) fn new(
         settings: Arc<EncoderSettings>,
         window_bits: WindowBits,
         takeover: bool,
-    ) -> Self {
+    ) -> Option<Self> {
+        if window_bits < WindowBits::LEAST_ENCODER {
+            return None;
+        }
         let mut hasher = DefaultHasher::new();
         (&settings, window_bits, takeover).hash(&mut hasher);
-        Self {
+        Some(Self {
             settings,
             window_bits,
             takeover,
-            key: hasher.finish(),
+            key: hasher.finish().max(UNCOMPRESSED_KEY + 1),
             compressor: Compressor::default(),
             encoding: false,
-        }
+        })
     }
 
     /// Compresses the payload of a frame; `false` if it isn't to be compressed.

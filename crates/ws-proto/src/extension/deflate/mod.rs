@@ -28,7 +28,7 @@ use ws_errors::{ProtocolError, ProtocolErrorKind};
 
 use super::{DataFrame, Extension, Rsv};
 use decoder::Decoder;
-use encoder::Encoder;
+use encoder::{Encoder, UNCOMPRESSED_KEY};
 
 pub use settings::{ClientDeflate, ClientWindow, DeflateStrategy, ServerDeflate};
 pub use values::{CompressionLevel, InvalidSetting, MemoryLevel, WindowBits};
@@ -44,7 +44,8 @@ const TRAILER: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 /// An instance of permessage-deflate for one connection.
 #[derive(Debug)]
 struct PerMessageDeflate {
-    encoder: Encoder,
+    /// `None` sends all messages uncompressed: see [`Encoder::new`].
+    encoder: Option<Encoder>,
     decoder: Decoder,
     /// Whether the message being received is compressed.
     decoding: bool,
@@ -56,7 +57,7 @@ impl Extension for PerMessageDeflate {
     }
 
     fn encode(&mut self, frame: DataFrame, payload: &[u8], out: &mut Vec<u8>) -> Option<Rsv> {
-        let encoded = self.encoder.encode(frame, payload, out);
+        let encoded = self.encoder.as_mut()?.encode(frame, payload, out);
         // RFC 7692 §6.1: only the first fragment carries RSV1.
         encoded.then_some(if frame.first { Rsv::RSV1 } else { Rsv::NONE })
     }
@@ -89,19 +90,24 @@ impl Extension for PerMessageDeflate {
 
     fn release(&mut self) {
         self.decoder.release();
-        self.encoder.release();
+        if let Some(encoder) = &mut self.encoder {
+            encoder.release();
+        }
     }
 
     fn encoder_idle(&self) -> Option<Duration> {
-        self.encoder.idle()
+        self.encoder.as_ref()?.idle()
     }
 
     fn forget(&mut self) -> bool {
-        self.encoder.forget();
+        if let Some(encoder) = &mut self.encoder {
+            encoder.forget();
+        }
         true
     }
 
     fn prepared_key(&self) -> Option<u64> {
-        Some(self.encoder.key)
+        // Without an encoder, messages are the same whatever the settings.
+        Some(self.encoder.as_ref().map_or(UNCOMPRESSED_KEY, |encoder| encoder.key))
     }
 }

@@ -64,20 +64,18 @@ impl ClientDeflate {
             }
             _ => {}
         }
-        let client_bits = match (self.client_max_window_bits, response.client_max_window_bits) {
-            // RFC 7692 §7.1.2.2: "[...] MUST NOT be included by a server" that wasn't offered it.
-            (ClientWindow::Unlimited, Some(_)) => {
+        let answered = response.client_window();
+        let client_bits = match self.client_max_window_bits {
+            // RFC 7692 §7.1.2.2: if the offer doesn't have it, "the corresponding extension negotiation
+            // response to the offer MUST NOT include the 'client_max_window_bits' extension parameter."
+            ClientWindow::Unlimited if response.client_max_window_bits.is_some() => {
                 return Err(NegotiationError::new("unexpected client_max_window_bits"));
             }
-            (ClientWindow::AtMost(own), Some(Some(bits))) if bits > own => {
-                return Err(NegotiationError::new("unsupported client_max_window_bits"));
-            }
-            (ClientWindow::AtMost(own), None) => own,
-            (_, bits) => bits.flatten().unwrap_or(WindowBits::MAX),
+            // RFC 7692 §7.1.2.2: the offered value is a hint, which the server may ignore. So a greater
+            // one is legal; the client keeps to its own.
+            ClientWindow::AtMost(own) => own.min(answered),
+            ClientWindow::Unlimited | ClientWindow::Any => answered,
         };
-        if client_bits < WindowBits::LEAST_ENCODER {
-            return Err(NegotiationError::new("unsupported client_max_window_bits = 8, use 9"));
-        }
         Ok(Parameters {
             client_no_context_takeover: self.client_no_context_takeover
                 || response.client_no_context_takeover,
@@ -119,9 +117,6 @@ impl ServerDeflate {
         };
         let server_max_window_bits =
             least(self.server_max_window_bits, offer.server_max_window_bits);
-        if server_max_window_bits.is_some_and(|bits| bits < WindowBits::LEAST_ENCODER) {
-            return Err(NegotiationError::new("unsupported server_max_window_bits = 8, use 9"));
-        }
         let client_max_window_bits = match offer.client_max_window_bits {
             Some(offered) => least(self.client_max_window_bits, offered),
             None if self.require_client_max_window_bits

@@ -151,7 +151,7 @@ impl ServerDeflate {
     /// Limits the server's own window ([RFC 7692 §7.1.2.1]); 8 counts as 9, zlib's least. `None`: no
     /// limit but the client's. Default: 12, 4 KiB: most of the effect for a fraction of the memory, on
     /// both sides. With 15, at most 32 connections of a process use such a window at the same time;
-    /// others use half of it.
+    /// others use half of it. If the client limits it to 8, the server compresses nothing.
     ///
     /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     #[must_use]
@@ -207,10 +207,11 @@ pub struct ClientDeflate {
 pub enum ClientWindow {
     /// No offer: the server can't limit it.
     Unlimited,
-    /// The server may limit it.
+    /// The server may limit it. If it does so to 8, the client compresses nothing: zlib can't.
     #[default]
     Any,
-    /// It is at most this, and the server may limit it further. 8 counts as 9, zlib's least.
+    /// It is at most this, and the server may limit it further, as with [`Any`](Self::Any). 8 counts
+    /// as 9, zlib's least.
     AtMost(WindowBits),
 }
 
@@ -218,7 +219,7 @@ impl ClientDeflate {
     common_settings!();
 
     /// Asks the server to limit its window ([RFC 7692 §7.1.2.1]). `None`, the default: no limit, which
-    /// every server supports; many don't support 8.
+    /// every server supports. Many decline 8; [`ServerDeflate`] accepts it, but compresses nothing then.
     ///
     /// [RFC 7692 §7.1.2.1]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.1
     #[must_use]

@@ -100,7 +100,8 @@ checked! {
     /// The size of an LZ77 window as a power of two, from 8 (256 bytes) to 15 (32 KiB)
     /// ([RFC 7692 §7.1.2]).
     ///
-    /// The least window that this side compresses with is 9: zlib has no smaller one.
+    /// The least window that zlib compresses with is 9. A side that the peer limits to 8 bits sends all
+    /// messages uncompressed; decoding 8 works.
     ///
     /// [RFC 7692 §7.1.2]: https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2
     WindowBits, "window bits", 8..=15
