@@ -2,7 +2,8 @@
 //!
 //! The parser is written by hand: the grammar is small, and general URL parsers follow the rules for
 //! links in web pages, which repair errors instead of refusing them. Host names that aren't ASCII are
-//! refused, since IDNA takes large tables; paths and queries that aren't ASCII are percent-encoded.
+//! refused, since IDNA takes large tables. In paths and queries, characters that can't stand there are
+//! percent-encoded: people write them, and mean nothing else.
 //!
 //! [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
 
@@ -44,8 +45,18 @@ impl Uri {
     /// Parses a URI, like [`FromStr`].
     ///
     /// The scheme and the host are case-insensitive. An empty path is `/`; an empty query and an
-    /// empty fragment are dropped. Characters of the path and the query that aren't ASCII are
-    /// percent-encoded as UTF-8; everything else there is kept as it is, percent signs included.
+    /// empty fragment are dropped.
+    ///
+    /// Characters that a path or a query can't have ([RFC 3986 §3.3], [§3.4]) are percent-encoded, as
+    /// UTF-8: those that aren't ASCII, ``" < > [ \ ] ^ ` { | }``, and a percent sign without two
+    /// hexadecimal digits behind it. All else is kept as it is, percent-encoding included.
+    ///
+    /// ```
+    /// # use ws_proto::Uri;
+    /// let uri = Uri::parse("ws://localhost/100%/caf\u{e9}%20{a}?b=[1]")?;
+    /// assert_eq!(uri.resource_name(), "/100%25/caf%C3%A9%20%7Ba%7D?b=%5B1%5D");
+    /// # Ok::<(), ws_errors::InvalidURI>(())
+    /// ```
     ///
     /// # Errors
     /// [`InvalidURI`], with the URI without user information and values of the query, as far as they can
@@ -61,6 +72,9 @@ impl Uri {
     /// - `user information is invalid`: a backslash, a percent sign without two digits after it,
     ///   octets that aren't UTF-8, control characters, or a colon in the user name; none of these
     ///   can be sent with Basic authentication.
+    ///
+    /// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+    /// [§3.4]: https://www.rfc-editor.org/rfc/rfc3986#section-3.4
     #[doc(alias = "parse_uri")]
     pub fn parse(uri: &str) -> Result<Self, InvalidURI> {
         parse(uri).map_err(|msg| InvalidURI::new(redact(uri), msg))
@@ -85,10 +99,11 @@ impl Uri {
         self.port
     }
 
-    /// The path, and the query behind a question mark unless it is empty ([RFC 6455 §3]). ASCII;
-    /// starts with `/`.
+    /// The path, and the query behind a question mark unless it is empty ([RFC 6455 §3]). Starts with
+    /// `/`, and is valid as the target of a request ([RFC 9112 §3.2.1]).
     ///
     /// [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
+    /// [RFC 9112 §3.2.1]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.1
     #[must_use]
     pub fn resource_name(&self) -> &str {
         &self.resource_name
@@ -339,7 +354,7 @@ fn parse_name(name: &str) -> Result<Box<str>, &'static str> {
     if !name.is_ascii() {
         return Err("hostname isn't ASCII");
     }
-    if !name.bytes().all(|b| is_unreserved(b) || b"!$&'()*+,;=".contains(&b)) {
+    if !name.bytes().all(|b| is_unreserved(b) || is_sub_delim(b)) {
         return Err("hostname contains an invalid character");
     }
     Ok(name.to_ascii_lowercase().into())
@@ -350,6 +365,13 @@ fn parse_name(name: &str) -> Result<Box<str>, &'static str> {
 /// [RFC 3986 §2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
 fn is_unreserved(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')
+}
+
+/// Whether `b` is one of the `sub-delims` of [RFC 3986 §2.2].
+///
+/// [RFC 3986 §2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-2.2
+fn is_sub_delim(b: u8) -> bool {
+    b"!$&'()*+,;=".contains(&b)
 }
 
 /// `user:password`, each percent-decoded. An empty user name and an empty password are fine.
@@ -387,13 +409,25 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// Appends `text` to `encoded`, with bytes that aren't ASCII percent-encoded.
+/// Appends a path or a query to `encoded`, with the bytes percent-encoded that its grammar doesn't have:
+/// `*( pchar / "/" )` and `*( pchar / "/" / "?" )` ([RFC 3986 §3.3], [§3.4]). A path that was split off
+/// has no question mark.
+///
+/// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+/// [§3.4]: https://www.rfc-editor.org/rfc/rfc3986#section-3.4
 fn percent_encode(text: &str, encoded: &mut String) {
-    for b in text.bytes() {
-        if b.is_ascii() {
+    let mut rest = text.as_bytes();
+    while let Some((&b, behind)) = rest.split_first() {
+        let is_legal = match b {
+            b'%' => matches!(behind, [x, y, ..] if x.is_ascii_hexdigit() && y.is_ascii_hexdigit()),
+            b':' | b'@' | b'/' | b'?' => true,
+            _ => is_unreserved(b) || is_sub_delim(b),
+        };
+        if is_legal {
             encoded.push(char::from(b));
         } else {
             let _ = write!(encoded, "%{b:02X}"); // writing to a String can't fail
         }
+        rest = behind;
     }
 }

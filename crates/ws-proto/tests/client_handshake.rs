@@ -138,6 +138,13 @@ fn a_request_with_nothing_has_these_bytes() {
 }
 
 #[test]
+fn what_the_uri_has_is_sent_in_a_valid_request() {
+    let request = sent("ws://localhost/{a}|%41%?<b>[]=\\%4", plain());
+    let line = request.lines().next();
+    assert_eq!(line, Some("GET /%7Ba%7D%7C%41%25?%3Cb%3E%5B%5D=%5C%254 HTTP/1.1"));
+}
+
+#[test]
 fn user_agent_names_this_crate_and_is_checked() {
     let request = sent("ws://localhost/", ClientOptions::default());
     let expected = concat!("\r\nUser-Agent: websockets/", env!("CARGO_PKG_VERSION"), "\r\n\r\n");

@@ -27,12 +27,19 @@ const VALID: &[(&str, Parts)] = &[
     ("ws://localhost/a?b#", (false, "localhost", 80, "/a?b", None)),
     ("ws://localhost/a;b=c?d", (false, "localhost", 80, "/a;b=c?d", None)),
     ("ws://localhost//a@b:c", (false, "localhost", 80, "//a@b:c", None)),
-    ("ws://localhost/{a}|\"b\"", (false, "localhost", 80, "/{a}|\"b\"", None)), // hand-written ones
+    ("ws://localhost/{a}|\"b\"", (false, "localhost", 80, "/%7Ba%7D%7C%22b%22", None)),
+    ("ws://localhost/a\\b?c[]=\\", (false, "localhost", 80, "/a%5Cb?c%5B%5D=%5C", None)),
+    ("ws://localhost/<a>^`?<a>^`", (false, "localhost", 80, "/%3Ca%3E%5E%60?%3Ca%3E%5E%60", None)),
+    ("ws://localhost/%41%c3%A9%00", (false, "localhost", 80, "/%41%c3%A9%00", None)), // as it is
+    ("ws://localhost/100%?100%", (false, "localhost", 80, "/100%25?100%25", None)),
+    ("ws://localhost/%4?1", (false, "localhost", 80, "/%254?1", None)),
+    ("ws://localhost/%%41%%%4g%g4", (false, "localhost", 80, "/%25%41%25%25%254g%25g4", None)),
+    ("ws://localhost/%4\u{ff11}", (false, "localhost", 80, "/%254%EF%BC%91", None)),
     (
         "ws://localhost/caf\u{e9}?\u{20ac}=1",
         (false, "localhost", 80, "/caf%C3%A9?%E2%82%AC=1", None),
     ),
-    ("ws://localhost/%20\u{e9}%zz", (false, "localhost", 80, "/%20%C3%A9%zz", None)),
+    ("ws://localhost/%20\u{e9}%zz", (false, "localhost", 80, "/%20%C3%A9%25zz", None)),
     ("ws://localhost/\u{a0}", (false, "localhost", 80, "/%C2%A0", None)),
     ("ws://[::1]/", (false, "::1", 80, "/", None)),
     ("wss://[2001:DB8::A]:8443/", (true, "2001:db8::a", 8443, "/", None)),
@@ -87,6 +94,7 @@ const INVALID: &[(&str, &str)] = &[
     ("ws://a%41/", HOST),
     ("ws://a\\b/", HOST),
     ("ws://good.example\\@evil.example/", NO_PASSWORD),
+    ("ws://good.example\\path", HOST),
     ("ws://u:p\\@evil.example/", USER_INFO), // browsers would connect to `u`
     ("ws://<a>/", HOST),
     ("ws://a]/", HOST),
@@ -126,6 +134,7 @@ const INVALID: &[(&str, &str)] = &[
     (" ws://localhost/", CONTROL),
     ("ws://localhost/ ", CONTROL),
     ("ws://localhost/a b", CONTROL),
+    ("ws://localhost/?a b", CONTROL),
     ("ws://local\thost/", CONTROL),
     ("ws://localhost/\r\nX-Injected: 1", CONTROL),
     ("ws://localhost/\0", CONTROL),
@@ -155,6 +164,94 @@ fn invalid_uris_say_why() {
             assert_eq!(&*error.uri, text);
         }
     }
+}
+
+/// Whether all of `text` is `*( pchar / "/" )`, or with `?` a query ([RFC 3986 §3.3], [§3.4]).
+///
+/// [RFC 3986 §3.3]: https://www.rfc-editor.org/rfc/rfc3986#section-3.3
+/// [§3.4]: https://www.rfc-editor.org/rfc/rfc3986#section-3.4
+fn is_in_grammar(text: &str, query: bool) -> bool {
+    const PCHAR: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789\
+        -._~!$&'()*+,;=:@";
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        let legal = match c {
+            '%' => (0..2).all(|_| chars.next().is_some_and(|c| c.is_ascii_hexdigit())),
+            '/' => true,
+            '?' => query,
+            c => PCHAR.contains(c),
+        };
+        if !legal {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether this can be sent as the target of a request, and means the same when printed and read again.
+fn is_fit_to_be_sent(uri: &Uri) -> bool {
+    let (path, query) = (uri.path(), uri.query());
+    let whole = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    uri.resource_name() == whole
+        && path.starts_with('/')
+        && is_in_grammar(path, false)
+        && query.is_none_or(|query| !query.is_empty() && is_in_grammar(query, true))
+        && Uri::parse(&uri.to_string()).is_ok_and(|again| again.resource_name() == whole)
+}
+
+/// Each character of a path and of a query, alone and beside others that could change its meaning.
+#[test]
+fn every_character_is_sent_as_the_grammar_has_it_or_refused() {
+    let around = ["", "%", "%4", "%41", "/", "a", "\u{e9}", "?", "\\", "{"];
+    let beyond = ['\u{80}', '\u{a0}', '\u{e9}', '\u{2028}', '\u{fffd}', '\u{1f600}', '\u{10ffff}'];
+    for c in ('\0'..='\x7f').chain(beyond) {
+        for before in around {
+            for after in around {
+                for text in [
+                    format!("ws://localhost/{before}{c}{after}"),
+                    format!("ws://localhost/a?{before}{c}{after}"),
+                    format!("ws://localhost?{before}{c}{after}"),
+                ] {
+                    let refused = match c {
+                        ' ' => Some(CONTROL),
+                        c if c.is_control() => Some(CONTROL),
+                        // It ends the query; with nothing behind it, it doesn't count.
+                        '#' if !after.is_empty() => Some(FRAGMENT),
+                        _ => None,
+                    };
+                    match Uri::parse(&text) {
+                        Ok(uri) => {
+                            assert_eq!(None, refused, "{text:?}");
+                            assert!(is_fit_to_be_sent(&uri), "{text:?} as {}", uri.resource_name());
+                        }
+                        Err(error) => assert_eq!(error.msg.as_deref(), refused, "{text:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn legal_characters_and_percent_encoding_are_kept() -> Result<(), ws_errors::InvalidURI> {
+    for c in '!'..='~' {
+        let (text, encoded) = (c.to_string(), format!("%{:02X}", u32::from(c)));
+        for query in [false, true] {
+            let place = if query { "/?" } else { "/" };
+            let uri = Uri::parse(&format!("ws://localhost{place}{encoded}"))?;
+            assert_eq!(uri.resource_name(), format!("{place}{encoded}"));
+            if c == '#' || (c == '?' && !query) {
+                continue; // It ends the part.
+            }
+            let uri = Uri::parse(&format!("ws://localhost{place}{c}"))?;
+            let expected = if is_in_grammar(&text, query) { &text } else { &encoded };
+            assert_eq!(uri.resource_name(), format!("{place}{expected}"));
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -231,8 +328,7 @@ proptest! {
     #[test]
     fn what_is_accepted_is_fit_to_be_sent(text in "wss?://[ -~é\0]{0,24}") {
         if let Ok(uri) = Uri::parse(&text) {
-            prop_assert!(uri.resource_name().starts_with('/'));
-            prop_assert!(uri.resource_name().bytes().all(|b| b.is_ascii_graphic()));
+            prop_assert!(is_fit_to_be_sent(&uri));
             prop_assert!(uri.host_header().bytes().all(|b| b.is_ascii_graphic()));
             let again = Uri::parse(&uri.to_string()).unwrap();
             prop_assert_eq!(again.host(), uri.host());
