@@ -44,8 +44,8 @@ pub struct Uri {
 impl Uri {
     /// Parses a URI, like [`FromStr`].
     ///
-    /// The scheme and the host are case-insensitive. An empty path is `/`; an empty query and an
-    /// empty fragment are dropped.
+    /// The scheme and the host are case-insensitive. An empty path is `/`; an empty query, an empty
+    /// fragment and empty user information are dropped. A user name without a password has an empty one.
     ///
     /// Characters that a path or a query can't have ([RFC 3986 §3.3], [§3.4]) are percent-encoded, as
     /// UTF-8: those that aren't ASCII, ``" < > [ \ ] ^ ` { | }``, and a percent sign without two
@@ -53,8 +53,9 @@ impl Uri {
     ///
     /// ```
     /// # use ws_proto::Uri;
-    /// let uri = Uri::parse("ws://localhost/100%/caf\u{e9}%20{a}?b=[1]")?;
+    /// let uri = Uri::parse("ws://user@localhost/100%/caf\u{e9}%20{a}?b=[1]")?;
     /// assert_eq!(uri.resource_name(), "/100%25/caf%C3%A9%20%7Ba%7D?b=%5B1%5D");
+    /// assert_eq!(uri.user_info(), Some(("user", "")));
     /// # Ok::<(), ws_errors::InvalidURI>(())
     /// ```
     ///
@@ -68,7 +69,6 @@ impl Uri {
     ///   `IPv6 address is invalid`
     /// - `port isn't a number between 1 and 65535`
     /// - `fragment identifier is meaningless`
-    /// - `username provided without password`
     /// - `user information is invalid`: a backslash, a percent sign without two digits after it,
     ///   octets that aren't UTF-8, control characters, or a colon in the user name; none of these
     ///   can be sent with Basic authentication.
@@ -121,7 +121,7 @@ impl Uri {
         self.resource_name.get(self.path_len..).unwrap_or_default().strip_prefix('?')
     }
 
-    /// The user name and the password, percent-decoded; `None` if the URI has none. The request
+    /// The user name and the password, percent-decoded; `None` if the URI has neither. The request
     /// carries them in an `Authorization` header.
     #[must_use]
     pub fn user_info(&self) -> Option<(&str, &str)> {
@@ -234,7 +234,7 @@ fn parse(uri: &str) -> Result<Uri, &'static str> {
     let rest = rest.strip_prefix("//").ok_or("hostname isn't provided")?;
     let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (user_info, host_and_port) = match authority.rsplit_once('@') {
-        Some((user_info, rest)) => (Some(user_info), rest),
+        Some((user_info, rest)) => (Some(user_info).filter(|text| !text.is_empty()), rest),
         None => (None, authority),
     };
     let (host, port) = parse_host_and_port(host_and_port)?;
@@ -374,10 +374,10 @@ fn is_sub_delim(b: u8) -> bool {
     b"!$&'()*+,;=".contains(&b)
 }
 
-/// `user:password`, each percent-decoded. An empty user name and an empty password are fine.
+/// `user:password` or `user`, each percent-decoded. An empty user name and an empty password are fine.
 fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'static str> {
     const INVALID: &str = "user information is invalid";
-    let (user, password) = text.split_once(':').ok_or("username provided without password")?;
+    let (user, password) = split_at(text, ":");
     // Web browsers end the authority at a backslash: what they take for the host would differ.
     if text.contains('\\') {
         return Err(INVALID);

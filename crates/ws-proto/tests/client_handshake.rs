@@ -139,9 +139,17 @@ fn a_request_with_nothing_has_these_bytes() {
 
 #[test]
 fn what_the_uri_has_is_sent_in_a_valid_request() {
-    let request = sent("ws://localhost/{a}|%41%?<b>[]=\\%4", plain());
-    let line = request.lines().next();
-    assert_eq!(line, Some("GET /%7Ba%7D%7C%41%25?%3Cb%3E%5B%5D=%5C%254 HTTP/1.1"));
+    let request = sent("ws://u@localhost/{a}|%41%?<b>[]=\\%4", plain());
+    let lines: Vec<&str> = request.lines().take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /%7Ba%7D%7C%41%25?%3Cb%3E%5B%5D=%5C%254 HTTP/1.1",
+            "Host: localhost",
+            "Authorization: Basic dTo=", // "u:"
+        ]
+    );
+    assert!(!sent("ws://@localhost/", plain()).contains("Authorization"));
 }
 
 #[test]

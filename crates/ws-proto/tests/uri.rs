@@ -51,6 +51,11 @@ const VALID: &[(&str, Parts)] = &[
     ("ws://u:p@localhost/", (false, "localhost", 80, "/", Some(("u", "p")))),
     ("ws://U:P@LOCALHOST/", (false, "localhost", 80, "/", Some(("U", "P")))),
     ("ws://u:@localhost/", (false, "localhost", 80, "/", Some(("u", "")))),
+    ("ws://u@localhost/", (false, "localhost", 80, "/", Some(("u", "")))),
+    ("ws://u%40x@[::1]:1/", (false, "::1", 1, "/", Some(("u@x", "")))),
+    ("ws://@localhost/", (false, "localhost", 80, "/", None)),
+    ("ws://@localhost:1", (false, "localhost", 1, "/", None)),
+    ("ws://@@localhost/", (false, "localhost", 80, "/", Some(("@", "")))),
     ("ws://:p@localhost/", (false, "localhost", 80, "/", Some(("", "p")))),
     ("ws://:@localhost/", (false, "localhost", 80, "/", Some(("", "")))),
     ("ws://u:p:q@localhost/", (false, "localhost", 80, "/", Some(("u", "p:q")))),
@@ -68,7 +73,6 @@ const HOST: &str = "hostname contains an invalid character";
 const IPV6: &str = "IPv6 address is invalid";
 const PORT: &str = "port isn't a number between 1 and 65535";
 const FRAGMENT: &str = "fragment identifier is meaningless";
-const NO_PASSWORD: &str = "username provided without password";
 const USER_INFO: &str = "user information is invalid";
 
 const INVALID: &[(&str, &str)] = &[
@@ -88,12 +92,14 @@ const INVALID: &[(&str, &str)] = &[
     ("ws://?query", NO_HOST),
     ("ws://:80/", NO_HOST),
     ("ws://u:p@/", NO_HOST),
+    ("ws://u@/", NO_HOST),
+    ("ws://@/", NO_HOST),
     ("ws://#fragment", NO_HOST),
     ("ws://b\u{fc}cher.example/", ASCII),
     ("ws://\u{ff11}.example/", ASCII),
     ("ws://a%41/", HOST),
     ("ws://a\\b/", HOST),
-    ("ws://good.example\\@evil.example/", NO_PASSWORD),
+    ("ws://good.example\\@evil.example/", USER_INFO),
     ("ws://good.example\\path", HOST),
     ("ws://u:p\\@evil.example/", USER_INFO), // browsers would connect to `u`
     ("ws://<a>/", HOST),
@@ -121,9 +127,8 @@ const INVALID: &[(&str, &str)] = &[
     ("ws://localhost/#a", FRAGMENT),
     ("ws://localhost#a", FRAGMENT),
     ("ws://localhost/##", FRAGMENT),
-    ("ws://u@localhost/", NO_PASSWORD),
-    ("ws://@localhost/", NO_PASSWORD),
-    ("ws://u%3Ap@localhost/", NO_PASSWORD),
+    ("ws://u%3Ap@localhost/", USER_INFO),
+    ("ws://%@localhost/", USER_INFO),
     ("ws://u%3Ax:p@localhost/", USER_INFO),
     ("ws://u:%@localhost/", USER_INFO),
     ("ws://u:%4@localhost/", USER_INFO),
