@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![doc(html_root_url = "https://docs.rs/ws-headers/latest")]
 //!
 //! Start reading at [`Headers`]. Nothing here parses requests or knows the meaning of a header.
 

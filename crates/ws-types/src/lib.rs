@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![doc(html_root_url = "https://docs.rs/ws-types/latest")]
 //!
 //! Nothing here waits, parses headers or frames, or applies rules: `ws-proto` does. Exceptions are in
 //! `ws-errors`. Start reading at [`Close`].

@@ -454,7 +454,7 @@ impl Connection {
 
 /// # Output
 impl Connection {
-    /// The bytes to be written: a [`Buf`](bytes::Buf).
+    /// The bytes to be written: a [`Buf`](https://docs.rs/bytes/latest/bytes/trait.Buf.html).
     #[must_use]
     pub fn output(&mut self) -> &mut Output {
         &mut self.output

@@ -340,7 +340,8 @@ macro_rules! other {
 
 other! {
     ws_types::InvalidToken
-    ws_headers::InvalidHeaderName ws_headers::MultipleValuesError ws_headers::SetDefaultError
+    ws_headers::InvalidHeaderField ws_headers::InvalidHeaderName ws_headers::MultipleValuesError
+    ws_headers::SetDefaultError
     std::str::Utf8Error
 }
 #[cfg(feature = "deflate")]
