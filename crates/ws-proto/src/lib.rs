@@ -13,6 +13,8 @@ pub mod http;
 mod message;
 mod outgoing;
 mod payload;
+mod proxy;
+mod redirect;
 pub mod server;
 mod uri;
 
@@ -26,6 +28,8 @@ pub use frame::{
 pub use message::{Message, MessageKind};
 pub use outgoing::{Outgoing, PreparedMessage};
 pub use payload::Payload;
+pub use proxy::{ProxyScheme, ProxyUri, proxy_from_env};
+pub use redirect::redirect;
 pub use uri::Uri;
 
 // The types in the signatures above, so that one dependency is enough.

@@ -161,6 +161,20 @@ impl Uri {
         Redacted(self)
     }
 
+    /// The same with another path and query.
+    pub(crate) fn with_resource(
+        &self,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<Self, InvalidURI> {
+        let query = query.unwrap_or_default();
+        if path.chars().chain(query.chars()).any(|c| c == ' ' || c.is_control()) {
+            return Err(InvalidURI::new(redact(path), CONTROL));
+        }
+        let (resource_name, path_len) = build_resource_name(path, query);
+        Ok(Self { resource_name, path_len, ..self.clone() })
+    }
+
     /// Writes all that comes before the query.
     fn fmt_base(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -223,7 +237,7 @@ impl fmt::Debug for Uri {
 
 fn parse(uri: &str) -> Result<Uri, &'static str> {
     if uri.contains(|c: char| c == ' ' || c.is_control()) {
-        return Err("contains a control character or a space");
+        return Err(CONTROL);
     }
     let (rest, fragment) = split_at(uri, "#");
     let (scheme, rest) = rest.split_once(':').unwrap_or(("", rest));
@@ -244,20 +258,25 @@ fn parse(uri: &str) -> Result<Uri, &'static str> {
     }
     let user_info = user_info.map(parse_user_info).transpose()?;
     let (path, query) = split_at(resource, "?");
-    let mut resource_name = String::with_capacity(uri.len());
+    let (resource_name, path_len) = build_resource_name(path, query);
+    Ok(Uri { secure, host, port, user_info, resource_name, path_len })
+}
+
+/// Puts a path and a query together, percent-encoded; gives the length of the path, too.
+fn build_resource_name(path: &str, query: &str) -> (Box<str>, usize) {
+    let mut resource_name = String::with_capacity(path.len() + query.len() + 1);
     percent_encode(if path.is_empty() { "/" } else { path }, &mut resource_name);
     let path_len = resource_name.len();
     if !query.is_empty() {
         resource_name.push('?');
         percent_encode(query, &mut resource_name);
     }
-    let resource_name = resource_name.into();
-    Ok(Uri { secure, host, port, user_info, resource_name, path_len })
+    (resource_name.into(), path_len)
 }
 
 /// A URI that isn't valid, without all that may be a secret: user information, which ends at the last
 /// `@`, and values of the query.
-fn redact(uri: &str) -> String {
+pub(crate) fn redact(uri: &str) -> String {
     let (base, query) = uri.split_once('?').unwrap_or((uri, ""));
     let start = base.find("://").map_or(0, |at| at + "://".len());
     let (scheme, rest) = base.split_at(start);
@@ -288,6 +307,8 @@ fn redact_query(query: &str) -> String {
     redacted
 }
 
+const CONTROL: &str = "contains a control character or a space";
+
 /// Splits at the first `separator`; without one, what follows it is empty.
 fn split_at<'a>(text: &'a str, separator: &str) -> (&'a str, &'a str) {
     text.split_once(separator).unwrap_or((text, ""))
@@ -296,7 +317,7 @@ fn split_at<'a>(text: &'a str, separator: &str) -> (&'a str, &'a str) {
 /// `host`, `host:`, `host:port`; the host may be an IPv6 address in brackets ([RFC 3986 §3.2]).
 ///
 /// [RFC 3986 §3.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2
-fn parse_host_and_port(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
+pub(crate) fn parse_host_and_port(text: &str) -> Result<(Box<str>, Option<u16>), &'static str> {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']').ok_or("IPv6 address is invalid")?;
@@ -375,7 +396,7 @@ fn is_sub_delim(b: u8) -> bool {
 }
 
 /// `user:password` or `user`, each percent-decoded. An empty user name and an empty password are fine.
-fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'static str> {
+pub(crate) fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'static str> {
     const INVALID: &str = "user information is invalid";
     let (user, password) = split_at(text, ":");
     // Web browsers end the authority at a backslash: what they take for the host would differ.

@@ -2,7 +2,7 @@
 #![doc(html_root_url = "https://docs.rs/ws-tokio/latest")]
 
 mod accept;
-mod connect;
+mod client;
 mod connection;
 mod error;
 mod handshake;
@@ -11,7 +11,7 @@ mod settings;
 mod transport;
 
 pub use accept::{Accept, accept};
-pub use connect::{Client, Connect, client, connect};
+pub use client::{Client, Connect, client, connect};
 pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
