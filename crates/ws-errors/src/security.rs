@@ -55,6 +55,10 @@ pub enum SecurityErrorKind {
         max: usize,
     },
     /// The body has a `Content-Length` above the limit.
+    ///
+    /// Nothing here raises this kind and the next five, which are about bodies: `ws-proto` cuts a body
+    /// that is too long, and keeps one that is malformed as it came. They serve programs that read
+    /// responses themselves.
     BodyTooLarge {
         /// The declared length in bytes.
         size: u64,

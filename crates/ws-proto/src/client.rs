@@ -149,7 +149,8 @@ pub struct Negotiated {
 /// 3. Take the outcome with [`into_negotiated`](Self::into_negotiated).
 ///
 /// Meanwhile, call [`handle_timeout`](Self::handle_timeout) at the time that
-/// [`poll_timeout`](Self::poll_timeout) returns. After an error, close the connection without
+/// [`poll_timeout`](Self::poll_timeout) returns, and ask for that time after each read. If the
+/// request can't be written, read on: a server that refuses early may have answered. After an error, close the connection without
 /// reading further. The first error is kept; later calls repeat it.
 ///
 /// ```
@@ -165,7 +166,7 @@ pub struct Negotiated {
 ///
 /// let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
 ///     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81";
-/// assert_eq!(handshake.receive_data(answer)?, Some(answer.len() - 1)); // a frame has begun
+/// assert_eq!(handshake.receive_data(answer, now)?, Some(answer.len() - 1)); // a frame has begun
 /// let negotiated = handshake.into_negotiated().expect("the head is complete");
 /// assert_eq!(negotiated.response.status_code, 101);
 /// # Ok::<(), ws_errors::WebSocketException>(())
@@ -187,8 +188,12 @@ enum Phase {
     /// The response is being received.
     Receiving(Box<ResponseReader>),
     Negotiated(Box<Negotiated>),
-    Failed(InvalidHandshake),
+    /// With the response that is why, unless the error has it.
+    Failed(InvalidHandshake, Option<Box<Response>>),
 }
+
+/// The parts of a [`Negotiated`] that the headers of the response decide.
+type Agreed = (Option<Subprotocol>, Vec<ExtensionHeader>, Extensions);
 
 impl ClientHandshake {
     /// Begins a handshake at `now`, before the driver connects. Times are since an origin that the
@@ -228,18 +233,25 @@ impl ClientHandshake {
         &self.request
     }
 
-    /// Takes bytes from the server. Returns `None` while the response is incomplete, then the number
-    /// of bytes of `data` that belong to it; the rest begins the first frame.
+    /// Takes bytes from the server, received at `now`. Returns `None` while the response is
+    /// incomplete, then the number of bytes of `data` that belong to it; the rest begins the first
+    /// frame.
     ///
     /// Informational responses that come first, such as `103 Early Hints`, are skipped
     /// ([RFC 9110 §15.2]).
     ///
+    /// Once the head of a refusal is there, the handshake fails with [`InvalidStatus`], whatever
+    /// becomes of the body: when it is complete or reaches
+    /// [`max_body`](HandshakeLimits::max_body), when [`max_body_time`](HandshakeLimits::max_body_time)
+    /// is over, or at the end of the stream; call [`receive_eof`](Self::receive_eof) when reading
+    /// fails, too. See [`ResponseReader::receive_data`] about bodies.
+    ///
     /// # Errors
     /// In this order:
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) or
-    ///   [`InvalidMessage`](ws_errors::InvalidMessage) when the server exceeds a limit or doesn't
-    ///   speak HTTP/1.1;
-    /// - [`InvalidStatus`] when the status isn't 101, once the body is complete;
+    ///   [`InvalidMessage`](ws_errors::InvalidMessage) when the server exceeds a limit on heads or
+    ///   doesn't speak HTTP, or accepts in another version than HTTP/1.1;
+    /// - [`InvalidStatus`] when the status isn't 101;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
     ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) for `Connection` and `Upgrade`;
     /// - [`InvalidHeader`] or [`InvalidHeaderValue`] for `Sec-WebSocket-Accept`;
@@ -251,38 +263,52 @@ impl ClientHandshake {
     ///   or several.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
-    pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
+    pub fn receive_data(
+        &mut self,
+        data: &[u8],
+        now: Duration,
+    ) -> Result<Option<usize>, InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
             Phase::Negotiated(_) => return Ok(Some(0)),
-            Phase::Failed(error) => return Err(error.clone()),
+            Phase::Failed(error, _) => return Err(error.clone()),
         };
+        let in_body = reader.in_body();
         match reader.receive_data(data) {
-            Ok(None) => Ok(None),
+            Ok(None) => {
+                if !in_body && reader.in_body() {
+                    let deadline = now.saturating_add(self.limits.max_body_time);
+                    self.deadline = Some(self.deadline.map_or(deadline, |it| it.min(deadline)));
+                }
+                Ok(None)
+            }
             Ok(Some((response, used))) => self.finish(response).map(|()| Some(used)),
-            Err(error) => Err(self.fail(error)),
+            Err(error) => Err(self.fail(error, None)),
         }
     }
 
-    /// Takes the end of the stream. Does nothing once the response is complete.
+    /// Takes the end of the stream, or its failure. Does nothing once the response is complete.
     ///
     /// # Errors
-    /// [`InvalidStatus`] when this completes the body of a rejection, otherwise
+    /// [`InvalidStatus`] when the head of a refusal has been received, otherwise
     /// [`InvalidMessage`](ws_errors::InvalidMessage), caused by the unexpected end.
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
             Phase::Negotiated(_) => return Ok(()),
-            Phase::Failed(error) => return Err(error.clone()),
+            Phase::Failed(error, _) => return Err(error.clone()),
         };
         match reader.receive_eof() {
             Ok(response) => self.finish(response),
-            Err(error) => Err(self.fail(error)),
+            Err(error) => Err(self.fail(error, None)),
         }
     }
 
     /// The time for [`handle_timeout`](Self::handle_timeout); `None` once the handshake is over, and
-    /// without an [`open_timeout`](ClientOptions::open_timeout). It doesn't change in between.
+    /// without an [`open_timeout`](ClientOptions::open_timeout) before there is the head of a refusal.
+    ///
+    /// It changes only in [`receive_data`](Self::receive_data): to an earlier time, when that takes the
+    /// end of such a head.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.deadline.filter(|_| matches!(self.phase, Phase::Receiving(_)))
@@ -291,14 +317,29 @@ impl ClientHandshake {
     /// Fails the handshake if its deadline is `now` or earlier; drop the stream then.
     ///
     /// # Errors
-    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) after the deadline.
+    /// After the deadline, [`InvalidStatus`] when the head of a refusal has been received, otherwise
+    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout).
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
+        let due = self.poll_timeout().is_some_and(|deadline| deadline <= now);
+        match &mut self.phase {
+            Phase::Failed(error, _) => Err(error.clone()),
+            Phase::Receiving(reader) if due => match reader.take() {
+                Some(response) => self.finish(response),
+                None => Err(self.fail(timed_out(&self.limits), None)),
+            },
+            Phase::Receiving(_) | Phase::Negotiated(_) => Ok(()),
+        }
+    }
+
+    /// The final response, once it has been received: also one that is refused, by its status or by a
+    /// later check.
+    #[must_use]
+    pub fn response(&self) -> Option<&Response> {
         match &self.phase {
-            Phase::Failed(error) => Err(error.clone()),
-            _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
-                Err(self.fail(timed_out(&self.limits)))
-            }
-            _ => Ok(()),
+            Phase::Receiving(_) => None,
+            Phase::Negotiated(negotiated) => Some(&negotiated.response),
+            Phase::Failed(InvalidHandshake::InvalidStatus(error), _) => Some(&error.response),
+            Phase::Failed(_, response) => response.as_deref(),
         }
     }
 
@@ -308,33 +349,38 @@ impl ClientHandshake {
     pub fn into_negotiated(self) -> Option<Negotiated> {
         match self.phase {
             Phase::Negotiated(negotiated) => Some(*negotiated),
-            Phase::Receiving(_) | Phase::Failed(_) => None,
+            Phase::Receiving(_) | Phase::Failed(..) => None,
         }
     }
 
     fn finish(&mut self, response: Response) -> Result<(), InvalidHandshake> {
-        match self.check(response) {
-            Ok(negotiated) => {
+        if response.status_code != 101 {
+            return Err(self.fail(InvalidStatus::new(response).into(), None));
+        }
+        match self.check(&response.headers) {
+            Ok((subprotocol, extension_headers, extensions)) => {
+                let negotiated =
+                    Negotiated { response, subprotocol, extension_headers, extensions };
                 self.phase = Phase::Negotiated(Box::new(negotiated));
                 Ok(())
             }
-            Err(error) => Err(self.fail(error)),
+            Err(error) => Err(self.fail(error, Some(Box::new(response)))),
         }
     }
 
-    fn fail(&mut self, error: InvalidHandshake) -> InvalidHandshake {
-        self.phase = Phase::Failed(error.clone());
+    fn fail(
+        &mut self,
+        error: InvalidHandshake,
+        response: Option<Box<Response>>,
+    ) -> InvalidHandshake {
+        self.phase = Phase::Failed(error.clone(), response);
         error
     }
 
-    /// Validates the response ([RFC 6455 §4.1]).
+    /// Validates the headers of a response with status 101 ([RFC 6455 §4.1]).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    fn check(&self, response: Response) -> Result<Negotiated, InvalidHandshake> {
-        if response.status_code != 101 {
-            return Err(InvalidStatus::new(response).into());
-        }
-        let headers = &response.headers;
+    fn check(&self, headers: &Headers) -> Result<Agreed, InvalidHandshake> {
         check_upgrade(headers)?;
         let accept = required(headers, "Sec-WebSocket-Accept")?;
         if accept != accept_key(&self.key) {
@@ -342,7 +388,7 @@ impl ClientHandshake {
         }
         let (extension_headers, extensions) = self.check_extensions(headers)?;
         let subprotocol = self.check_subprotocol(headers)?;
-        Ok(Negotiated { response, subprotocol, extension_headers, extensions })
+        Ok((subprotocol, extension_headers, extensions))
     }
 
     fn check_extensions(

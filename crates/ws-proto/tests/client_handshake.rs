@@ -17,6 +17,8 @@ use ws_types::{Origin, Subprotocol};
 
 /// 16 bytes whose base64, `dGhlIHNhbXBsZSBub25jZQ==`, is the key in the RFC's examples.
 const NONCE: [u8; 16] = *b"the sample nonce";
+/// For a handshake that began then.
+const NOW: Duration = Duration::ZERO;
 const LINES: [(&str, &str); 3] = [
     ("Upgrade", "websocket"),
     ("Connection", "Upgrade"),
@@ -70,7 +72,7 @@ fn answer(
         data,
         || Some(handshake("ws://localhost/", options.clone())),
         |state, data| {
-            let used = state.as_mut().expect("more than one answer").receive_data(data)?;
+            let used = state.as_mut().expect("more than one answer").receive_data(data, NOW)?;
             Ok(used.map(|used| {
                 let negotiated = state.take().and_then(ClientHandshake::into_negotiated);
                 let Negotiated { response, subprotocol, extension_headers, .. } =
@@ -417,13 +419,13 @@ fn a_rejection_has_its_body() {
 
     // One that lasts until the end of the stream.
     let mut handshake = handshake("ws://localhost/", plain());
-    assert_eq!(handshake.receive_data(b"HTTP/1.1 503 \r\n\r\nlater"), Ok(None));
+    assert_eq!(handshake.receive_data(b"HTTP/1.1 503 \r\n\r\nlater", NOW), Ok(None));
     let error = handshake.receive_eof().unwrap_err();
     let status = error.get::<InvalidStatus>().expect("an InvalidStatus");
     assert_eq!((status.response.status_code, &*status.response.body), (503, &b"later"[..]));
     assert!(error.is_retryable());
     // The first error stays.
-    assert_eq!(handshake.receive_data(b"x"), Err(error.clone()));
+    assert_eq!(handshake.receive_data(b"x", NOW), Err(error.clone()));
     assert_eq!(handshake.receive_eof(), Err(error));
     assert!(handshake.into_negotiated().is_none());
 }
@@ -438,16 +440,15 @@ fn early_hints_come_before_the_answer() {
 
 #[test]
 fn what_is_not_http_is_an_invalid_message() {
-    let mut limits = HandshakeLimits::default();
-    limits.max_body = 4;
-    let options = plain().limits(limits);
+    let options = plain();
     let long = format!("HTTP/1.1 101 {}", "a".repeat(8192));
     let error = answer(long.as_bytes(), &options).unwrap_err();
     assert!(error.get::<StatusLineTooLong>().is_some(), "{error:?}");
     let table = [
         ("HTTP/1.1 101 \nUpgrade: websocket\r\n\r\n".to_owned(), "line doesn't end with CRLF"),
-        ("HTTP/1.1 101\r\n\r\n".to_owned(), "no space after the status code"),
-        ("SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(), "unsupported HTTP version"),
+        ("HTTP/1.1 abc\r\n\r\n".to_owned(), "invalid status line \"HTTP/1.1 abc\""),
+        ("HTTP/1.0 101 \r\n\r\n".to_owned(), "unsupported protocol; expected HTTP/1.1"),
+        ("HTTP/1.1 404 \r\nA: b\r\n c\r\n\r\n".to_owned(), "invalid header name"),
         (
             format!("HTTP/1.1 101 \r\nA: {}", "a".repeat(8192)),
             "read 8193 bytes, expected no more than 8192 bytes",
@@ -456,7 +457,6 @@ fn what_is_not_http_is_an_invalid_message() {
             format!("HTTP/1.1 101 \r\n{}", "A: b\r\n".repeat(129)),
             "expected no more than 128 headers",
         ),
-        ("HTTP/1.1 404 \r\nContent-Length: 5\r\n\r\n".to_owned(), "body too large: 5 bytes"),
     ];
     for (data, expected) in table {
         let error = answer(data.as_bytes(), &options).unwrap_err();
@@ -472,16 +472,16 @@ fn the_end_of_the_stream_fails_an_incomplete_answer_only() {
     let data = with("", &[]);
     for n in 0..data.len() {
         let mut handshake = handshake("ws://localhost/", plain());
-        assert_eq!(handshake.receive_data(data.split_at(n).0), Ok(None));
+        assert_eq!(handshake.receive_data(data.split_at(n).0, NOW), Ok(None));
         let error = handshake.receive_eof().unwrap_err();
         let message = error.get::<InvalidMessage>().expect("an InvalidMessage");
         assert_eq!(message.cause, Some(MessageCause::UnexpectedEof));
         assert!(error.is_retryable());
     }
     let mut handshake = handshake("ws://localhost/", plain());
-    assert_eq!(handshake.receive_data(&data), Ok(Some(data.len())));
+    assert_eq!(handshake.receive_data(&data, NOW), Ok(Some(data.len())));
     assert_eq!(handshake.receive_eof(), Ok(()));
-    assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
+    assert_eq!(handshake.receive_data(b"frames", NOW), Ok(Some(0)));
     assert!(handshake.into_negotiated().is_some());
 }
 
@@ -499,7 +499,7 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
     ] {
         for at in 0..head.len() {
             let mut handshake = begin(timeout.clone());
-            assert_eq!(handshake.receive_data(&head[..at]), Ok(None));
+            assert_eq!(handshake.receive_data(&head[..at], NOW), Ok(None));
             assert_eq!(handshake.poll_timeout(), deadline, "cut at {at}");
             let Some(deadline) = deadline else {
                 assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()), "cut at {at}");
@@ -510,17 +510,151 @@ fn an_answer_that_does_not_come_in_time_fails_the_handshake() {
             assert_eq!(error.to_string(), "timed out during opening handshake");
             assert_eq!(handshake.poll_timeout(), None);
             assert_eq!(handshake.handle_timeout(began), Err(error.clone()), "cut at {at}");
-            assert_eq!(handshake.receive_data(&head[at..]), Err(error.clone()), "cut at {at}");
+            assert_eq!(handshake.receive_data(&head[at..], NOW), Err(error.clone()), "cut at {at}");
             assert_eq!(handshake.receive_eof(), Err(error), "cut at {at}");
             assert!(handshake.into_negotiated().is_none(), "cut at {at}");
         }
     }
     // Once the server has accepted, there is nothing to wait for.
     let mut handshake = begin(plain());
-    assert_eq!(handshake.receive_data(&head), Ok(Some(head.len())));
+    assert_eq!(handshake.receive_data(&head, NOW), Ok(Some(head.len())));
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Ok(()));
     assert!(handshake.into_negotiated().is_some());
+}
+
+/// The status and the body of an `InvalidStatus`.
+#[track_caller]
+fn refusal(error: &InvalidHandshake) -> (u16, &[u8]) {
+    let status = error.get::<InvalidStatus>().unwrap_or_else(|| panic!("{error:?}"));
+    (status.response.status_code, &status.response.body)
+}
+
+#[test]
+fn a_refusal_is_told_at_the_time_limit_of_bodies_with_what_came_by_then() {
+    /// A head, the body that comes, the status, and the body that is kept.
+    type Row<'a> = (&'a [u8], &'a [u8], u16, &'a [u8]);
+    let table: &[Row<'_>] = &[
+        // Neither a length nor an end.
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", b"", 401, b""),
+        (b"HTTP/1.0 503\r\n\r\n", b"later", 503, b"later"),
+        // Less than was announced.
+        (b"HTTP/1.1 403 \r\nContent-Length: 50\r\n\r\n", b"no", 403, b"no"),
+        (b"HTTP/1.1 429 \r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nslo", 429, b"slo"),
+        (b"HTTP/2 502 \r\nTransfer-Encoding: chunked\r\n\r\n", b"oops", 502, b"oops"),
+        // Contradictions.
+        (b"HTTP/1.1 500 \r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"oops", 500, b"oops"),
+        (b"HTTP/1.1 500 \r\nContent-Length: a\r\n\r\n", b"oops", 500, b"oops"),
+        (b"HTTP/1.1 500 \r\nTransfer-Encoding: br\r\n\r\n", b"oops", 500, b"oops"),
+    ];
+    let began = Duration::from_secs(100);
+    let (second, head_time) = (Duration::from_secs(1), began + Duration::from_secs(3));
+    let uri = Uri::parse("ws://localhost/").unwrap();
+    for &(head, body, status_code, expected) in table {
+        let row = head.escape_ascii();
+        for (timeout, limit, deadline) in [
+            (Some(10 * second), second, head_time + second),
+            (Some(10 * second), 8 * second, began + 10 * second),
+            (Some(10 * second), Duration::MAX, began + 10 * second),
+            (Some(10 * second), Duration::ZERO, head_time),
+            (None, second, head_time + second),
+        ] {
+            let mut limits = HandshakeLimits::default();
+            (limits.open_timeout, limits.max_body_time) = (timeout, limit);
+            let options = plain().limits(limits);
+            let mut handshake = ClientHandshake::new(&uri, &options, NONCE, began).unwrap();
+            for byte in head {
+                assert_eq!(handshake.response(), None);
+                assert_eq!(handshake.poll_timeout(), timeout.map(|it| began + it), "{row}");
+                assert_eq!(handshake.receive_data(&[*byte], head_time), Ok(None), "{row}");
+            }
+            for (i, byte) in body.iter().enumerate() {
+                // However the body trickles, the limit stays.
+                let now = head_time + Duration::from_nanos(i as u64);
+                assert_eq!(handshake.receive_data(&[*byte], now), Ok(None), "{row}");
+            }
+            assert_eq!(handshake.poll_timeout(), Some(deadline), "{row}");
+            assert_eq!(handshake.handle_timeout(deadline - Duration::from_nanos(1)), Ok(()));
+            assert_eq!(handshake.response(), None);
+            let error = handshake.handle_timeout(deadline).unwrap_err();
+            assert_eq!(refusal(&error), (status_code, expected), "{row}");
+            let expected = format!("server rejected WebSocket connection: HTTP {status_code}");
+            assert_eq!(error.to_string(), expected);
+            // The first error stays.
+            assert_eq!(handshake.poll_timeout(), None);
+            assert_eq!(handshake.receive_data(b"more", deadline), Err(error.clone()));
+            assert_eq!(handshake.receive_eof(), Err(error));
+            assert_eq!(handshake.response().map(|it| it.status_code), Some(status_code));
+        }
+    }
+}
+
+#[test]
+fn a_refusal_is_told_at_once_when_its_body_is_complete_or_too_long() {
+    let mut limits = HandshakeLimits::default();
+    limits.max_body = 4;
+    let options = plain().limits(limits);
+    let table: &[(&[u8], u16, &[u8])] = &[
+        (b"HTTP/1.1 204\r\n\r\n", 204, b""),
+        (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", 304, b""),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 302, b""),
+        (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK", 200, b"OK"),
+        (b"HTTP/1.1 400 \r\nContent-Length: 5\r\n\r\nsorry", 400, b"sorr"),
+        (b"HTTP/1.1 400 \r\nContent-Length: 500000000000\r\n\r\nsorry", 400, b"sorr"),
+        (b"HTTP/1.1 400 \r\n\r\nsorry", 400, b"sorr"),
+        (b"HTTP/1.1 999 \r\nTransfer-Encoding: chunked\r\n\r\n9\r\nsorry", 999, b"sorr"),
+        (b"HTTP/1.1 404 \r\nTransfer-Encoding: x, Chunked\r\n\r\n2\r\nno\r\n0\r\n", 404, b"no"),
+    ];
+    for &(data, status_code, body) in table {
+        let error = answer(data, &options).unwrap_err();
+        assert_eq!(refusal(&error), (status_code, body), "{}", data.escape_ascii());
+    }
+}
+
+#[test]
+fn a_refusal_is_told_when_its_stream_ends_or_fails() {
+    let table: &[(&[u8], u16, &[u8])] = &[
+        (b"HTTP/1.1 401 \r\n\r\n", 401, b""),
+        (b"HTTP/1.1 401 \r\n\r\nno", 401, b"no"),
+        (b"HTTP/1.1 401 \r\nContent-Length: 5\r\n\r\nno", 401, b"no"),
+        (b"HTTP/1.1 401 \r\nTransfer-Encoding: chunked\r\n\r\n5\r\nno", 401, b"no"),
+        (b"HTTP/1.1 103 \r\n\r\nHTTP/1.1 401 \r\nTransfer-Encoding: a\r\n\r\nno", 401, b"no"),
+    ];
+    for &(data, status_code, body) in table {
+        for at in 0..=data.len() {
+            let (first, second) = data.split_at(at);
+            let mut handshake = handshake("ws://localhost/", plain());
+            assert_eq!(handshake.receive_data(first, NOW), Ok(None));
+            assert_eq!(handshake.receive_data(second, NOW), Ok(None));
+            let error = handshake.receive_eof().unwrap_err();
+            assert_eq!(refusal(&error), (status_code, body), "{}", data.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn the_response_stays_whatever_the_outcome() {
+    let table: &[(Vec<u8>, Option<u16>)] = &[
+        (with("", &[]), Some(101)),
+        (with("Upgrade", &["h2c"]), Some(101)),
+        (with("Sec-WebSocket-Accept", &["x"]), Some(101)),
+        (with("Sec-WebSocket-Extensions", &["x"]), Some(101)),
+        (with("Sec-WebSocket-Protocol", &["x"]), Some(101)),
+        (b"HTTP/1.1 403 \r\nContent-Length: 0\r\n\r\n".to_vec(), Some(403)),
+        (b"HTTP/1.1 403 \r\nContent-Length: 1\r\n\r\n".to_vec(), None),
+        (b"HTTP/1.1 101 \r\nA b\r\n\r\n".to_vec(), None),
+        (b"HTTP/1.0 101 \r\n\r\n".to_vec(), None),
+    ];
+    for (data, status_code) in table {
+        let mut handshake = handshake("ws://localhost/", plain());
+        assert_eq!(handshake.response(), None);
+        _ = handshake.receive_data(data, NOW);
+        let response = handshake.response();
+        assert_eq!(response.map(|it| it.status_code), *status_code, "{}", data.escape_ascii());
+        if response.is_some_and(|it| it.status_code == 101) {
+            assert_eq!(response.unwrap().headers.get("Connection"), Ok(Some("Upgrade")));
+        }
+    }
 }
 
 /// Both halves of this crate understand each other.
@@ -538,7 +672,7 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     assert_eq!(&request, client.request());
     let negotiated = negotiate(&request, &ServerOptions::default().subprotocols(chat), None)?;
     let bytes = negotiated.response.serialize();
-    assert_eq!(client.receive_data(&bytes)?, Some(bytes.len()));
+    assert_eq!(client.receive_data(&bytes, NOW)?, Some(bytes.len()));
     let on_client = client.into_negotiated().expect("accepted");
     assert_eq!(on_client.response, negotiated.response);
     assert_eq!(on_client.subprotocol, negotiated.subprotocol);

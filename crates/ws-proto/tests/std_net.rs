@@ -28,15 +28,14 @@ struct WebSocket {
 impl WebSocket {
     /// Opens a connection, as a client.
     fn connect(uri: &str, config: Arc<Config>) -> Result<Self> {
-        let (uri, options, now) = (uri.parse()?, ClientOptions::default(), Duration::ZERO);
-        let mut opening = ClientHandshake::new(&uri, &options, [1; 16], now)?;
+        let (uri, options, origin) = (uri.parse()?, ClientOptions::default(), Instant::now());
+        let mut opening = ClientHandshake::new(&uri, &options, [1; 16], Duration::ZERO)?;
         let mut stream = BufReader::new(TcpStream::connect((uri.host(), uri.port()))?);
-        stream.get_ref().set_read_timeout(opening.poll_timeout())?;
         stream.get_mut().write_all(&opening.request().serialize())?;
-        read_head(&mut stream, |data| Ok(opening.receive_data(data)?))?;
+        read_response(&mut stream, &mut opening, origin)?;
         let agreed = opening.into_negotiated().ok_or("no response")?;
-        let conn = Connection::client(config, agreed.extensions, [2; 32], now);
-        Ok(Self { conn, stream, origin: Instant::now() })
+        let conn = Connection::client(config, agreed.extensions, [2; 32], origin.elapsed());
+        Ok(Self { conn, stream, origin })
     }
 
     /// Answers a client that has connected.
@@ -45,7 +44,7 @@ impl WebSocket {
         let mut opening = ServerHandshake::new(&options, now);
         let mut stream = BufReader::new(stream);
         stream.get_ref().set_read_timeout(opening.poll_timeout())?;
-        read_head(&mut stream, |data| Ok(opening.receive_data(data)?))?;
+        read_request(&mut stream, &mut opening)?;
         let agreed = negotiate(&opening.into_request().ok_or("no request")?, &options, None)?;
         stream.get_mut().write_all(&agreed.response.serialize())?;
         let conn = Connection::server(config, agreed.extensions, now);
@@ -102,9 +101,8 @@ impl WebSocket {
 
     /// Waits until something arrives, and takes it in; or until the time is up.
     fn read(&mut self) -> io::Result<()> {
-        // Not zero, which isn't allowed.
-        let left = |at: Duration| at.saturating_sub(self.origin.elapsed()).max(MILLISECOND);
-        self.stream.get_ref().set_read_timeout(self.conn.poll_timeout().map(left))?;
+        let limit = time_left(self.conn.poll_timeout(), self.origin);
+        self.stream.get_ref().set_read_timeout(limit)?;
         match self.stream.fill_buf() {
             Ok([]) => self.conn.receive_eof(),
             Ok(data) => {
@@ -119,22 +117,47 @@ impl WebSocket {
     }
 }
 
-/// Reads until `take` has the whole head of a request or response.
-fn read_head(
-    stream: &mut BufReader<TcpStream>,
-    mut take: impl FnMut(&[u8]) -> Result<Option<usize>>,
-) -> Result<()> {
+/// Reads until the whole request is there.
+fn read_request(stream: &mut BufReader<TcpStream>, opening: &mut ServerHandshake) -> Result<()> {
     loop {
         let data = stream.fill_buf()?;
-        let (arrived, taken) = (data.len(), take(data)?);
+        let (arrived, taken) = (data.len(), opening.receive_data(data)?);
         stream.consume(taken.unwrap_or(arrived));
-        if taken.is_some() {
-            return Ok(());
-        }
-        if arrived == 0 {
-            return Err("the stream has ended".into());
+        match taken {
+            Some(_) => return Ok(()),
+            None if arrived == 0 => opening.receive_eof()?,
+            None => {}
         }
     }
+}
+
+/// Reads until the whole response is there: of a refusal, only until there was time for its body.
+fn read_response(
+    stream: &mut BufReader<TcpStream>,
+    opening: &mut ClientHandshake,
+    origin: Instant,
+) -> Result<()> {
+    loop {
+        stream.get_ref().set_read_timeout(time_left(opening.poll_timeout(), origin))?;
+        match stream.fill_buf() {
+            Ok(data) if !data.is_empty() => {
+                let (arrived, taken) = (data.len(), opening.receive_data(data, origin.elapsed())?);
+                stream.consume(taken.unwrap_or(arrived));
+                if taken.is_some() {
+                    return Ok(());
+                }
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                opening.handle_timeout(origin.elapsed())?;
+            }
+            Ok(_) | Err(_) => opening.receive_eof()?,
+        }
+    }
+}
+
+/// The time until `deadline`, counted from `origin`; not zero, which isn't allowed.
+fn time_left(deadline: Option<Duration>, origin: Instant) -> Option<Duration> {
+    deadline.map(|at| at.saturating_sub(origin.elapsed()).max(MILLISECOND))
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);

@@ -7,12 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::ready;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
-use ws_errors::{AbortHandshake, HandshakeTimeout, InvalidHandshake, WebSocketException};
+use tokio::time::{Instant, Sleep, sleep_until};
+use ws_errors::{
+    AbortHandshake, HandshakeTimeout, InvalidHandshake, InvalidMessage, InvalidStatus,
+    MessageCause, WebSocketException,
+};
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
 use ws_proto::http::Response;
@@ -193,26 +196,23 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         *to = from;
     }
     let origin = Instant::now();
-    let handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
-    let timeout = handshake.poll_timeout();
-    within(origin, timeout, pin!(connect_on(io, handshake, origin, settings, seed))).await
-}
-
-async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: impl Future<Output = Result<S, Error>>,
-    mut handshake: ClientHandshake,
-    origin: Instant,
-    settings: &ClientSettings,
-    seed: [u8; 32],
-) -> Result<WebSocket<S>, Error> {
-    let mut io = io.await?;
-    write_all(&mut io, &handshake.request().serialize()).await?;
-    let mut rest = Vec::new();
-    receive(&mut io, &mut rest, |data| match data {
-        Some(data) => handshake.receive_data(data),
-        None => handshake.receive_eof().map(|()| None),
-    })
-    .await?;
+    let mut handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
+    let (mut timer, deadline) = (pin!(None), handshake.poll_timeout());
+    let mut io = {
+        let mut io = pin!(io);
+        poll_fn(|cx| match io.as_mut().poll(cx) {
+            Poll::Ready(io) => Poll::Ready(io),
+            Poll::Pending => {
+                ready!(poll_timer(timer.as_mut(), cx, origin, deadline));
+                match handshake.handle_timeout(origin.elapsed()) {
+                    Err(error) => Poll::Ready(Err(error.into())),
+                    Ok(()) => Poll::Pending,
+                }
+            }
+        })
+        .await?
+    };
+    let rest = exchange(&mut io, &mut handshake, origin, timer).await?;
     let request = handshake.request().clone();
     let Some(negotiated) = handshake.into_negotiated() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -231,6 +231,84 @@ async fn connect_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let ws = WebSocket::new(Shared::new(io, conn, origin, settings.flow), info);
     ws.shared().lock().spawn_background();
     Ok(ws)
+}
+
+/// Sends the request and receives the response, both at once: a server that refuses early may not read
+/// the whole request. Returns the bytes received behind the response.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    io: &mut S,
+    handshake: &mut ClientHandshake,
+    origin: Instant,
+    mut timer: Pin<&mut Option<Sleep>>,
+) -> Result<Vec<u8>, Error> {
+    let request = handshake.request().serialize();
+    let (mut unwritten, mut write_error) = (Some(&*request), None);
+    let result = poll_fn(|cx| {
+        loop {
+            if let Some(data) = &mut unwritten
+                && let Poll::Ready(written) = poll_write_all(io, cx, data)
+            {
+                (unwritten, write_error) = (None, written.err());
+            }
+            // Nothing is held while the peer takes its time.
+            let mut memory = [0; READ];
+            let mut buf = ReadBuf::new(&mut memory);
+            match Pin::new(&mut *io).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    let data = buf.filled();
+                    if let Some(used) = handshake.receive_data(data, origin.elapsed())? {
+                        return Poll::Ready(Ok(data.get(used..).unwrap_or_default().to_vec()));
+                    }
+                }
+                Poll::Ready(ended) => {
+                    let error = handshake.receive_eof().err().map(Error::from);
+                    return Poll::Ready(Err(match (error, ended) {
+                        // Of the two, the response tells more.
+                        (Some(error), Err(_)) if error.get::<InvalidStatus>().is_some() => error,
+                        (Some(error), Ok(())) => error,
+                        (_, ended) => Error::Io(
+                            ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+                        ),
+                    }));
+                }
+                Poll::Pending => {
+                    let deadline = handshake.poll_timeout();
+                    ready!(poll_timer(timer.as_mut(), cx, origin, deadline));
+                    handshake.handle_timeout(origin.elapsed())?;
+                }
+            }
+        }
+    })
+    .await;
+    match (result, write_error) {
+        // The server is gone, and hasn't said why.
+        (Err(Error::Io(_)), Some(e)) => Err(e.into()),
+        (Err(error), Some(e)) if error.is_timeout() || is_unexpected_eof(&error) => Err(e.into()),
+        (Ok(_), Some(e)) => Err(e.into()),
+        (result, _) => result,
+    }
+}
+
+fn is_unexpected_eof(error: &Error) -> bool {
+    let message = error.get::<InvalidMessage>();
+    message.is_some_and(|message| message.cause == Some(MessageCause::UnexpectedEof))
+}
+
+/// Ready at `deadline`, counted from `origin`; never without one.
+fn poll_timer(
+    mut timer: Pin<&mut Option<Sleep>>,
+    cx: &mut Context<'_>,
+    origin: Instant,
+    deadline: Option<Duration>,
+) -> Poll<()> {
+    let deadline = deadline.and_then(|deadline| origin.checked_add(deadline));
+    let Some(deadline) = deadline else { return Poll::Pending };
+    match timer.as_mut().as_pin_mut() {
+        Some(sleep) if sleep.deadline() != deadline => sleep.reset(deadline),
+        Some(_) => {}
+        None => timer.set(Some(sleep_until(deadline))),
+    }
+    timer.as_pin_mut().map_or(Poll::Pending, |sleep| sleep.poll(cx))
 }
 
 /// Waits for a handshake until `timeout` after `origin`.
@@ -273,7 +351,7 @@ async fn receive<S: AsyncRead + Unpin>(
                 Ok(used.is_some())
             });
             if ready!(result)? {
-                return std::task::Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(()));
             }
         }
     })
@@ -281,17 +359,23 @@ async fn receive<S: AsyncRead + Unpin>(
 }
 
 async fn write_all<S: AsyncWrite + Unpin>(io: &mut S, mut data: &[u8]) -> io::Result<()> {
-    poll_fn(|cx| {
-        while !data.is_empty() {
-            let n = ready!(Pin::new(&mut *io).poll_write(cx, data))?;
-            if n == 0 {
-                return std::task::Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            data = data.get(n..).unwrap_or_default();
+    poll_fn(|cx| poll_write_all(io, cx, &mut data)).await
+}
+
+/// Writes and flushes `data`, which becomes the rest of it.
+fn poll_write_all<S: AsyncWrite + Unpin>(
+    io: &mut S,
+    cx: &mut Context<'_>,
+    data: &mut &[u8],
+) -> Poll<io::Result<()>> {
+    while !data.is_empty() {
+        let n = ready!(Pin::new(&mut *io).poll_write(cx, data))?;
+        if n == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
-        Pin::new(&mut *io).poll_flush(cx)
-    })
-    .await
+        *data = data.get(n..).unwrap_or_default();
+    }
+    Pin::new(io).poll_flush(cx)
 }
 
 /// Drops received bytes until the stream ends, or there are too many.
@@ -309,7 +393,7 @@ async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
                 read.is_err() || n == 0 || left == 0
             });
             if ready!(ended) {
-                return std::task::Poll::Ready(());
+                return Poll::Ready(());
             }
         }
     })

@@ -1,22 +1,20 @@
-//! [`BodyReader`]: reads the body of a response, such as the error page of a server that refuses the
-//! opening handshake. Requests have no body here; [`request`](super::request) refuses it.
+//! [`BodyReader`]: keeps what comes of the body of a response, such as the error page of a server that
+//! refuses the opening handshake. Bodies of requests aren't read.
 
-use ws_errors::{
-    HeaderLineTooLong, MessageCause, SecurityError, SecurityErrorKind, TooManyHeaders,
-};
 use ws_headers::Headers;
 
-use super::{HandshakeLimits, malformed};
-
-/// Collects a body ([RFC 9112 §6]).
+/// Collects a body ([RFC 9112 §6]), whatever it looks like: a status that has arrived isn't lost to
+/// the body behind it.
 ///
-/// Memory follows the received bytes, never the declared length.
+/// Framing is followed as far as it makes sense: what doesn't is kept as it came. Memory follows the
+/// received bytes, never the declared length.
 ///
 /// [RFC 9112 §6]: https://www.rfc-editor.org/rfc/rfc9112#section-6
 #[derive(Debug)]
 pub(super) struct BodyReader {
-    limits: HandshakeLimits,
-    /// The received bytes; at most `limits.max_body`.
+    max_body: usize,
+    max_line: usize,
+    /// The received bytes; at most `max_body`.
     body: Vec<u8>,
     framing: Framing,
 }
@@ -24,45 +22,48 @@ pub(super) struct BodyReader {
 #[derive(Debug)]
 enum Framing {
     /// A declared length; this many bytes are missing.
-    Length(usize),
+    Length(u64),
     /// All bytes up to the end of the stream.
     Eof,
-    /// Chunks, the last of which is empty, and a trailer.
+    /// Chunks. `line` has what came since the last byte of a chunk; at most `max_line` bytes.
     Chunked { line: Vec<u8>, next: Next },
 }
 
-/// The next part of a chunked body.
-#[derive(Clone, Copy, Debug)]
+/// The next part of a chunked body ([RFC 9112 §7.1]).
+///
+/// [RFC 9112 §7.1]: https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Next {
-    /// A line that starts with the size of a chunk.
-    Size,
+    /// A digit of the size of a chunk, or what follows them, after so many digits with this value.
+    Size {
+        digits: u8,
+        value: u64,
+    },
+    /// The rest of the line behind the size, which is ignored.
+    Extension(u64),
+    /// The end of that line.
+    SizeLf(u64),
     /// This many bytes of a chunk.
-    Chunk(usize),
+    Chunk(u64),
     /// The line break after a chunk.
-    ChunkEnd,
-    /// A line of the trailer, after this many others; an empty one ends it.
-    Trailer(usize),
+    ChunkCr,
+    ChunkLf,
+    /// Nothing: the last chunk has come. The trailer isn't read.
+    End,
 }
 
 impl BodyReader {
     /// Creates a reader for the body of a response with these headers.
-    pub(super) fn new(headers: &Headers, limits: HandshakeLimits) -> Result<Self, MessageCause> {
-        let coding = headers.get("Transfer-Encoding");
-        let coding = coding.map_err(|_| malformed("repeated Transfer-Encoding"))?;
-        let length = headers.get("Content-Length");
-        let length = length.map_err(|_| malformed("repeated Content-Length"))?;
-        let framing = match (coding, length) {
-            (Some("chunked"), _) => Framing::Chunked { line: Vec::new(), next: Next::Size },
-            (Some(_), _) => return Err(malformed("unsupported transfer coding")),
-            (None, Some(length)) => Framing::Length(content_length(length, limits.max_body)?),
-            (None, None) => Framing::Eof,
+    pub(super) fn new(headers: &Headers, max_body: usize, max_line: usize) -> Self {
+        let framing = if headers.contains("Transfer-Encoding") {
+            match last_coding_is_chunked(headers) {
+                true => Framing::Chunked { line: Vec::new(), next: Next::START },
+                false => Framing::Eof,
+            }
+        } else {
+            content_length(headers).map_or(Framing::Eof, Framing::Length)
         };
-        Ok(Self { limits, body: Vec::new(), framing })
-    }
-
-    /// Tells whether the end of the stream completes the body.
-    pub(super) fn lasts_until_eof(&self) -> bool {
-        matches!(self.framing, Framing::Eof)
+        Self { max_body, max_line, body: Vec::new(), framing }
     }
 
     /// The received bytes.
@@ -70,142 +71,115 @@ impl BodyReader {
         self.body
     }
 
-    /// Takes bytes from the server. Returns `None` while the body is incomplete, then the number of
-    /// bytes that belong to it.
-    pub(super) fn receive(&mut self, data: &[u8]) -> Result<Option<usize>, MessageCause> {
-        match &mut self.framing {
-            Framing::Length(left) => {
-                let chunk = data.get(..*left).unwrap_or(data);
-                self.body.extend_from_slice(chunk);
-                *left -= chunk.len();
-                Ok((*left == 0).then_some(chunk.len()))
-            }
-            Framing::Eof => {
-                if data.len() > self.limits.max_body.saturating_sub(self.body.len()) {
-                    let max = self.limits.max_body;
-                    let size = max.saturating_add(1);
-                    return Err(security(SecurityErrorKind::UnsizedBodyTooLarge { size, max }));
+    /// Takes bytes from the server. Returns `None` while the body is incomplete and below the limit,
+    /// then the number of bytes that were used.
+    pub(super) fn receive(&mut self, data: &[u8]) -> Option<usize> {
+        let mut rest = data;
+        loop {
+            let room = self.max_body.saturating_sub(self.body.len());
+            let left = match &self.framing {
+                Framing::Eof => u64::MAX,
+                Framing::Length(left) => *left,
+                Framing::Chunked { next: Next::Chunk(left), .. } => *left,
+                Framing::Chunked { next: Next::End, .. } => 0,
+                // Not a byte of the body.
+                Framing::Chunked { .. } if room > 0 => {
+                    let (&byte, tail) = rest.split_first()?;
+                    rest = tail;
+                    self.receive_between_chunks(byte);
+                    continue;
                 }
-                self.body.extend_from_slice(data);
-                Ok(None)
-            }
-            Framing::Chunked { line, next } => {
-                receive_chunks(&mut self.body, line, next, &self.limits, data)
-            }
-        }
-    }
-}
-
-/// [`BodyReader::receive`] for a chunked body ([RFC 9112 §7.1]).
-///
-/// [RFC 9112 §7.1]: https://www.rfc-editor.org/rfc/rfc9112#section-7.1
-fn receive_chunks(
-    body: &mut Vec<u8>,
-    line: &mut Vec<u8>,
-    next: &mut Next,
-    limits: &HandshakeLimits,
-    data: &[u8],
-) -> Result<Option<usize>, MessageCause> {
-    let mut rest = data;
-    while !rest.is_empty() {
-        if let Next::Chunk(left) = *next {
-            let (chunk, tail) = rest.split_at(left.min(rest.len()));
-            body.extend_from_slice(chunk);
-            rest = tail;
-            *next = match left - chunk.len() {
-                0 => Next::ChunkEnd,
-                left => Next::Chunk(left),
+                Framing::Chunked { .. } => 0,
             };
-            continue;
+            if room == 0 || left == 0 {
+                return Some(data.len() - rest.len());
+            }
+            if rest.is_empty() {
+                return None;
+            }
+            let len = rest.len().min(room).min(usize::try_from(left).unwrap_or(usize::MAX));
+            let (part, tail) = rest.split_at(len);
+            self.body.extend_from_slice(part);
+            rest = tail;
+            let left = left - len as u64;
+            match &mut self.framing {
+                Framing::Eof => {}
+                Framing::Length(missing) => *missing = left,
+                Framing::Chunked { next, .. } => {
+                    *next = if left == 0 { Next::ChunkCr } else { Next::Chunk(left) };
+                }
+            }
         }
-        let room = match next {
-            Next::ChunkEnd => 2,
-            _ => limits.max_line,
-        };
-        let window = rest.get(..room.saturating_sub(line.len())).unwrap_or(rest);
-        let Some(newline) = window.iter().position(|&b| b == b'\n') else {
-            if window.len() < rest.len() {
-                let (size, max) = (limits.max_line.saturating_add(1), limits.max_line);
-                return Err(match next {
-                    Next::Size => security(SecurityErrorKind::ChunkLineTooLong { size, max }),
-                    Next::Trailer(_) => security(HeaderLineTooLong::new(size, max)),
-                    Next::ChunkEnd | Next::Chunk(_) => malformed("chunk without CRLF"),
-                });
+    }
+
+    /// Takes a byte that is in front of a chunk, or behind one. If it can't be there, these aren't
+    /// chunks: what came since the last of them, and all that follows, is kept as it is.
+    fn receive_between_chunks(&mut self, byte: u8) {
+        let Framing::Chunked { line, next } = &mut self.framing else { return };
+        line.push(byte);
+        match next.after(byte).filter(|_| line.len() <= self.max_line) {
+            Some(after) => {
+                if matches!(after, Next::Chunk(_) | Next::START) {
+                    line.clear();
+                }
+                *next = after;
             }
-            line.extend_from_slice(rest);
-            return Ok(None);
-        };
-        let (end_of_line, tail) = rest.split_at(newline + 1);
-        line.extend_from_slice(end_of_line);
-        rest = tail;
-        let Some(text) = line.strip_suffix(b"\r\n") else {
-            return Err(malformed("line doesn't end with CRLF"));
-        };
-        *next = match *next {
-            Next::Size => match chunk_size(text, body.len(), limits.max_body)? {
-                0 => Next::Trailer(0),
-                size => Next::Chunk(size),
-            },
-            Next::ChunkEnd | Next::Chunk(_) => Next::Size,
-            Next::Trailer(_) if text.is_empty() => return Ok(Some(data.len() - rest.len())),
-            Next::Trailer(lines) if lines < limits.max_headers => {
-                check_trailer(text)?;
-                Next::Trailer(lines + 1)
+            None => {
+                let room = self.max_body.saturating_sub(self.body.len());
+                self.body.extend_from_slice(line.get(..room).unwrap_or(line));
+                self.framing = Framing::Eof;
             }
-            Next::Trailer(lines) => {
-                return Err(security(TooManyHeaders::new(lines + 1, limits.max_headers)));
+        }
+    }
+}
+
+impl Next {
+    const START: Self = Self::Size { digits: 0, value: 0 };
+
+    /// The part behind `byte`, which isn't one of a chunk; `None` if it can't be there.
+    fn after(self, byte: u8) -> Option<Self> {
+        match (self, byte) {
+            (Self::Size { digits: 1.., value }, b'\r') => Some(Self::SizeLf(value)),
+            (Self::Size { digits: 1.., value }, b';' | b' ' | b'\t') => {
+                Some(Self::Extension(value))
             }
-        };
-        line.clear();
-    }
-    Ok(None)
-}
-
-/// The value of a `Content-Length` header: 1 to 18 digits, not above the limit.
-fn content_length(text: &str, max: usize) -> Result<usize, MessageCause> {
-    let digits = (1..=18).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-    let length = text.parse::<u64>().ok().filter(|_| digits);
-    let size = length
-        .ok_or_else(|| security(SecurityErrorKind::InvalidContentLength { value: text.into() }))?;
-    let max = max as u64;
-    match usize::try_from(size) {
-        Ok(length) if size <= max => Ok(length),
-        _ => Err(security(SecurityErrorKind::BodyTooLarge { size, max })),
+            (Self::Size { digits: digits @ 0..=15, value }, byte) => {
+                let digit = char::from(byte).to_digit(16)?;
+                Some(Self::Size { digits: digits + 1, value: value << 4 | u64::from(digit) })
+            }
+            (Self::Extension(value), b'\r') => Some(Self::SizeLf(value)),
+            (Self::Extension(_), b'\n') => None,
+            (Self::Extension(value), _) => Some(Self::Extension(value)),
+            (Self::SizeLf(0), b'\n') => Some(Self::End),
+            (Self::SizeLf(value), b'\n') => Some(Self::Chunk(value)),
+            (Self::ChunkCr, b'\r') => Some(Self::ChunkLf),
+            (Self::ChunkLf, b'\n') => Some(Self::START),
+            _ => None,
+        }
     }
 }
 
-/// The size of a chunk, from the line before it: 1 to 15 hexadecimal digits, then perhaps
-/// extensions, which are ignored. Refuses a chunk that takes the body above the limit.
-fn chunk_size(line: &[u8], before: usize, max: usize) -> Result<usize, MessageCause> {
-    let text = line.split(|&b| b == b';').next().unwrap_or_default();
-    let digits = (1..=15).contains(&text.len()) && text.iter().all(u8::is_ascii_hexdigit);
-    let size = str::from_utf8(text).ok().filter(|_| digits);
-    let size = size.and_then(|text| u64::from_str_radix(text, 16).ok());
-    let size = size.ok_or_else(|| {
-        let value = text.escape_ascii().to_string().into();
-        security(SecurityErrorKind::InvalidChunkSize { value })
-    })?;
-    let (after, max) = (before as u64, max as u64);
-    match usize::try_from(size) {
-        Ok(length) if size <= max.saturating_sub(after) => Ok(length),
-        _ => Err(security(SecurityErrorKind::ChunkTooLarge { size, after, max })),
-    }
+/// Whether the body consists of chunks: the last of all codings is `chunked`, in any case. Codings
+/// before it aren't undone.
+fn last_coding_is_chunked(headers: &Headers) -> bool {
+    let codings = headers.get_all("Transfer-Encoding").flat_map(|line| line.split(','));
+    let last = codings.map(trim).filter(|coding| !coding.is_empty()).last();
+    last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
 }
 
-/// The cause for an exceeded limit.
-fn security(error: impl Into<SecurityError>) -> MessageCause {
-    error.into().into()
+/// The length that all values of `Content-Length` agree on; `None` if there is none, or one isn't a
+/// number.
+fn content_length(headers: &Headers) -> Option<u64> {
+    let lengths = headers.get_all("Content-Length").flat_map(|line| line.split(','));
+    let mut lengths = lengths.map(|text| {
+        let text = trim(text);
+        text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
+    });
+    let first = lengths.next()?;
+    first.filter(|_| lengths.all(|other| other == first))
 }
 
-/// Checks that a line of the trailer is a header; its value is dropped.
-fn check_trailer(line: &[u8]) -> Result<(), MessageCause> {
-    let mut line = line.splitn(2, |&b| b == b':');
-    let name = line.next().and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-    let value = line.next();
-    let is_value = |value: &[u8]| value.iter().all(|&b| b == b'\t' || (b >= b' ' && b != 0x7f));
-    if ws_types::is_token(name) && value.is_some_and(is_value) {
-        Ok(())
-    } else {
-        Err(malformed("invalid trailer"))
-    }
+/// `text` without spaces and tabs at both ends.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }

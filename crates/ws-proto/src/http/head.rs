@@ -8,8 +8,12 @@ use ws_errors::{
     HeaderLineTooLong, HttpMessage, MessageCause, RequestLineTooLong, SecurityError,
     SecurityErrorKind, StatusLineTooLong, TooManyHeaders,
 };
+use ws_headers::Headers;
 
 use super::{HandshakeLimits, malformed};
+
+/// Up to this many header lines are parsed without an allocation for the parser.
+const STACK_HEADERS: usize = 32;
 
 /// Collects the bytes of one head after another.
 ///
@@ -27,6 +31,8 @@ pub(super) struct HeadReader {
     after_cr: bool,
     /// Complete lines of this head; the first one isn't a header.
     lines: usize,
+    /// The length of the first line with its end, once it is complete.
+    first_len: usize,
     /// Bytes of all heads so far; at most `limits.max_head`.
     total: usize,
 }
@@ -35,17 +41,51 @@ pub(super) struct HeadReader {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     /// All its bytes.
-    pub(super) bytes: &'a [u8],
+    bytes: &'a [u8],
+    /// The length of its first line with the end.
+    first_len: usize,
     /// The number of header lines.
-    pub(super) headers: usize,
+    lines: usize,
     /// The number of bytes of the last piece that belong to it.
     pub(super) used: usize,
+}
+
+impl Head<'_> {
+    /// The first line, without its end.
+    pub(super) fn first_line(&self) -> &[u8] {
+        self.bytes.get(..self.first_len.saturating_sub(2)).unwrap_or_default()
+    }
+
+    /// Parses the other lines: headers in their order and spelling, repeated ones included.
+    pub(super) fn headers(&self) -> Result<Headers, MessageCause> {
+        let lines = self.bytes.get(self.first_len..).unwrap_or_default();
+        let mut on_stack = [httparse::EMPTY_HEADER; STACK_HEADERS];
+        let mut on_heap = Vec::new();
+        let parsed = on_stack.get_mut(..self.lines).unwrap_or_else(|| {
+            on_heap.resize(self.lines, httparse::EMPTY_HEADER);
+            &mut on_heap
+        });
+        match httparse::parse_headers(lines, parsed) {
+            Ok(httparse::Status::Complete((len, parsed))) if len == lines.len() => {
+                // The parser has checked names and values by the same rules.
+                Headers::from_latin1(parsed.iter().map(|line| (line.name, line.value)))
+                    .map_err(|_| malformed("invalid header"))
+            }
+            Ok(_) => Err(malformed("unexpected end of head")),
+            Err(error) => Err(malformed(match error {
+                httparse::Error::HeaderName => "invalid header name",
+                httparse::Error::HeaderValue => "invalid header value",
+                httparse::Error::TooManyHeaders => "too many headers",
+                _ => "invalid line break",
+            })),
+        }
+    }
 }
 
 impl HeadReader {
     pub(super) fn new(message: HttpMessage, limits: HandshakeLimits) -> Self {
         let buffer = Vec::new();
-        Self { message, limits, buffer, line: 0, after_cr: false, lines: 0, total: 0 }
+        Self { message, limits, buffer, line: 0, after_cr: false, lines: 0, first_len: 0, total: 0 }
     }
 
     /// Takes bytes from the peer; returns the head when they complete it. Call
@@ -63,7 +103,8 @@ impl HeadReader {
             self.buffer.extend_from_slice(bytes);
             bytes = &self.buffer;
         }
-        Ok(Some(Head { bytes, headers: self.lines.saturating_sub(1), used }))
+        let lines = self.lines.saturating_sub(1);
+        Ok(Some(Head { bytes, first_len: self.first_len, lines, used }))
     }
 
     /// Prepares for another head; `total` goes on counting.
@@ -108,6 +149,9 @@ impl HeadReader {
                     return Err(malformed("first line is empty"));
                 }
                 return Ok(Some(data.len() - tail.len()));
+            }
+            if self.lines == 0 {
+                self.first_len = self.line + line.len();
             }
             self.lines += 1;
             self.line = 0;

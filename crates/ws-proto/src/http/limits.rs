@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// Size and time limits of the opening handshake, all inclusive.
 ///
-/// The first byte above a size limit fails the handshake, even if the line or head is still
-/// incomplete. So [`max_head`](Self::max_head) bounds the memory of a connection before it is open,
-/// on a client together with [`max_body`](Self::max_body).
+/// The first byte above a limit on lines and heads fails the handshake, even if the line or head is
+/// still incomplete. So [`max_head`](Self::max_head) bounds the memory of a connection before it is
+/// open, on a client together with [`max_body`](Self::max_body), at which a body is cut.
 ///
 /// ```
 /// use ws_proto::http::HandshakeLimits;
@@ -25,15 +25,22 @@ pub struct HandshakeLimits {
     /// informational responses come first. Default: 131,072; the limits above would allow a
     /// megabyte, which no handshake needs.
     pub max_head: usize,
-    /// Bytes of the body of a response other than 101. Default: 1,048,576, enough for error pages.
+    /// Bytes that are kept of the body of a response other than 101; the rest isn't read. Default:
+    /// 1,048,576, enough for error pages.
     pub max_body: usize,
+    /// Time that is spent on the body of a response other than 101, from the end of its head; what
+    /// came by then is kept. Zero keeps what came together with the head. Default: 1 s: the status
+    /// is known, so only an explanation is waited for, and it nearly always comes along.
+    ///
+    /// [`ClientHandshake`](crate::client::ClientHandshake) enforces it; the readers of this module
+    /// know no time.
+    pub max_body_time: Duration,
     /// Duration of the handshake: on a client from before it connects until the response is
-    /// complete, on a server from the accepted stream until the response has left. `None`: no
-    /// limit. Default: 10 s, enough for a slow network that loses a few packets.
+    /// complete, on a server from the accepted stream until the response has left.
+    /// `None`: no limit. Default: 10 s, enough for a slow network that loses a few packets.
     ///
     /// [`ClientHandshake`](crate::client::ClientHandshake) and
-    /// [`ServerHandshake`](crate::server::ServerHandshake) enforce it; the readers of this module
-    /// know no time.
+    /// [`ServerHandshake`](crate::server::ServerHandshake) enforce it.
     pub open_timeout: Option<Duration>,
 }
 
@@ -44,6 +51,7 @@ impl Default for HandshakeLimits {
             max_headers: 128,
             max_head: 128 * 1024,
             max_body: 1024 * 1024,
+            max_body_time: Duration::from_secs(1),
             open_timeout: Some(Duration::from_secs(10)),
         }
     }

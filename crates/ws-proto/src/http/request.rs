@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::mem::MaybeUninit;
 
 use ws_errors::{HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, MessageCause};
 use ws_headers::Headers;
 use ws_types::is_token;
 
 use super::head::{Head, HeadReader};
-use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
+use super::{HandshakeLimits, invalid_line, malformed};
 
 /// The version of HTTP that a request was made in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -202,27 +201,8 @@ fn exception(cause: MessageCause) -> InvalidHandshake {
 
 /// Parses a complete head whose lines all end with CRLF.
 fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
-    let mut on_stack = [MaybeUninit::uninit(); STACK_HEADERS];
-    let mut on_heap = Vec::new();
-    let lines = on_stack.get_mut(..head.headers).unwrap_or_else(|| {
-        on_heap.resize(head.headers, MaybeUninit::uninit());
-        &mut on_heap
-    });
-    let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(head.bytes, lines) {
-        Ok(httparse::Status::Complete(len)) if len == head.bytes.len() => {}
-        Ok(_) => return Err(malformed("unexpected end of head")),
-        Err(error) => return Err(unparsable(error)),
-    }
-    let path = request.path.filter(|path| path.is_ascii());
-    let path = path.ok_or(malformed("request target isn't ASCII"))?;
-    let method = match request.method.unwrap_or_default() {
-        "GET" => Cow::Borrowed("GET"),
-        other => Cow::Owned(other.to_owned()),
-    };
-    let version =
-        if request.version == Some(1) { HttpVersion::Http11 } else { HttpVersion::Http10 };
-    let headers = collect(request.headers)?;
+    let line = RequestLine::parse(head.first_line())?;
+    let headers = head.headers()?;
     // A body before the handshake is done: not WebSocket, or an attempt to make the two ends
     // disagree about the end of the request.
     if headers.contains("Transfer-Encoding") {
@@ -231,5 +211,40 @@ fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
     if headers.get_all("Content-Length").any(|length| length != "0") {
         return Err(malformed("unsupported request body"));
     }
-    Ok(Request { method, path: path.into(), version, headers })
+    let RequestLine { method, target, version } = line;
+    Ok(Request { method, path: target, version, headers })
+}
+
+/// The first line of a request ([RFC 9112 §3]).
+///
+/// [RFC 9112 §3]: https://www.rfc-editor.org/rfc/rfc9112#section-3
+#[derive(Debug)]
+struct RequestLine {
+    method: Cow<'static, str>,
+    target: Box<str>,
+    version: HttpVersion,
+}
+
+impl RequestLine {
+    /// Parses a line without its end.
+    fn parse(line: &[u8]) -> Result<Self, MessageCause> {
+        Self::split(line).ok_or_else(|| invalid_line("request line", line))
+    }
+
+    fn split(line: &[u8]) -> Option<Self> {
+        let line = str::from_utf8(line).ok()?;
+        let (method, rest) = line.split_once(' ')?;
+        let (target, version) = rest.split_once(' ')?;
+        let version = match version {
+            "HTTP/1.1" => HttpVersion::Http11,
+            "HTTP/1.0" => HttpVersion::Http10,
+            _ => return None,
+        };
+        let is_target = !target.is_empty() && target.bytes().all(|b| b.is_ascii_graphic());
+        let method = match method {
+            "GET" => Cow::Borrowed("GET"),
+            other => Cow::Owned(other.to_owned()),
+        };
+        (is_token(&method) && is_target).then(|| Self { method, target: target.into(), version })
+    }
 }

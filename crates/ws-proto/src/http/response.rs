@@ -1,13 +1,11 @@
 //! [`ResponseReader`]: reads a head, and a body unless the connection is upgraded.
 
-use std::mem::MaybeUninit;
-
 pub use ws_errors::Response;
 use ws_errors::{HttpMessage, InvalidHandshake, InvalidMessage, MessageCause, SecurityError};
 
 use super::body::BodyReader;
-use super::head::{Head, HeadReader};
-use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
+use super::head::HeadReader;
+use super::{HandshakeLimits, invalid_line, malformed};
 
 /// Reads a response, in pieces of any size: its head, and its body if there is one.
 ///
@@ -23,7 +21,8 @@ use super::{HandshakeLimits, STACK_HEADERS, collect, malformed, unparsable};
 /// ```
 #[derive(Debug)]
 pub struct ResponseReader {
-    limits: HandshakeLimits,
+    max_body: usize,
+    max_line: usize,
     head: HeadReader,
     /// The response, while its body is being received.
     body: Option<(Response, BodyReader)>,
@@ -35,11 +34,12 @@ impl ResponseReader {
     #[must_use]
     pub fn new(limits: HandshakeLimits) -> Self {
         let head = HeadReader::new(HttpMessage::Response, limits);
-        Self { limits, head, body: None, for_proxy: false }
+        let HandshakeLimits { max_body, max_line, .. } = limits;
+        Self { max_body, max_line, head, body: None, for_proxy: false }
     }
 
-    /// Reads the response of a proxy to `CONNECT` instead: HTTP/1.0 is accepted too, and no body is
-    /// read, since the bytes behind the head come through the tunnel.
+    /// Reads the response of a proxy to `CONNECT` instead: no body is read, since the bytes behind the
+    /// head come through the tunnel.
     #[must_use]
     pub fn for_proxy(mut self) -> Self {
         self.for_proxy = true;
@@ -53,12 +53,20 @@ impl ResponseReader {
     /// Informational responses other than `101 Switching Protocols` are skipped
     /// ([RFC 9110 §15.2]).
     ///
+    /// A refusal is read leniently, since its status matters and its details don't: in any version of
+    /// HTTP, with a status up to 999, with or without a reason. Its body is the explanation for
+    /// people: chunks are joined if `chunked` is the last transfer coding, others are left as they
+    /// are; a body whose framing makes no sense is kept as it came. At
+    /// [`max_body`](HandshakeLimits::max_body) the body is cut, and so the response is complete. A 101
+    /// has to be of HTTP/1.1, as [RFC 6455 §4.1] demands.
+    ///
     /// # Errors
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) when the status line exceeds its limit;
-    /// - [`InvalidMessage`] when another limit is exceeded, or when this isn't an HTTP/1.1 response;
-    ///   its source tells which.
+    /// - [`InvalidMessage`] when another limit on the head is exceeded, or when this isn't the head of
+    ///   a response; its source tells which. Nothing is an error behind the head.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+    /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     pub fn receive_data(
         &mut self,
         data: &[u8],
@@ -72,40 +80,52 @@ impl ResponseReader {
             let rest = data.get(used..).unwrap_or_default();
             let Some(head) = self.head.receive(rest)? else { return Ok(None) };
             used += head.used;
-            let response = parse(head, self.for_proxy)?;
-            match response.status_code {
+            let line = StatusLine::parse(head.first_line())?;
+            let headers = head.headers()?;
+            self.head.restart();
+            let StatusLine { http11, status_code, reason } = line;
+            let response = Response::new(status_code, reason, headers, Vec::new());
+            match status_code {
+                101 if !http11 && !self.for_proxy => {
+                    return Err(malformed("unsupported protocol; expected HTTP/1.1"));
+                }
                 100 | 102..=199 => {}
                 101 | 204 | 304 => return Ok(Some((response, used))),
                 _ if self.for_proxy => return Ok(Some((response, used))),
                 _ => {
-                    let body = BodyReader::new(&response.headers, self.limits)?;
+                    let body = BodyReader::new(&response.headers, self.max_body, self.max_line);
                     self.body = Some((response, body));
                 }
             }
-            self.head.restart();
         }
         let Some((_, body)) = &mut self.body else { return Ok(None) };
-        let Some(end) = body.receive(data.get(used..).unwrap_or_default())? else {
+        let Some(end) = body.receive(data.get(used..).unwrap_or_default()) else {
             return Ok(None);
         };
         Ok(self.take().map(|response| (response, used + end)))
     }
 
-    /// Takes the response, with the received part of its body.
-    fn take(&mut self) -> Option<Response> {
+    /// Whether the head of the final response is there, and its body isn't complete.
+    #[must_use]
+    pub fn in_body(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// Takes a response whose body isn't complete, with as much of it as has come: for when that took
+    /// long enough. `None` unless [`in_body`](Self::in_body).
+    pub fn take(&mut self) -> Option<Response> {
         let (mut response, body) = self.body.take()?;
         response.body = body.into_bytes();
         Some(response)
     }
 
-    /// Takes the end of the stream; returns the response if its body lasts until then.
+    /// Takes the end of the stream; returns the response if its head is complete, with as much of the
+    /// body as has come.
     ///
     /// # Errors
     /// [`InvalidMessage`], caused by the unexpected end, otherwise.
     pub fn receive_eof(&mut self) -> Result<Response, InvalidHandshake> {
-        let complete = self.body.as_ref().is_some_and(|(_, body)| body.lasts_until_eof());
-        let response = if complete { self.take() } else { None };
-        response.ok_or_else(|| exception(MessageCause::UnexpectedEof))
+        self.take().ok_or_else(|| exception(MessageCause::UnexpectedEof))
     }
 }
 
@@ -121,37 +141,41 @@ fn exception(cause: MessageCause) -> InvalidHandshake {
     }
 }
 
-/// Parses a complete head whose lines all end with CRLF.
-fn parse(head: Head<'_>, allow_http10: bool) -> Result<Response, MessageCause> {
-    let mut on_stack = [MaybeUninit::uninit(); STACK_HEADERS];
-    let mut on_heap = Vec::new();
-    let lines = on_stack.get_mut(..head.headers).unwrap_or_else(|| {
-        on_heap.resize(head.headers, MaybeUninit::uninit());
-        &mut on_heap
-    });
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut response, head.bytes, lines) {
-        Ok(httparse::Status::Complete(len)) if len == head.bytes.len() => {}
-        Ok(_) => return Err(malformed("unexpected end of head")),
-        Err(error) => return Err(unparsable(error)),
+/// The first line of a response ([RFC 9112 §4]).
+///
+/// [RFC 9112 §4]: https://www.rfc-editor.org/rfc/rfc9112#section-4
+#[derive(Debug)]
+struct StatusLine {
+    /// Whether the version is HTTP/1.1 exactly.
+    http11: bool,
+    status_code: u16,
+    reason: String,
+}
+
+impl StatusLine {
+    /// Parses a line without its end. Its version may have one number or two, and without a reason
+    /// the space in front of it may be missing.
+    fn parse(line: &[u8]) -> Result<Self, MessageCause> {
+        Self::split(line).ok_or_else(|| invalid_line("status line", line))
     }
-    if response.version != Some(1) && !allow_http10 {
-        return Err(malformed("unsupported protocol; expected HTTP/1.1"));
+
+    fn split(line: &[u8]) -> Option<Self> {
+        let rest = line.strip_prefix(b"HTTP/")?;
+        let mut parts = rest.splitn(3, |&b| b == b' ');
+        let (version, status) = (parts.next()?, parts.next()?);
+        let reason = parts.next().unwrap_or_default();
+        let mut numbers = version.splitn(2, |&b| b == b'.');
+        let is_number = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        let &[hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', units @ b'0'..=b'9'] = status else {
+            return None;
+        };
+        let is_text = |&b: &u8| b == b'\t' || (b >= b' ' && b != 0x7f);
+        (numbers.all(is_number) && reason.iter().all(is_text)).then(|| Self {
+            http11: version == b"1.1",
+            status_code: [hundreds, tens, units]
+                .iter()
+                .fold(0, |code, digit| code * 10 + u16::from(digit - b'0')),
+            reason: reason.iter().copied().map(char::from).collect(),
+        })
     }
-    let status_code = response.code.unwrap_or_default();
-    if !(100..=599).contains(&status_code) {
-        return Err(malformed("invalid status code; expected 100 to 599"));
-    }
-    // The second space is required, the reason after it isn't (RFC 9112 §4). The parser accepts a
-    // line without the space, and returns no reason that isn't ASCII: so read it here.
-    let line = head.bytes.split(|&b| b == b'\r').next().unwrap_or_default();
-    let reason = line.get("HTTP/1.1 200".len()..).and_then(|rest| rest.strip_prefix(b" "));
-    let reason = reason.ok_or(malformed("no space after the status code"))?;
-    Ok(Response::new(
-        status_code,
-        reason.iter().copied().map(char::from).collect::<String>(),
-        collect(response.headers)?,
-        Vec::new(),
-    ))
 }

@@ -25,7 +25,7 @@ fn a_frame_right_behind_the_response_reaches_the_client() {
         let mut events = Vec::new();
         for piece in [&bytes[..at], &bytes[at..]] {
             let rest = match &conn {
-                None => match client.receive_data(piece).unwrap() {
+                None => match client.receive_data(piece, NOW).unwrap() {
                     None => continue,
                     Some(used) => &piece[used..],
                 },

@@ -36,7 +36,7 @@ fn finish(
 ) -> Result<client::Negotiated, InvalidHandshake> {
     let mut bytes = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
     response.headers.write_to(&mut bytes);
-    handshake.receive_data(&bytes)?;
+    handshake.receive_data(&bytes, std::time::Duration::ZERO)?;
     Ok(handshake.into_negotiated().unwrap())
 }
 

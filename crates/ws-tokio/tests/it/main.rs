@@ -13,6 +13,7 @@ mod failing;
 mod halves;
 mod handles;
 mod hostile;
+mod http;
 mod script;
 mod serve;
 mod stress;

@@ -69,7 +69,7 @@ fn open() -> Result<[Extensions; 2], Box<dyn Error>> {
     let accepted = negotiate(&request, &options, None)?;
     let response = accepted.response.serialize();
 
-    println!("whole: {}", client.receive_data(&response)? == Some(response.len()));
+    println!("whole: {}", client.receive_data(&response, Duration::ZERO)? == Some(response.len()));
     let negotiated = client.into_negotiated().ok_or("the response is incomplete")?;
     let status = negotiated.response.status_code;
     println!(

@@ -1,0 +1,273 @@
+//! Peers that speak HTTP and not WebSocket, or not even HTTP, on TCP sockets. Each case is named by
+//! what the peer does.
+
+use std::future::{Future, IntoFuture, pending};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use ws_errors::InvalidStatus;
+use ws_tokio::{Connect, Error, HandshakeLimits, connect};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(20);
+
+/// The time for the body of a refusal.
+const BODY: Duration = Duration::from_millis(200);
+
+/// The outcome of connecting to a server that does `serve` with its first connection, and the time that
+/// it took.
+async fn outcome<F>(
+    serve: impl FnOnce(TcpStream) -> F,
+    set: impl FnOnce(Connect) -> Connect,
+) -> (Error, Duration)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut limits = HandshakeLimits::default();
+    limits.max_body_time = BODY;
+    let client = tokio::spawn(set(connect(uri).handshake_limits(limits)).into_future());
+    let server = tokio::spawn(serve(listener.accept().await.unwrap().0));
+    let start = Instant::now();
+    let result = tokio::time::timeout(LONG, client).await.expect("it takes a moment").unwrap();
+    let took = start.elapsed();
+    server.abort();
+    (result.expect_err("the server refuses"), took)
+}
+
+/// Reads the whole request.
+async fn request(tcp: &mut TcpStream) {
+    let mut received = Vec::new();
+    while !received.ends_with(b"\r\n\r\n") {
+        assert!(tcp.read_buf(&mut received).await.unwrap() > 0);
+    }
+}
+
+/// Makes the end of the connection a reset.
+fn reset(tcp: TcpStream) {
+    tcp.set_zero_linger().unwrap();
+    drop(tcp);
+}
+
+#[track_caller]
+fn check_refusal(error: &Error, status_code: u16, body: &[u8]) {
+    let status = error.get::<InvalidStatus>().unwrap_or_else(|| panic!("{error:?}"));
+    assert_eq!(status.response.status_code, status_code);
+    assert_eq!(status.response.body.escape_ascii().to_string(), body.escape_ascii().to_string());
+    let expected = format!("server rejected WebSocket connection: HTTP {status_code}");
+    assert_eq!(error.to_string(), expected);
+    assert!(!error.is_timeout());
+}
+
+/// The action of a server after its response.
+#[derive(Clone, Copy, Debug)]
+enum Then {
+    Close,
+    Reset,
+    /// Nothing, without end.
+    Wait,
+    /// Writes these bytes again and again, quickly or slowly.
+    Write(&'static [u8], Duration),
+}
+
+async fn answer(mut tcp: TcpStream, response: &'static [u8], then: Then) {
+    request(&mut tcp).await;
+    tcp.write_all(response).await.unwrap();
+    match then {
+        Then::Close => drop(tcp),
+        // So that the response is there before.
+        Then::Reset => {
+            tokio::time::sleep(BODY / 4).await;
+            reset(tcp);
+        }
+        Then::Wait => pending().await,
+        Then::Write(bytes, interval) => {
+            while tcp.write_all(bytes).await.is_ok() {
+                tokio::time::sleep(interval).await;
+            }
+        }
+    }
+}
+
+/// A response, what comes after it, and the status and the body of the refusal.
+type Refusal = (&'static str, &'static [u8], Then, u16, &'static [u8]);
+
+async fn check_refusals(rows: &[Refusal], max: Duration) {
+    for &(name, response, then, status_code, body) in rows {
+        let (error, took) = outcome(|tcp| answer(tcp, response, then), |it| it).await;
+        println!("{name}: {error:?}");
+        check_refusal(&error, status_code, body);
+        assert!(took < max, "{name}: {took:?}");
+    }
+}
+
+const MANY: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_refusal_whose_connection_stays_open_is_no_timeout() {
+    let rows: &[Refusal] = &[
+        ("no length", b"HTTP/1.1 401 Unauthorized\r\n\r\n", Then::Wait, 401, b""),
+        ("HTTP/1.0", b"HTTP/1.0 503 \r\n\r\nlater", Then::Wait, 503, b"later"),
+        ("too short", b"HTTP/1.1 403 \r\nContent-Length: 9\r\n\r\nno", Then::Wait, 403, b"no"),
+        (
+            "half a chunk",
+            b"HTTP/1.1 502 \r\nTransfer-Encoding: chunked\r\n\r\n8\r\noops",
+            Then::Wait,
+            502,
+            b"oops",
+        ),
+        (
+            "two lengths",
+            b"HTTP/1.1 500 \r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\noops",
+            Then::Wait,
+            500,
+            b"oops",
+        ),
+        (
+            "unknown coding",
+            b"HTTP/1.1 500 \r\nTransfer-Encoding: br\r\n\r\noops",
+            Then::Wait,
+            500,
+            b"oops",
+        ),
+    ];
+    check_refusals(rows, MANY).await;
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_is_cut_or_reset_is_told() {
+    let rows: &[Refusal] = &[
+        ("cut", b"HTTP/1.1 401 \r\nContent-Length: 9\r\n\r\nno", Then::Close, 401, b"no"),
+        (
+            "cut chunk",
+            b"HTTP/1.1 403 \r\nTransfer-Encoding: chunked\r\n\r\n9\r\nno",
+            Then::Close,
+            403,
+            b"no",
+        ),
+        ("ended", b"HTTP/1.0 500 oops\r\n\r\noops", Then::Close, 500, b"oops"),
+        ("reset", b"HTTP/1.1 401 \r\nContent-Length: 9\r\n\r\nno", Then::Reset, 401, b"no"),
+        ("reset without body", b"HTTP/1.1 429\r\n\r\n", Then::Reset, 429, b""),
+        (
+            "reset chunk",
+            b"HTTP/1.1 403 \r\nTransfer-Encoding: chunked\r\n\r\n9\r\nno",
+            Then::Reset,
+            403,
+            b"no",
+        ),
+    ];
+    check_refusals(rows, MANY).await;
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_is_complete_is_told_at_once() {
+    let rows: &[Refusal] = &[
+        ("empty", b"HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", Then::Wait, 404, b""),
+        ("204", b"HTTP/1.1 204\r\n\r\n", Then::Wait, 204, b""),
+        ("304", b"HTTP/1.1 304 \r\nContent-Length: 5\r\n\r\n", Then::Wait, 304, b""),
+        ("length", b"HTTP/1.1 404 \r\nContent-Length: 2\r\n\r\nno", Then::Wait, 404, b"no"),
+        (
+            "chunks",
+            b"HTTP/1.1 404 \r\nTRANSFER-ENCODING: Chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+            Then::Wait,
+            404,
+            b"no",
+        ),
+        ("hints before", b"HTTP/1.1 103 \r\n\r\nHTTP/1.1 204 \r\n\r\n", Then::Wait, 204, b""),
+    ];
+    // Not even the time for bodies passes.
+    for &(name, response, then, status_code, body) in rows {
+        let mut limits = HandshakeLimits::default();
+        (limits.max_body_time, limits.open_timeout) = (LONG, Some(LONG));
+        let set = |it: Connect| it.handshake_limits(limits);
+        let (error, took) = outcome(|tcp| answer(tcp, response, then), set).await;
+        check_refusal(&error, status_code, body);
+        assert!(took < MANY, "{name}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_has_no_end_is_cut_by_size_or_time() {
+    const HTML: &[u8] = &[b'a'; 1 << 16];
+    for (name, interval, least, most) in
+        [("fast", Duration::ZERO, 1 << 20, 1 << 20), ("slow", BODY / 8, 1 << 16, (1 << 20) - 1)]
+    {
+        for head in [
+            &b"HTTP/1.1 503 \r\n\r\n"[..],
+            b"HTTP/1.1 503 \r\nContent-Length: 99999999999\r\n\r\n",
+            b"HTTP/1.1 503 \r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFF\r\n",
+        ] {
+            let serve = |tcp| answer(tcp, head, Then::Write(HTML, interval));
+            let set = |it: Connect| match name {
+                "fast" => it.handshake_limits(HandshakeLimits::default()),
+                _ => it,
+            };
+            let (error, took) = outcome(serve, set).await;
+            let status = error.get::<InvalidStatus>().unwrap_or_else(|| panic!("{error:?}"));
+            assert_eq!(status.response.status_code, 503, "{name}");
+            let len = status.response.body.len();
+            assert!((least..=most).contains(&len), "{name}: {len} bytes in {took:?}");
+            assert!(took < MANY, "{name}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_before_the_request_is_read_is_told() {
+    /// More than the buffers of two sockets hold.
+    fn long(it: Connect) -> Connect {
+        let mut headers = ws_headers::Headers::new();
+        for _ in 0..1600 {
+            headers.insert("Cookie", &"a".repeat(8000)).unwrap();
+        }
+        it.headers(headers)
+    }
+    const RESPONSE: &[u8] = b"HTTP/1.1 431 Too Large\r\nContent-Length: 3\r\n\r\nno\n";
+    // It never reads, and waits.
+    let serve = |mut tcp: TcpStream| async move {
+        tcp.write_all(RESPONSE).await.unwrap();
+        pending().await
+    };
+    check_refusal(&outcome(serve, long).await.0, 431, b"no\n");
+    // It closes its writing side.
+    let serve = |mut tcp: TcpStream| async move {
+        tcp.write_all(RESPONSE).await.unwrap();
+        tcp.shutdown().await.unwrap();
+        pending().await
+    };
+    check_refusal(&outcome(serve, long).await.0, 431, b"no\n");
+    // It closes with unread data, which is a reset.
+    let serve = |mut tcp: TcpStream| async move {
+        tcp.write_all(RESPONSE).await.unwrap();
+        tokio::time::sleep(BODY / 2).await;
+        reset(tcp);
+    };
+    check_refusal(&outcome(serve, long).await.0, 431, b"no\n");
+    // A response without any end, too.
+    let serve = |mut tcp: TcpStream| async move {
+        tcp.write_all(b"HTTP/1.1 400 \r\n\r\nbad").await.unwrap();
+        pending().await
+    };
+    check_refusal(&outcome(serve, long).await.0, 400, b"bad");
+    // Without a response, the error of the stream it is.
+    let serve = |tcp: TcpStream| async move {
+        tokio::time::sleep(BODY / 2).await;
+        reset(tcp);
+    };
+    let (error, _) = outcome(serve, long).await;
+    assert!(matches!(error, Error::Io(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_response_that_does_not_come_is_a_timeout_and_one_that_ends_early_is_invalid() {
+    let set = |it: Connect| it.open_timeout(BODY);
+    for part in [&b""[..], b"HTTP/1.1 4", b"HTTP/1.1 401 \r\nA: b\r\n", b"HTTP/1.1 100 \r\n\r\n"] {
+        let (error, _) = outcome(|tcp| answer(tcp, part, Then::Wait), set).await;
+        assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+        let (error, _) = outcome(|tcp| answer(tcp, part, Then::Close), |it| it).await;
+        assert!(error.get::<ws_errors::InvalidMessage>().is_some(), "{error:?}");
+        assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+    }
+}
