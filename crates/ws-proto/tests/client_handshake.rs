@@ -447,6 +447,10 @@ fn what_is_not_http_is_an_invalid_message() {
     let table = [
         ("HTTP/1.1 101 \nUpgrade: websocket\r\n\r\n".to_owned(), "line doesn't end with CRLF"),
         ("HTTP/1.1 abc\r\n\r\n".to_owned(), "invalid status line \"HTTP/1.1 abc\""),
+        (
+            "SSH-2.0-OpenSSH_9.6\r\n\r\n".to_owned(),
+            "received \"SSH-2.0-OpenSSH_9.6\", which looks like SSH",
+        ),
         ("HTTP/1.0 101 \r\n\r\n".to_owned(), "unsupported protocol; expected HTTP/1.1"),
         ("HTTP/1.1 404 \r\nA: b\r\n c\r\n\r\n".to_owned(), "invalid header name"),
         (

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use common::feed;
 use proptest::prelude::*;
-use ws_errors::{InvalidHandshake, InvalidMessage, MessageCause};
+use ws_errors::{
+    HttpAnswer, InvalidHandshake, InvalidMessage, InvalidProtocol, MessageCause, OtherProtocol,
+};
 use ws_proto::http::{
     HandshakeLimits, HttpVersion, Request, RequestReader, Response, ResponseReader,
 };
@@ -74,43 +76,158 @@ fn request_lines() {
     let valid: &[(&str, &str, &str, HttpVersion)] = &[
         ("GET / HTTP/1.1", "GET", "/", HttpVersion::Http11),
         ("GET / HTTP/1.0", "GET", "/", HttpVersion::Http10),
+        ("GET / HTTP/1.2", "GET", "/", HttpVersion::Http11),
+        ("GET / HTTP/1.9", "GET", "/", HttpVersion::Http11),
+        ("\r\nGET / HTTP/1.1", "GET", "/", HttpVersion::Http11),
         ("POST /a HTTP/1.1", "POST", "/a", HttpVersion::Http11),
         ("M-SEARCH * HTTP/1.1", "M-SEARCH", "*", HttpVersion::Http11),
         ("CONNECT a:443 HTTP/1.1", "CONNECT", "a:443", HttpVersion::Http11),
         ("OPTIONS http://a/b HTTP/1.1", "OPTIONS", "http://a/b", HttpVersion::Http11),
     ];
     for &(line, method, path, version) in valid {
-        let (request, _) = request(format!("{line}\r\n\r\n").as_bytes()).unwrap().unwrap();
+        let data = format!("{line}\r\n\r\n");
+        let (request, used) = request(data.as_bytes()).unwrap().unwrap();
         assert_eq!((request.method(), request.path()), (method, path), "{line}");
+        assert_eq!(used, data.len());
         assert_eq!(request.version(), version, "{line}");
     }
     let malformed: &[&[u8]] = &[
-        b"GET /", // HTTP/0.9
-        b"GET / HTTP/2.0",
-        b"PRI * HTTP/2.0", // HTTP/2 with prior knowledge
-        b"GET / HTTP/1.2",
-        b"GET / http/1.1",
         b"GET / HTTP/1.1 ",
+        b"GET / HTTP/1",
+        b"GET / HTTP/1.",
+        b"GET / HTTP/1.x",
+        b"GET / HTTP/1.10",
+        b"GET / HTTP/22.0",
+        b"GET / HTTP/2.0.0",
+        b"GET / HTTP/1.1\r",
         b"GET / a HTTP/1.1",
         b"GET  / HTTP/1.1",
         b"GET /  HTTP/1.1",
-        b" GET / HTTP/1.1",
-        b"GET\t/ HTTP/1.1",
-        b"G\"T / HTTP/1.1",
+        b"GET  HTTP/1.1",
         b"GET /\x00 HTTP/1.1",
         b"GET /\x7f HTTP/1.1",
+        b"GET /\t HTTP/1.1",
         b"GET /caf\xc3\xa9 HTTP/1.1", // not ASCII, though UTF-8
         b"GET /caf\xe9 HTTP/1.1",
-        b"GET / HTTP/1.1\r",
-        b"G\rET / HTTP/1.1",
-        b"HTTP/1.1 101 Switching Protocols", // a server has called
-        b"SSH-2.0-OpenSSH_9.6",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", // TLS on the port for ws://
     ];
     for line in malformed {
-        let data = [line, &b"\r\nHost: a\r\n\r\n"[..]].concat();
-        assert_ne!(cause(&data, request(&data)), "");
+        let expected = format!("invalid request line \"{}\"", line.escape_ascii());
+        // Judged at the end of the line.
+        let data = [line, &b"\r\n"[..]].concat();
+        assert_eq!(cause(&data, request(&data)), expected);
+        assert_eq!(request(line), Ok(None));
     }
+    let long = format!("GET {} HTTP/1.1\r\n", "/ ".repeat(100));
+    let expected = format!("invalid request line \"GET {}\"...", "/ ".repeat(30));
+    assert_eq!(cause(long.as_bytes(), request(long.as_bytes())), expected);
+}
+
+#[test]
+fn other_versions_of_http_are_told_by_their_first_line() {
+    let table = [
+        ("GET / HTTP/2.0", "HTTP/2.0"),
+        ("PRI * HTTP/2.0", "HTTP/2.0"), // HTTP/2 with prior knowledge
+        ("GET / HTTP/3.0", "HTTP/3.0"),
+        ("GET / HTTP/0.9", "HTTP/0.9"),
+        ("GET / HTTP/2", "HTTP/2"),
+        ("POST /caf\u{e9} HTTP/9.9", "HTTP/9.9"),
+    ];
+    for (line, version) in table {
+        let data = format!("{line}\r\n");
+        let error = request(data.as_bytes()).unwrap_err();
+        let protocol = error.get::<InvalidProtocol>().unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!(&*protocol.protocol, version);
+        assert_eq!(error.http_status(), HttpAnswer::Status(505));
+    }
+}
+
+/// The kept line, and the protocol, of bytes that aren't HTTP.
+#[track_caller]
+fn not_http<T: std::fmt::Debug>(data: &[u8], result: Fed<T>) -> (String, Option<OtherProtocol>) {
+    let error = result.expect_err(&data.escape_ascii().to_string());
+    match error.get::<InvalidMessage>().and_then(|message| message.cause.as_ref()) {
+        Some(MessageCause::NotHttp(first)) => {
+            assert_eq!(error.http_status(), HttpAnswer::Disconnect);
+            (first.line.escape_ascii().to_string(), first.protocol)
+        }
+        cause => panic!("{}: {cause:?}", data.escape_ascii()),
+    }
+}
+
+#[test]
+fn requests_of_other_protocols_are_refused_at_their_first_byte_or_line() {
+    use OtherProtocol::{Http2, Redis, Smtp, Ssh, Tls};
+    // What suffices, the line that is kept, and the protocol.
+    let table: &[(&[u8], &str, Option<OtherProtocol>)] = &[
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            r"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            Some(Tls),
+        ),
+        (b"\x16", r"\x16", None),
+        (b"\x00\x00\x12\x04", r"\x00\x00\x12\x04", Some(Http2)),
+        (b"\x80", r"\x80", None),
+        (b" GET / HTTP/1.1", " GET / HTTP/1.1", None),
+        (b"\nGET / HTTP/1.1", "", None),
+        (b"\rGET / HTTP/1.1", r"\rGET / HTTP/1.1", None),
+        (b"\r\n\x16\x03\x01", r"\x16\x03\x01", Some(Tls)),
+        (b"{\"id\":1}", r#"{\"id\":1}"#, None),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6", Some(Ssh)),
+        (b"EHLO example.com\r\n", "EHLO example.com", Some(Smtp)),
+        (b"*1\r\n$4\r\nPING\r\n", "*1", Some(Redis)),
+        (b"hello\n", "hello", None),
+        (b"GET /\r\n", "GET /", None), // HTTP/0.9
+        (b"GET\r\n", "GET", None),
+        (b"GET / http/1.1\r\n", "GET / http/1.1", None),
+        (b"GET / HTTP/x\r\n", "GET / HTTP/x", None),
+        (b"GET HTTP/1.1\r\n", "GET HTTP/1.1", None),
+        (b"GET\t/ HTTP/1.1\r\n", r"GET\t/ HTTP/1.1", None),
+        (b"G\"T / HTTP/1.1\r\n", r#"G\"T / HTTP/1.1"#, None),
+        (b"G\rET / HTTP/1.1\r\n", r"G\rET / HTTP/1.1", None),
+        (b"HTTP/1.1 101 Switching Protocols\r\n", "HTTP/1.1 101 Switching Protocols", None), // a server has called
+    ];
+    for &(data, line, protocol) in table {
+        assert_eq!(not_http(data, request(data)), (line.to_owned(), protocol));
+        // Nothing less does.
+        if data.contains(&b'\n') && !data.starts_with(b"\n") && !data.starts_with(b"\r\n") {
+            let (before, _) = data.split_at(data.iter().position(|&b| b == b'\n').unwrap());
+            assert_eq!(request(before), Ok(None), "{}", data.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn responses_of_other_protocols_are_refused_at_the_first_byte_that_differs() {
+    use OtherProtocol::{Http2, Redis, Smtp, Ssh, Tls};
+    // What may come first, what suffices with it, and the protocol.
+    let table: &[(&[u8], &[u8], Option<OtherProtocol>)] = &[
+        (b"", b"\x15\x03\x03\x00\x02\x02\x46", Some(Tls)), // an alert of a server that wants TLS
+        (b"", b"\x00\x00\x12\x04\x00", Some(Http2)),
+        (b"", b"SSH-2.0-OpenSSH_9.6", Some(Ssh)),
+        (b"", b"220 mail.example ESMTP", Some(Smtp)),
+        (b"", b"-ERR unknown command", Some(Redis)),
+        (b"", b"GET / HTTP/1.1", None),
+        (b"", b"ICY 200 OK", None), // Shoutcast
+        (b"", b"\r", None),
+        (b"", b" ", None),
+        (b"H", b"X", None),
+        (b"HTT", b"P 1", None),
+        (b"HTTP", b"\r", None),
+        (b"HTTP", b"x", None),
+        (b"", b"http/1.1 200 OK", None),
+    ];
+    for &(before, rest, protocol) in table {
+        let new = || ResponseReader::new(HandshakeLimits::default());
+        assert_eq!(feed(before, new, ResponseReader::receive_data), Ok(None));
+        let data = [before, rest].concat();
+        let (line, found) = not_http(&data, response(&data));
+        assert_eq!(found, protocol, "{line}");
+        let enough = data.split_at(before.len() + if before == b"HTT" { 2 } else { 1 }).0;
+        not_http(enough, response(enough));
+    }
+    // After an informational response, too.
+    let data = b"HTTP/1.1 100 \r\n\r\nhello";
+    assert_eq!(not_http(data, response(data)), ("hello".to_owned(), None));
 }
 
 #[test]
@@ -172,9 +289,9 @@ fn lines_end_with_crlf_and_the_first_comes_first() {
         (b"GET / HTTP/1.1\nHost: a\r\n\r\n", "line doesn't end with CRLF"),
         (b"GET / HTTP/1.1\r\nHost: a\n\r\n", "line doesn't end with CRLF"),
         (b"GET / HTTP/1.1\r\nHost: a\r\n\n", "line doesn't end with CRLF"),
-        (b"\nGET / HTTP/1.1\r\n\r\n", "line doesn't end with CRLF"),
-        (b"\r\nGET / HTTP/1.1\r\n\r\n", "first line is empty"),
+        (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", "first line is empty"),
         (b"\r\n\r\n", "first line is empty"),
+        (b"\r\nGET / HTTP/1.1\n", "line doesn't end with CRLF"),
     ];
     for &(data, expected) in table {
         assert_eq!(cause(data, request(data)), expected, "{:?}", data.escape_ascii());
@@ -275,7 +392,7 @@ fn a_head_of_many_long_lines_trips_the_limit_of_bytes_in_all() {
     assert_eq!(used, 64);
     let error = feed(head(17).as_bytes(), new, RequestReader::receive_data).unwrap_err();
     assert_eq!(error.to_string(), "read 65 bytes, expected no more than 64 bytes");
-    assert!(matches!(error.http_status(), ws_errors::HttpAnswer::Status(431)));
+    assert!(matches!(error.http_status(), HttpAnswer::Status(431)));
 }
 
 #[test]
@@ -372,11 +489,6 @@ fn status_lines() {
     let long = format!("HTTP/1.1 {}", "x".repeat(100));
     let expected = format!("invalid status line \"HTTP/1.1 {}\"...", "x".repeat(64 - 9));
     assert_eq!(cause(long.as_bytes(), response(format!("{long}\r\n\r\n").as_bytes())), expected);
-    let other: &[&[u8]] = &[b"ICY 200 OK", b"GET / HTTP/1.1", b"220 mail.example ESMTP"];
-    for line in other {
-        let data = [line, &b"\r\nA: b\r\n\r\n"[..]].concat();
-        assert_ne!(cause(&data, response(&data)), "");
-    }
 }
 
 #[test]

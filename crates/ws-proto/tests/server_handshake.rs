@@ -508,8 +508,12 @@ fn limits_and_malformed_requests_are_answered() {
         (format!("GET /{long}"), HttpAnswer::Status(414)),
         (format!("GET / HTTP/1.1\r\nA: {long}"), HttpAnswer::Status(431)),
         (format!("GET / HTTP/1.1\r\n{}", "A: b\r\n".repeat(129)), HttpAnswer::Status(431)),
-        ("GET / HTTP/2.0\r\n\r\n".to_owned(), HttpAnswer::Status(400)),
-        ("\r\n".to_owned(), HttpAnswer::Status(400)),
+        ("GET / HTTP/2.0\r\n\r\n".to_owned(), HttpAnswer::Status(505)),
+        ("GET /\t HTTP/1.1\r\n\r\n".to_owned(), HttpAnswer::Status(400)),
+        ("GET / HTTP/1.1\n".to_owned(), HttpAnswer::Status(400)),
+        ("\r\n\r\n".to_owned(), HttpAnswer::Status(400)),
+        ("GET /\r\n".to_owned(), HttpAnswer::Disconnect),
+        ("\u{16}".to_owned(), HttpAnswer::Disconnect),
     ];
     for (data, expected) in table {
         let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
@@ -657,7 +661,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
 #[test]
 fn the_first_failure_stays_when_the_time_is_over() {
     let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
-    let error = handshake.receive_data(b"\r\n").unwrap_err();
+    let error = handshake.receive_data(b"\r\n\r\n").unwrap_err();
     assert_eq!(handshake.poll_timeout(), None);
     assert_eq!(handshake.handle_timeout(Duration::MAX), Err(error));
 }

@@ -143,7 +143,7 @@ impl<'a> Cursor<'a> {
 /// Tells whether tokens may hold `octet` ([RFC 9110 §5.6.2]).
 ///
 /// [RFC 9110 §5.6.2]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
-fn is_token_octet(octet: u8) -> bool {
+pub(crate) fn is_token_octet(octet: u8) -> bool {
     octet.is_ascii_alphanumeric()
         || matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }

@@ -30,6 +30,7 @@ pub use authorization::{
     Credentials, build_authorization_basic, build_www_authenticate_basic, parse_authorization_basic,
 };
 pub use connection::{parse_connection, parse_upgrade};
+pub(crate) use cursor::is_token_octet;
 pub use extension::{ExtensionHeader, build_extension, parse_extension};
 pub use host::build_host;
 pub(crate) use subprotocol::parse_subprotocol_names;

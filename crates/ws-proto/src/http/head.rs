@@ -1,12 +1,17 @@
 //! [`HeadReader`]: finds the end of a head in received bytes, and enforces the limits.
 //!
-//! It looks at every byte once. A head is parsed once, when it is complete, so a head that arrives
+//! It judges the first line as soon as that is complete, and a line that can't be one of HTTP even
+//! earlier: a peer that speaks another protocol may wait for us to speak.
+//!
+//! It looks at every byte once. Header lines are parsed once, when the head is complete, so a head that arrives
 //! byte by byte costs at most twice as much as one that arrives at once.
+
+use std::borrow::Cow;
 
 use memchr::memchr;
 use ws_errors::{
-    HeaderLineTooLong, HttpMessage, MessageCause, RequestLineTooLong, SecurityError,
-    SecurityErrorKind, StatusLineTooLong, TooManyHeaders,
+    HeaderLineTooLong, InvalidHandshake, MessageCause, NotHttp, SecurityError, SecurityErrorKind,
+    TooManyHeaders,
 };
 use ws_headers::Headers;
 
@@ -15,58 +20,73 @@ use super::{HandshakeLimits, malformed};
 /// Up to this many header lines are parsed without an allocation for the parser.
 const STACK_HEADERS: usize = 32;
 
+/// The first line of a head: of a request or of a response.
+pub(super) trait FirstLine: Sized {
+    /// Whether an empty line in front of it is ignored.
+    const MAY_FOLLOW_EMPTY_LINE: bool;
+
+    /// Whether a line of HTTP can start with these bytes, which aren't empty. At least the first five
+    /// are there, unless they haven't arrived.
+    fn can_start(start: &[u8]) -> bool;
+
+    /// Parses a line, without its end. It passed [`can_start`](Self::can_start).
+    fn parse(line: &[u8]) -> Result<Self, InvalidHandshake>;
+
+    /// The error for a line above its limit.
+    fn too_long(size: usize, max: usize) -> SecurityError;
+
+    /// The exception for an unreadable head.
+    fn exception(cause: MessageCause) -> InvalidHandshake;
+}
+
 /// Collects the bytes of one head after another.
 ///
 /// A head that arrives in one piece, as nearly all do, isn't copied. Otherwise at most twice the
 /// received bytes are allocated.
 #[derive(Debug)]
-pub(super) struct HeadReader {
-    message: HttpMessage,
-    limits: HandshakeLimits,
+pub(super) struct HeadReader<L> {
+    max_line: usize,
+    max_headers: usize,
+    max_head: usize,
     /// The bytes of an incomplete head; empty when it arrives in one piece.
     buffer: Vec<u8>,
-    /// Bytes of the incomplete line; at most `limits.max_line`.
+    /// Bytes of the incomplete line; at most `max_line`.
     line: usize,
+    /// Bytes of all heads so far; at most `max_head`.
+    total: usize,
+    /// Complete header lines of this head.
+    headers: usize,
+    /// The first line, once it is complete, and its length with the end.
+    first: Option<L>,
+    first_len: usize,
     /// Whether the incomplete line ends with a carriage return so far.
     after_cr: bool,
-    /// Complete lines of this head; the first one isn't a header.
-    lines: usize,
-    /// The length of the first line with its end, once it is complete.
-    first_len: usize,
-    /// Bytes of all heads so far; at most `limits.max_head`.
-    total: usize,
+    /// Whether an empty line in front of the first one was ignored.
+    after_empty_line: bool,
 }
 
 /// A complete head, from its first line to the empty line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
-    /// All its bytes.
+    /// Its bytes behind the first line.
     bytes: &'a [u8],
-    /// The length of its first line with the end.
-    first_len: usize,
     /// The number of header lines.
-    lines: usize,
+    headers: usize,
     /// The number of bytes of the last piece that belong to it.
     pub(super) used: usize,
 }
 
 impl Head<'_> {
-    /// The first line, without its end.
-    pub(super) fn first_line(&self) -> &[u8] {
-        self.bytes.get(..self.first_len.saturating_sub(2)).unwrap_or_default()
-    }
-
-    /// Parses the other lines: headers in their order and spelling, repeated ones included.
+    /// Parses the header lines: in their order and spelling, repeated ones included.
     pub(super) fn headers(&self) -> Result<Headers, MessageCause> {
-        let lines = self.bytes.get(self.first_len..).unwrap_or_default();
         let mut on_stack = [httparse::EMPTY_HEADER; STACK_HEADERS];
         let mut on_heap = Vec::new();
-        let parsed = on_stack.get_mut(..self.lines).unwrap_or_else(|| {
-            on_heap.resize(self.lines, httparse::EMPTY_HEADER);
+        let parsed = on_stack.get_mut(..self.headers).unwrap_or_else(|| {
+            on_heap.resize(self.headers, httparse::EMPTY_HEADER);
             &mut on_heap
         });
-        match httparse::parse_headers(lines, parsed) {
-            Ok(httparse::Status::Complete((len, parsed))) if len == lines.len() => {
+        match httparse::parse_headers(self.bytes, parsed) {
+            Ok(httparse::Status::Complete((len, parsed))) if len == self.bytes.len() => {
                 // The parser has checked names and values by the same rules.
                 Headers::from_latin1(parsed.iter().map(|line| (line.name, line.value)))
                     .map_err(|_| malformed("invalid header"))
@@ -82,10 +102,22 @@ impl Head<'_> {
     }
 }
 
-impl HeadReader {
-    pub(super) fn new(message: HttpMessage, limits: HandshakeLimits) -> Self {
-        let buffer = Vec::new();
-        Self { message, limits, buffer, line: 0, after_cr: false, lines: 0, first_len: 0, total: 0 }
+impl<L: FirstLine> HeadReader<L> {
+    pub(super) fn new(limits: HandshakeLimits) -> Self {
+        let HandshakeLimits { max_line, max_headers, max_head, .. } = limits;
+        Self {
+            max_line,
+            max_headers,
+            max_head,
+            buffer: Vec::new(),
+            line: 0,
+            total: 0,
+            headers: 0,
+            first: None,
+            first_len: 0,
+            after_cr: false,
+            after_empty_line: false,
+        }
     }
 
     /// Takes bytes from the peer; returns the head when they complete it. Call
@@ -93,38 +125,46 @@ impl HeadReader {
     pub(super) fn receive<'a>(
         &'a mut self,
         data: &'a [u8],
-    ) -> Result<Option<Head<'a>>, MessageCause> {
-        let Some(used) = self.scan(data)? else {
-            self.buffer.extend_from_slice(data);
+    ) -> Result<Option<Head<'a>>, InvalidHandshake> {
+        let mut start = 0;
+        let Some(used) = self.scan(data, &mut start)? else {
+            self.buffer.extend_from_slice(data.get(start..).unwrap_or_default());
             return Ok(None);
         };
-        let mut bytes = data.get(..used).unwrap_or_default();
+        let mut bytes = data.get(start..used).unwrap_or_default();
         if !self.buffer.is_empty() {
             self.buffer.extend_from_slice(bytes);
             bytes = &self.buffer;
         }
-        let lines = self.lines.saturating_sub(1);
-        Ok(Some(Head { bytes, first_len: self.first_len, lines, used }))
+        let bytes = bytes.get(self.first_len..).unwrap_or_default();
+        Ok(Some(Head { bytes, headers: self.headers, used }))
     }
 
-    /// Prepares for another head; `total` goes on counting.
-    pub(super) fn restart(&mut self) {
-        *self = Self { total: self.total, ..Self::new(self.message, self.limits) };
+    /// Takes the first line, and prepares for another head; `total` goes on counting.
+    pub(super) fn restart(&mut self) -> Option<L> {
+        let first = self.first.take();
+        self.buffer = Vec::new();
+        (self.line, self.headers, self.first_len) = (0, 0, 0);
+        (self.after_cr, self.after_empty_line) = (false, false);
+        first
     }
 
-    /// Finds the end of the head in `data`; returns the number of bytes up to it. The result doesn't
-    /// depend on how the stream is cut into pieces.
-    fn scan(&mut self, data: &[u8]) -> Result<Option<usize>, MessageCause> {
+    /// Finds the end of the head in `data`; returns the number of bytes up to it. Sets `start` to the
+    /// number of bytes that are ignored. The result doesn't depend on how the stream is cut into
+    /// pieces, but for the text of [`NotHttp`].
+    fn scan(&mut self, data: &[u8], start: &mut usize) -> Result<Option<usize>, InvalidHandshake> {
         let mut rest = data;
         while let Some(&first) = rest.first() {
-            if self.line == 0 && self.lines > self.limits.max_headers && first != b'\r' {
-                let max = self.limits.max_headers;
-                return Err(SecurityError::from(TooManyHeaders::new(self.lines, max)).into());
+            if self.first.is_none() {
+                self.check_start(rest)?;
+            } else if self.line == 0 && self.headers >= self.max_headers && first != b'\r' {
+                let error = TooManyHeaders::new(self.headers + 1, self.max_headers);
+                return Err(L::exception(SecurityError::from(error).into()));
             }
             // The line has to end within this window: at the limit without its end, the next byte
             // exceeds the limit.
-            let line_room = self.limits.max_line.saturating_sub(self.line);
-            let head_room = self.limits.max_head.saturating_sub(self.total);
+            let line_room = self.max_line.saturating_sub(self.line);
+            let head_room = self.max_head.saturating_sub(self.total);
             let window = rest.get(..line_room.min(head_room)).unwrap_or(rest);
             let Some(newline) = memchr(b'\n', window) else {
                 if window.len() < rest.len() {
@@ -141,35 +181,65 @@ impl HeadReader {
                 1 => self.line > 0 && self.after_cr,
                 _ => line.ends_with(b"\r\n"),
             };
+            let is_empty = after_cr && self.line + line.len() == 2;
+            let first = match self.first {
+                None if !is_empty => Some(L::parse(strip_end(&self.joined(line)))?),
+                _ => None,
+            };
             if !after_cr {
-                return Err(malformed("line doesn't end with CRLF"));
+                return Err(L::exception(malformed("line doesn't end with CRLF")));
             }
-            if self.line + line.len() == 2 {
-                if self.lines == 0 {
-                    return Err(malformed("first line is empty"));
-                }
+            if let Some(first) = first {
+                (self.first, self.first_len) = (Some(first), self.line + line.len());
+            } else if !is_empty {
+                self.headers += 1;
+            } else if self.first.is_some() {
                 return Ok(Some(data.len() - tail.len()));
+            } else if self.after_empty_line || !L::MAY_FOLLOW_EMPTY_LINE {
+                return Err(L::exception(malformed("first line is empty")));
+            } else {
+                self.after_empty_line = true;
+                self.buffer.clear();
+                *start = data.len() - tail.len();
             }
-            if self.lines == 0 {
-                self.first_len = self.line + line.len();
-            }
-            self.lines += 1;
             self.line = 0;
             rest = tail;
         }
         Ok(None)
     }
 
-    /// The cause for a byte above the limit on lines (`line`), or else on the head.
-    fn too_long(&self, line: bool) -> MessageCause {
-        let max = if line { self.limits.max_line } else { self.limits.max_head };
-        let size = max.saturating_add(1);
-        let error = match (self.lines, self.message) {
-            _ if !line => SecurityErrorKind::HeadTooLarge { size, max }.into(),
-            (0, HttpMessage::Request) => RequestLineTooLong::new(size, max).into(),
-            (0, HttpMessage::Response) => StatusLineTooLong::new(size, max).into(),
-            _ => HeaderLineTooLong::new(size, max).into(),
-        };
-        SecurityError::into(error)
+    /// Fails unless the first line, whose next bytes are `rest`, can still become one of HTTP.
+    fn check_start(&self, rest: &[u8]) -> Result<(), InvalidHandshake> {
+        const ENOUGH: usize = 5;
+        if self.line >= ENOUGH || L::can_start(&self.joined(rest)) {
+            return Ok(());
+        }
+        Err(L::exception(NotHttp::new(&self.joined(rest)).into()))
     }
+
+    /// The received part of the first line, which `rest` completes.
+    fn joined<'a>(&self, rest: &'a [u8]) -> Cow<'a, [u8]> {
+        match self.line {
+            0 => Cow::Borrowed(rest),
+            _ => Cow::Owned([&*self.buffer, rest].concat()),
+        }
+    }
+
+    /// The error for a byte above the limit on lines (`line`), or else on the head.
+    fn too_long(&self, line: bool) -> InvalidHandshake {
+        let max = if line { self.max_line } else { self.max_head };
+        let size = max.saturating_add(1);
+        let error = match (&self.first, line) {
+            (_, false) => SecurityErrorKind::HeadTooLarge { size, max }.into(),
+            (None, true) => L::too_long(size, max),
+            (Some(_), true) => HeaderLineTooLong::new(size, max).into(),
+        };
+        L::exception(error.into())
+    }
+}
+
+/// A line without its line feed, and without the carriage return in front of it, if there is one.
+fn strip_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }

@@ -2,8 +2,8 @@
 //! ([RFC 9112]).
 //!
 //! httparse parses header lines, once a head is complete. This module adds what httparse doesn't
-//! check: limits, also on incomplete lines; CRLF at the end of each line; no empty line before the
-//! first; ASCII request targets. Nothing outside the grammar is tolerated in a request, nor in a
+//! check: limits, also on incomplete lines; CRLF at the end of each line; first lines, which are
+//! judged as soon as they are there; ASCII request targets. Nothing outside the grammar is tolerated in a request, nor in a
 //! response that opens a connection, since disagreement between proxies and servers allows attacks
 //! (request smuggling). A response that refuses one only explains a failure, so it is read leniently:
 //! see [`ResponseReader::receive_data`].

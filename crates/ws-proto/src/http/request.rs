@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use ws_errors::{HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, MessageCause};
+use ws_errors::{
+    HttpMessage, InvalidHandshake, InvalidHeaderValue, InvalidMessage, InvalidProtocol,
+    MessageCause, NotHttp, RequestLineTooLong, SecurityError,
+};
 use ws_headers::Headers;
 use ws_types::is_token;
 
-use super::head::{Head, HeadReader};
+use super::head::{FirstLine, HeadReader};
 use super::{HandshakeLimits, invalid_line, malformed};
+use crate::grammar::is_token_octet;
 
 /// The version of HTTP that a request was made in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -142,30 +146,34 @@ impl Request {
 /// ```
 #[derive(Debug)]
 pub struct RequestReader {
-    head: HeadReader,
+    head: HeadReader<RequestLine>,
 }
 
 impl RequestReader {
     /// Creates a reader that enforces `limits`.
     #[must_use]
     pub fn new(limits: HandshakeLimits) -> Self {
-        Self { head: HeadReader::new(HttpMessage::Request, limits) }
+        Self { head: HeadReader::new(limits) }
     }
 
     /// Takes bytes from the client. Returns `None` while the request is incomplete, then the request
     /// and the number of bytes of `data` that belong to it. Feed nothing after that, nor after an
     /// error.
     ///
-    /// Lines end with CRLF, and continuation lines are refused ([RFC 9112 §2.2], [§5.2]).
-    /// Values are ISO-8859-1. HTTP/1.0 is read too; [`negotiate`](crate::server::negotiate) refuses
-    /// it.
+    /// Lines end with CRLF, and continuation lines are refused ([RFC 9112 §2.2], [§5.2]). One empty
+    /// line in front of the request is ignored. Values are ISO-8859-1. HTTP/1.0 is read too;
+    /// [`negotiate`](crate::server::negotiate) refuses it. HTTP/1.2 and above count as HTTP/1.1.
     ///
     /// # Errors
     /// - [`RequestLineTooLong`](ws_errors::RequestLineTooLong),
     ///   [`HeaderLineTooLong`](ws_errors::HeaderLineTooLong),
     ///   [`TooManyHeaders`](ws_errors::TooManyHeaders) and
     ///   [`SecurityError`](ws_errors::SecurityError) (the whole head) when a limit is exceeded;
-    /// - [`InvalidMessage`] when this isn't an HTTP/1 request, or has a body.
+    /// - [`InvalidProtocol`] at the end of the first line, when it is of another major version of
+    ///   HTTP;
+    /// - [`InvalidMessage`] when this isn't an HTTP request, or has a body. Its cause is
+    ///   [`NotHttp`] at the first byte, when no request begins with it, and at the end of the first
+    ///   line, when that isn't a method, a target and `HTTP/` with a digit.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
     /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2
@@ -173,46 +181,29 @@ impl RequestReader {
         &mut self,
         data: &[u8],
     ) -> Result<Option<(Request, usize)>, InvalidHandshake> {
-        self.receive(data).map_err(exception)
-    }
-
-    fn receive(&mut self, data: &[u8]) -> Result<Option<(Request, usize)>, MessageCause> {
-        match self.head.receive(data)? {
-            Some(head) => Ok(Some((parse(head)?, head.used))),
-            None => Ok(None),
+        let Some(head) = self.head.receive(data)? else { return Ok(None) };
+        let used = head.used;
+        let headers = head.headers().map_err(RequestLine::exception)?;
+        // A body before the handshake is done: not WebSocket, or an attempt to make the two ends
+        // disagree about the end of the request.
+        if headers.contains("Transfer-Encoding") {
+            return Err(RequestLine::exception(malformed("transfer codings aren't supported")));
         }
+        if headers.get_all("Content-Length").any(|length| length != "0") {
+            return Err(RequestLine::exception(malformed("unsupported request body")));
+        }
+        let Some(RequestLine { method, target, version }) = self.head.restart() else {
+            return Err(self.eof_error());
+        };
+        Ok(Some((Request { method, path: target, version, headers }, used)))
     }
 
     /// The error for a stream that ends before the request is complete: [`InvalidMessage`], caused by
     /// the unexpected end.
     #[must_use]
     pub fn eof_error(&self) -> InvalidHandshake {
-        exception(MessageCause::UnexpectedEof)
+        RequestLine::exception(MessageCause::UnexpectedEof)
     }
-}
-
-/// The error for an unreadable request: the cause itself for the limits, else [`InvalidMessage`].
-fn exception(cause: MessageCause) -> InvalidHandshake {
-    match cause {
-        MessageCause::SecurityError(error) => (*error).into(),
-        cause => InvalidMessage::new(HttpMessage::Request, cause).into(),
-    }
-}
-
-/// Parses a complete head whose lines all end with CRLF.
-fn parse(head: Head<'_>) -> Result<Request, MessageCause> {
-    let line = RequestLine::parse(head.first_line())?;
-    let headers = head.headers()?;
-    // A body before the handshake is done: not WebSocket, or an attempt to make the two ends
-    // disagree about the end of the request.
-    if headers.contains("Transfer-Encoding") {
-        return Err(malformed("transfer codings aren't supported"));
-    }
-    if headers.get_all("Content-Length").any(|length| length != "0") {
-        return Err(malformed("unsupported request body"));
-    }
-    let RequestLine { method, target, version } = line;
-    Ok(Request { method, path: target, version, headers })
 }
 
 /// The first line of a request ([RFC 9112 §3]).
@@ -225,26 +216,59 @@ struct RequestLine {
     version: HttpVersion,
 }
 
-impl RequestLine {
-    /// Parses a line without its end.
-    fn parse(line: &[u8]) -> Result<Self, MessageCause> {
-        Self::split(line).ok_or_else(|| invalid_line("request line", line))
+impl FirstLine for RequestLine {
+    // RFC 9112 §2.2: "[...] SHOULD ignore at least one empty line (CRLF) received prior to the
+    // request-line."
+    const MAY_FOLLOW_EMPTY_LINE: bool = true;
+
+    fn can_start(start: &[u8]) -> bool {
+        matches!(start, [b'\r'] | [b'\r', b'\n', ..])
+            || start.first().is_some_and(|&b| is_token_octet(b))
     }
 
-    fn split(line: &[u8]) -> Option<Self> {
-        let line = str::from_utf8(line).ok()?;
-        let (method, rest) = line.split_once(' ')?;
-        let (target, version) = rest.split_once(' ')?;
-        let version = match version {
-            "HTTP/1.1" => HttpVersion::Http11,
-            "HTTP/1.0" => HttpVersion::Http10,
-            _ => return None,
+    fn parse(line: &[u8]) -> Result<Self, InvalidHandshake> {
+        let Some((method, target, version)) = split(line) else {
+            return Err(Self::exception(NotHttp::new(line).into()));
         };
-        let is_target = !target.is_empty() && target.bytes().all(|b| b.is_ascii_graphic());
+        let version = match version {
+            [b'1', b'.', b'0'] => HttpVersion::Http10,
+            [b'1', b'.', b'1'..=b'9'] => HttpVersion::Http11,
+            [b'0' | b'2'..=b'9'] | [b'0' | b'2'..=b'9', b'.', b'0'..=b'9'] => {
+                return Err(InvalidProtocol::new(format!("HTTP/{}", version.escape_ascii())).into());
+            }
+            _ => return Err(Self::exception(invalid_line("request line", line))),
+        };
+        let target = str::from_utf8(target).unwrap_or_default();
+        if target.is_empty() || !target.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Self::exception(invalid_line("request line", line)));
+        }
         let method = match method {
             "GET" => Cow::Borrowed("GET"),
             other => Cow::Owned(other.to_owned()),
         };
-        (is_token(&method) && is_target).then(|| Self { method, target: target.into(), version })
+        Ok(Self { method, target: target.into(), version })
     }
+
+    fn too_long(size: usize, max: usize) -> SecurityError {
+        RequestLineTooLong::new(size, max).into()
+    }
+
+    /// The cause itself for the limits, else [`InvalidMessage`].
+    fn exception(cause: MessageCause) -> InvalidHandshake {
+        match cause {
+            MessageCause::SecurityError(error) => (*error).into(),
+            cause => InvalidMessage::new(HttpMessage::Request, cause).into(),
+        }
+    }
+}
+
+/// Splits a request line into method, target and the numbers of the version; `None` unless it is a
+/// token, something, and `HTTP/` with a digit.
+fn split(line: &[u8]) -> Option<(&str, &[u8], &[u8])> {
+    let (method, rest) = line.split_at(line.iter().position(|&b| b == b' ')?);
+    let method = str::from_utf8(method).ok().filter(|method| is_token(method))?;
+    let (_, rest) = rest.split_first()?;
+    let is_version = |at: &[u8]| matches!(at, [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9']);
+    let (target, version) = rest.split_at(rest.windows(7).rposition(is_version)?);
+    Some((method, target, version.strip_prefix(b" HTTP/")?))
 }

@@ -1,10 +1,13 @@
 //! [`ResponseReader`]: reads a head, and a body unless the connection is upgraded.
 
 pub use ws_errors::Response;
-use ws_errors::{HttpMessage, InvalidHandshake, InvalidMessage, MessageCause, SecurityError};
+use ws_errors::{
+    HttpMessage, InvalidHandshake, InvalidMessage, MessageCause, NotHttp, SecurityError,
+    StatusLineTooLong,
+};
 
 use super::body::BodyReader;
-use super::head::HeadReader;
+use super::head::{FirstLine, HeadReader};
 use super::{HandshakeLimits, invalid_line, malformed};
 
 /// Reads a response, in pieces of any size: its head, and its body if there is one.
@@ -23,7 +26,7 @@ use super::{HandshakeLimits, invalid_line, malformed};
 pub struct ResponseReader {
     max_body: usize,
     max_line: usize,
-    head: HeadReader,
+    head: HeadReader<StatusLine>,
     /// The response, while its body is being received.
     body: Option<(Response, BodyReader)>,
     for_proxy: bool,
@@ -33,7 +36,7 @@ impl ResponseReader {
     /// Creates a reader that enforces `limits`.
     #[must_use]
     pub fn new(limits: HandshakeLimits) -> Self {
-        let head = HeadReader::new(HttpMessage::Response, limits);
+        let head = HeadReader::new(limits);
         let HandshakeLimits { max_body, max_line, .. } = limits;
         Self { max_body, max_line, head, body: None, for_proxy: false }
     }
@@ -63,7 +66,8 @@ impl ResponseReader {
     /// # Errors
     /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) when the status line exceeds its limit;
     /// - [`InvalidMessage`] when another limit on the head is exceeded, or when this isn't the head of
-    ///   a response; its source tells which. Nothing is an error behind the head.
+    ///   a response; its source tells which. It is [`NotHttp`](ws_errors::NotHttp) at the first byte
+    ///   that isn't one of `HTTP/`. Nothing is an error behind the head.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -71,23 +75,20 @@ impl ResponseReader {
         &mut self,
         data: &[u8],
     ) -> Result<Option<(Response, usize)>, InvalidHandshake> {
-        self.receive(data).map_err(exception)
-    }
-
-    fn receive(&mut self, data: &[u8]) -> Result<Option<(Response, usize)>, MessageCause> {
         let mut used = 0;
         while self.body.is_none() {
             let rest = data.get(used..).unwrap_or_default();
             let Some(head) = self.head.receive(rest)? else { return Ok(None) };
             used += head.used;
-            let line = StatusLine::parse(head.first_line())?;
-            let headers = head.headers()?;
-            self.head.restart();
-            let StatusLine { http11, status_code, reason } = line;
+            let headers = head.headers().map_err(StatusLine::exception)?;
+            let Some(StatusLine { http11, status_code, reason }) = self.head.restart() else {
+                return Ok(None);
+            };
             let response = Response::new(status_code, reason, headers, Vec::new());
             match status_code {
                 101 if !http11 && !self.for_proxy => {
-                    return Err(malformed("unsupported protocol; expected HTTP/1.1"));
+                    let cause = malformed("unsupported protocol; expected HTTP/1.1");
+                    return Err(StatusLine::exception(cause));
                 }
                 100 | 102..=199 => {}
                 101 | 204 | 304 => return Ok(Some((response, used))),
@@ -125,19 +126,7 @@ impl ResponseReader {
     /// # Errors
     /// [`InvalidMessage`], caused by the unexpected end, otherwise.
     pub fn receive_eof(&mut self) -> Result<Response, InvalidHandshake> {
-        self.take().ok_or_else(|| exception(MessageCause::UnexpectedEof))
-    }
-}
-
-/// The error for an unreadable response.
-fn exception(cause: MessageCause) -> InvalidHandshake {
-    match cause {
-        MessageCause::SecurityError(error)
-            if matches!(*error, SecurityError::StatusLineTooLong(_)) =>
-        {
-            (*error).into()
-        }
-        cause => InvalidMessage::new(HttpMessage::Response, cause).into(),
+        self.take().ok_or_else(|| StatusLine::exception(MessageCause::UnexpectedEof))
     }
 }
 
@@ -152,13 +141,41 @@ struct StatusLine {
     reason: String,
 }
 
-impl StatusLine {
-    /// Parses a line without its end. Its version may have one number or two, and without a reason
-    /// the space in front of it may be missing.
-    fn parse(line: &[u8]) -> Result<Self, MessageCause> {
-        Self::split(line).ok_or_else(|| invalid_line("status line", line))
+impl FirstLine for StatusLine {
+    const MAY_FOLLOW_EMPTY_LINE: bool = false;
+
+    fn can_start(start: &[u8]) -> bool {
+        start.iter().zip(b"HTTP/").all(|(a, b)| a == b)
     }
 
+    fn parse(line: &[u8]) -> Result<Self, InvalidHandshake> {
+        Self::split(line).ok_or_else(|| {
+            Self::exception(match line.starts_with(b"HTTP/") {
+                true => invalid_line("status line", line),
+                false => NotHttp::new(line).into(),
+            })
+        })
+    }
+
+    fn too_long(size: usize, max: usize) -> SecurityError {
+        StatusLineTooLong::new(size, max).into()
+    }
+
+    fn exception(cause: MessageCause) -> InvalidHandshake {
+        match cause {
+            MessageCause::SecurityError(error)
+                if matches!(*error, SecurityError::StatusLineTooLong(_)) =>
+            {
+                (*error).into()
+            }
+            cause => InvalidMessage::new(HttpMessage::Response, cause).into(),
+        }
+    }
+}
+
+impl StatusLine {
+    /// Takes a line apart. Its version may have one number or two, and without a reason the space in
+    /// front of it may be missing.
     fn split(line: &[u8]) -> Option<Self> {
         let rest = line.strip_prefix(b"HTTP/")?;
         let mut parts = rest.splitn(3, |&b| b == b' ');

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use ws_errors::InvalidStatus;
-use ws_tokio::{Connect, Error, HandshakeLimits, connect};
+use ws_errors::{InvalidMessage, InvalidProtocol, InvalidStatus, MessageCause, OtherProtocol};
+use ws_tokio::{Accept, Connect, Error, HandshakeLimits, accept, connect};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -35,6 +35,36 @@ where
     let took = start.elapsed();
     server.abort();
     (result.expect_err("the server refuses"), took)
+}
+
+/// The error of a server whose client does `talk`, with its result, and the time that it took.
+async fn served<F, T>(
+    talk: impl FnOnce(TcpStream) -> F,
+    set: impl FnOnce(Accept<TcpStream>) -> Accept<TcpStream>,
+) -> (Error, T, Duration)
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let tcp = TcpStream::connect(addr).await.unwrap();
+    let client = tokio::spawn(talk(tcp));
+    let start = Instant::now();
+    let server = set(accept(listener.accept().await.unwrap().0)).into_future();
+    let result = tokio::time::timeout(LONG, server).await.expect("it takes a moment");
+    let took = start.elapsed();
+    let talked = tokio::time::timeout(LONG, client).await.expect("it takes a moment").unwrap();
+    (result.expect_err("the client doesn't want a WebSocket"), talked, took)
+}
+
+/// Sends bytes and keeps the connection open; gives what comes until the server ends it.
+async fn say(mut tcp: TcpStream, bytes: impl AsRef<[u8]>) -> String {
+    tcp.write_all(bytes.as_ref()).await.unwrap();
+    let mut received = Vec::new();
+    // It ends with a reset when the server hasn't read all.
+    _ = tcp.read_to_end(&mut received).await;
+    String::from_utf8(received).unwrap()
 }
 
 /// Reads the whole request.
@@ -267,7 +297,111 @@ async fn a_response_that_does_not_come_is_a_timeout_and_one_that_ends_early_is_i
         let (error, _) = outcome(|tcp| answer(tcp, part, Then::Wait), set).await;
         assert!(matches!(error, Error::OpenTimeout), "{error:?}");
         let (error, _) = outcome(|tcp| answer(tcp, part, Then::Close), |it| it).await;
-        assert!(error.get::<ws_errors::InvalidMessage>().is_some(), "{error:?}");
+        assert!(error.get::<InvalidMessage>().is_some(), "{error:?}");
         assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+    }
+}
+
+/// The kept line and the protocol of a peer that doesn't speak HTTP.
+#[track_caller]
+fn not_http(error: &Error) -> (String, Option<OtherProtocol>) {
+    let message = error.get::<InvalidMessage>().unwrap_or_else(|| panic!("{error:?}"));
+    match &message.cause {
+        Some(MessageCause::NotHttp(first)) => {
+            (first.line.escape_ascii().to_string(), first.protocol)
+        }
+        cause => panic!("{cause:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_another_protocol_is_known_at_its_first_bytes() {
+    let rows: &[(&str, &[u8], &str, Option<OtherProtocol>)] = &[
+        (
+            "sends a TLS alert",
+            b"\x15\x03\x03\0\x02\x02\x46",
+            r"\x15\x03\x03\x00\x02\x02F",
+            Some(OtherProtocol::Tls),
+        ),
+        (
+            "greets with SSH",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            "SSH-2.0-OpenSSH_9.6",
+            Some(OtherProtocol::Ssh),
+        ),
+        ("greets with SMTP", b"220 a ESMTP\r\n", "220 a ESMTP", Some(OtherProtocol::Smtp)),
+        ("is a Redis", b"-ERR wrong\r\n", "-ERR wrong", Some(OtherProtocol::Redis)),
+        (
+            "speaks HTTP/2",
+            b"\0\0\x12\x04\0\0\0\0\0",
+            r"\x00\x00\x12\x04\x00\x00\x00\x00\x00",
+            Some(OtherProtocol::Http2),
+        ),
+        ("streams music", b"ICY 200 OK\r\n", "ICY 200 OK", None),
+        ("greets without a line end", b"+", "+", None),
+    ];
+    for &(name, bytes, line, protocol) in rows {
+        for then in [Then::Wait, Then::Close] {
+            let (error, took) = outcome(|tcp| answer(tcp, bytes, then), |it| it).await;
+            assert_eq!(not_http(&error), (line.to_owned(), protocol), "a server that {name}");
+            assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+            assert!(took < MANY, "{name}: {took:?}");
+        }
+    }
+    // HTTP, but not as it should be.
+    let bytes = b"HTTP/1.1 abc\r\n";
+    let (error, _) = outcome(|tcp| answer(tcp, bytes, Then::Wait), |it| it).await;
+    let message = error.get::<InvalidMessage>().unwrap();
+    assert_eq!(
+        message.cause,
+        Some(MessageCause::Malformed("invalid status line \"HTTP/1.1 abc\"".into()))
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_another_protocol_is_cut_off_at_its_first_bytes() {
+    let rows: &[(&str, &[u8], &str, Option<OtherProtocol>)] = &[
+        ("wants TLS", b"\x16\x03\x01\x02\0", r"\x16\x03\x01\x02\x00", Some(OtherProtocol::Tls)),
+        ("speaks SSH", b"SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6", Some(OtherProtocol::Ssh)),
+        ("speaks SMTP", b"EHLO example.com\r\n", "EHLO example.com", Some(OtherProtocol::Smtp)),
+        ("looks for a Redis", b"*1\r\n$4\r\nPING\r\n", "*1", Some(OtherProtocol::Redis)),
+        ("sends a frame", b"\x81\x80\0\0\0\0", r"\x81\x80\x00\x00\x00\x00", None),
+        ("speaks HTTP/0.9", b"GET /\r\n", "GET /", None),
+        ("types", b"hello\n", "hello", None),
+    ];
+    for &(name, bytes, line, protocol) in rows {
+        let (error, received, took) = served(|tcp| say(tcp, bytes), |it| it).await;
+        assert_eq!(not_http(&error), (line.to_owned(), protocol), "a client that {name}");
+        assert_eq!(received, "", "a client that {name}");
+        assert!(took < MANY, "{name}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_first_line_is_wrong_is_answered_before_the_second() {
+    let rows: &[(&str, &[u8], &str)] = &[
+        ("speaks HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported"),
+        ("wants HTTP/3", b"GET / HTTP/3.0\r\n", "505 HTTP Version Not Supported"),
+        ("sends a space too much", b"GET  / HTTP/1.1\r\n", "400 Bad Request"),
+        ("sends a path that isn't ASCII", b"GET /\xe9 HTTP/1.1\r\n", "400 Bad Request"),
+        ("sends two empty lines", b"\r\n\r\n", "400 Bad Request"),
+        ("ends its lines with LF", b"GET / HTTP/1.1\n", "400 Bad Request"),
+    ];
+    for &(name, bytes, status) in rows {
+        let (error, received, _) = served(
+            |mut tcp| async move {
+                tcp.write_all(bytes).await.unwrap();
+                let mut received = String::new();
+                tcp.read_to_string(&mut received).await.unwrap();
+                received
+            },
+            |it| it,
+        )
+        .await;
+        let head = format!("HTTP/1.1 {status}\r\n");
+        assert!(received.starts_with(&head), "a client that {name}: {received}");
+        let is_version = error.get::<InvalidProtocol>().is_some();
+        assert_eq!(is_version, status.starts_with("505"), "a client that {name}: {error:?}");
+        assert!(is_version || error.get::<InvalidMessage>().is_some(), "{name}: {error:?}");
     }
 }
