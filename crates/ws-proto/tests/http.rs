@@ -60,7 +60,9 @@ fn a_request_is_taken_apart() {
     let data = [head, &b"\x81\x85"[..]].concat();
     let (request, used) = request(&data).unwrap().unwrap();
     assert_eq!(used, head.len());
-    assert_eq!((request.method(), request.path()), ("GET", "/chat?room=1"));
+    assert_eq!((request.method(), request.path()), ("GET", "/chat"));
+    assert_eq!((request.target(), request.query()), ("/chat?room=1", Some("room=1")));
+    assert_eq!(request.host(), Some("example.com"));
     assert_eq!(request.version(), HttpVersion::Http11);
     // Repeated names don't overwrite each other, and keep their spelling.
     assert!(request.headers().raw_items().eq([
@@ -84,10 +86,10 @@ fn request_lines() {
         ("CONNECT a:443 HTTP/1.1", "CONNECT", "a:443", HttpVersion::Http11),
         ("OPTIONS http://a/b HTTP/1.1", "OPTIONS", "http://a/b", HttpVersion::Http11),
     ];
-    for &(line, method, path, version) in valid {
+    for &(line, method, target, version) in valid {
         let data = format!("{line}\r\n\r\n");
         let (request, used) = request(data.as_bytes()).unwrap().unwrap();
-        assert_eq!((request.method(), request.path()), (method, path), "{line}");
+        assert_eq!((request.method(), request.target()), (method, target), "{line}");
         assert_eq!(used, data.len());
         assert_eq!(request.version(), version, "{line}");
     }
@@ -120,6 +122,66 @@ fn request_lines() {
     let long = format!("GET {} HTTP/1.1\r\n", "/ ".repeat(100));
     let expected = format!("invalid request line \"GET {}\"...", "/ ".repeat(30));
     assert_eq!(cause(long.as_bytes(), request(long.as_bytes())), expected);
+}
+
+#[test]
+fn targets() {
+    /// A method and a target; path, query and host in it.
+    type Row<'a> = (&'a str, &'a str, Option<(&'a str, Option<&'a str>, &'a str)>);
+    let table: &[Row<'_>] = &[
+        ("GET", "/", Some(("/", None, "a:1"))),
+        ("GET", "/chat?room=1?x", Some(("/chat", Some("room=1?x"), "a:1"))),
+        ("GET", "/?", Some(("/", None, "a:1"))),
+        ("GET", "//host/path", Some(("//host/path", None, "a:1"))),
+        ("GET", "/http://b/?c", Some(("/http://b/", Some("c"), "a:1"))),
+        ("GET", "/%2e%2e/", Some(("/%2e%2e/", None, "a:1"))),
+        // What proxies get, and servers have to understand.
+        ("GET", "http://b/chat?room=1", Some(("/chat", Some("room=1"), "b"))),
+        ("GET", "HTTPS://B:8765/chat", Some(("/chat", None, "B:8765"))),
+        ("GET", "ws://b", Some(("/", None, "b"))),
+        ("GET", "wss://[::1]:2?c", Some(("/", Some("c"), "[::1]:2"))),
+        ("GET", "http://b/c://d?e://f", Some(("/c://d", Some("e://f"), "b"))),
+        ("OPTIONS", "*", Some(("", None, "a:1"))),
+        ("CONNECT", "b:443", Some(("", None, "a:1"))),
+        ("CONNECT", "[::1]:443", Some(("", None, "a:1"))),
+        ("GET", "http:///chat", None),
+        ("GET", "http://", None),
+        ("GET", "http://b:c/", None),
+        ("GET", "http://user@b/", None),
+        ("GET", "http://b,c d/", None),
+        ("GET", "http://[::1/", None),
+        ("GET", "http://b#c", None),
+        ("GET", "ftp://b/", None),
+        ("GET", "http:b", None),
+        ("GET", "://b/", None),
+        ("GET", "b:443", None),
+        ("GET", "chat", None),
+        ("GET", "?room=1", None),
+        ("GET", "**", None),
+        ("CONNECT", "/", None),
+        ("CONNECT", "*", Some(("", None, "a:1"))), // a name by its grammar
+        ("CONNECT", "b:443/c", None),
+    ];
+    for &(method, target, expected) in table {
+        let head = format!("{method} {target} HTTP/1.1\r\n");
+        let Some((path, query, host)) = expected else {
+            let cause = cause(head.as_bytes(), request(head.as_bytes()));
+            let what = if target.contains(' ') { "line" } else { "target" };
+            assert!(cause.starts_with(&format!("invalid request {what} \"")), "{target}: {cause}");
+            continue;
+        };
+        let head = format!("{head}Host: a:1\r\n\r\n");
+        let (request, _) = request(head.as_bytes()).unwrap().unwrap();
+        assert_eq!((request.path(), request.query()), (path, query), "{target}");
+        assert_eq!((request.target(), request.host()), (target, Some(host)));
+        assert_eq!(request.serialize(), head.as_bytes());
+    }
+    let mut request = Request::new("GET", "/").unwrap();
+    assert_eq!(request.host(), None);
+    request.headers_mut().insert("Host", "a").unwrap();
+    assert_eq!(request.host(), Some("a"));
+    request.headers_mut().insert("Host", "a").unwrap();
+    assert_eq!(request.host(), None);
 }
 
 #[test]
@@ -683,8 +745,9 @@ fn requests_cannot_be_split_by_what_they_are_made_of() {
     for method in ["", "G T", "GET\r\nA: b", "G\u{e9}T"] {
         assert!(Request::new(method, "/").is_err(), "{method:?}");
     }
-    for path in ["", "/a b", "/ HTTP/1.1\r\nA: b", "/caf\u{e9}", "/\x7f"] {
-        assert!(Request::new("GET", path).is_err(), "{path:?}");
+    for target in ["", "/a b", "/ HTTP/1.1\r\nA: b", "/caf\u{e9}", "/\x7f"] {
+        let error = Request::new("GET", target).unwrap_err();
+        assert_eq!((&*error.name, error.value.as_deref()), ("target", Some(target)));
     }
     let mut request = Request::new("GET", "/").unwrap();
     assert!(request.headers_mut().insert("A", "b\r\nC: d").is_err());
@@ -712,10 +775,10 @@ proptest! {
     #[test]
     fn requests_round_trip(
         method in "[A-Z-]{1,8}",
-        path in "/[!-~]{0,20}",
+        target in "/[!-~]{0,20}",
         lines in prop::collection::vec(("[A-Za-z-]{1,12}", "([!-~\u{80}-\u{ff}]([ -~\t]{0,9}[!-~])?)?"), 0..8),
     ) {
-        let mut original = Request::new(method, path).unwrap();
+        let mut original = Request::new(method, target).unwrap();
         for (name, value) in &lines {
             original.headers_mut().insert(name, value).unwrap();
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use common::feed;
 use proptest::prelude::*;
 use ws_errors::{
-    AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidMessage, MessageCause,
-    NegotiationError,
+    AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidHeader, InvalidMessage,
+    MessageCause, NegotiationError,
 };
 use ws_proto::http::{Request, Response};
 use ws_proto::server::{
@@ -26,10 +26,13 @@ const LINES: [(&str, &str); 5] = [
 ];
 const DATE: Option<&str> = Some("Tue, 15 Nov 1994 08:12:31 GMT");
 
-/// A request with these headers, as it is read from the wire.
+/// A request with these headers, as it is read from the wire; with a `Host` header if they have none.
 #[track_caller]
 fn request(first_line: &str, lines: &[(&str, &str)]) -> Request {
     let mut head = format!("{first_line}\r\n");
+    if !lines.iter().any(|(name, _)| *name == "Host") {
+        head.push_str("Host: example.com\r\n");
+    }
     for (name, value) in lines {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -610,7 +613,7 @@ fn what_follows_the_request_is_not_touched() {
         || ServerHandshake::new(&ServerOptions::default(), Duration::ZERO),
         |handshake, data| {
             let used = handshake.receive_data(data)?;
-            Ok::<_, InvalidHandshake>(used.map(|used| (handshake.request().cloned(), used)))
+            Ok(used.map(|used| (handshake.request().cloned(), used)))
         },
     );
     let (request, used) = result.unwrap().unwrap();
@@ -629,7 +632,7 @@ fn the_end_of_the_stream_fails_an_incomplete_request_only() {
     assert_eq!(handshake.receive_data(b"\r\n"), Err(error));
 
     let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
-    assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\n\r\n"), Ok(Some(18)));
+    assert_eq!(handshake.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Some(27)));
     assert_eq!(handshake.receive_eof(), Ok(()));
     assert_eq!(handshake.receive_data(b"frames"), Ok(Some(0)));
     assert!(handshake.into_request().is_some());
@@ -641,7 +644,7 @@ fn a_request_that_is_not_answered_in_time_fails_the_handshake() {
     let deadline = began + 10 * second;
     let early = deadline - Duration::from_nanos(1);
     // Nothing received, half a request, a whole one that is not answered yet.
-    for data in ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\n\r\n"] {
+    for data in ["", "GET / HTTP/1.1\r\nHost:", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
         let mut handshake = ServerHandshake::new(&ServerOptions::default(), began);
         assert_eq!(handshake.handle_timeout(began), Ok(()));
         let received = handshake.receive_data(data.as_bytes());
@@ -683,6 +686,87 @@ fn the_open_timeout_is_an_option_that_can_be_absent_or_endless() {
     }
 }
 
+#[test]
+fn host_is_one_valid_host() {
+    let table: &[(&[&str], &str)] = &[
+        (&["example.com"], ""),
+        (&["EXAMPLE.com:8765"], ""),
+        (&["example.com:"], ""),
+        (&["example.com:0"], ""),
+        (&["localhost:65535"], ""),
+        (&["127.0.0.1:80"], ""),
+        (&["[::1]"], ""),
+        (&["[2001:db8::1]:8765"], ""),
+        (&["[::ffff:127.0.0.1]"], ""),
+        (&["[v1.x:y]:1"], ""),
+        (&["my_service"], ""), // Docker
+        (&["a.b-c~!$&'()*+,;="], ""),
+        (&["caf%C3%A9"], ""),
+        (&[], "missing Host header"),
+        (&[""], "empty Host header"),
+        (&["a", "a"], "invalid Host header: multiple values"),
+        (&["a", "b"], "invalid Host header: multiple values"),
+        (&["", ""], "invalid Host header: multiple values"),
+        (&["a, b"], "invalid Host header: a, b"),
+        (&["a b"], "invalid Host header: a b"),
+        (&[":80"], "invalid Host header: :80"),
+        (&["a:b"], "invalid Host header: a:b"),
+        (&["a:-1"], "invalid Host header: a:-1"),
+        (&["a:65536"], "invalid Host header: a:65536"),
+        (&["a:80:80"], "invalid Host header: a:80:80"),
+        (&["a/b"], "invalid Host header: a/b"),
+        (&["http://a"], "invalid Host header: http://a"),
+        (&["user@a"], "invalid Host header: user@a"),
+        (&["user:pass@a"], "invalid Host header: user:pass@a"),
+        (&["a?b"], "invalid Host header: a?b"),
+        (&["a#b"], "invalid Host header: a#b"),
+        (&["a\\b"], "invalid Host header: a\\b"),
+        (&["a%"], "invalid Host header: a%"),
+        (&["a%2"], "invalid Host header: a%2"),
+        (&["a%zz"], "invalid Host header: a%zz"),
+        (&["caf\u{e9}"], "invalid Host header: caf\u{e9}"),
+        (&["::1"], "invalid Host header: ::1"),
+        (&["[::1"], "invalid Host header: [::1"),
+        (&["[::1]a"], "invalid Host header: [::1]a"),
+        (&["[a]"], "invalid Host header: [a]"),
+        (&["[]"], "invalid Host header: []"),
+        (&["[v.x]"], "invalid Host header: [v.x]"),
+        (&["[v1.]"], "invalid Host header: [v1.]"),
+        (&["[x1.y]"], "invalid Host header: [x1.y]"),
+        (&["[fe80::1%25eth0]"], "invalid Host header: [fe80::1%25eth0]"),
+    ];
+    for version in ["1.1", "1.0"] {
+        for &(hosts, expected) in table {
+            let lines: String = hosts.iter().map(|host| format!("host: {host}\r\n")).collect();
+            let head = format!("GET / HTTP/{version}\r\n{lines}Upgrade: websocket\r\n\r\n");
+            let octets: Vec<u8> = head.chars().map(|c| u8::try_from(c).unwrap()).collect();
+            let result = feed(
+                &octets,
+                || ServerHandshake::new(&ServerOptions::default(), Duration::ZERO),
+                |handshake, data| {
+                    let used = handshake.receive_data(data)?;
+                    Ok(used.map(|used| (handshake.request().cloned(), used)))
+                },
+            );
+            // HTTP/1.0 knows no such header, but only requires nothing.
+            let expected = if (version, hosts) == ("1.0", &[]) { "" } else { expected };
+            match result {
+                Ok(received) => {
+                    let request = received.unwrap().0.unwrap();
+                    assert_eq!(request.host(), hosts.first().copied());
+                    assert_eq!(expected, "", "{hosts:?}");
+                }
+                Err(error) => {
+                    assert_eq!(error.to_string(), expected);
+                    assert_eq!(error.http_status(), HttpAnswer::Status(400));
+                    let header = error.get::<InvalidHeader>().unwrap();
+                    assert_eq!(header.name(), "Host");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     /// Whatever the headers are, a request is accepted or gets a response.
     #[test]
@@ -697,6 +781,8 @@ proptest! {
                 (_, name) => head.push((name.unwrap_or(&"Origin"), value)),
             }
         }
+        // Refused before all others.
+        prop_assume!(head.iter().all(|(name, value)| *name != "Host" || value.trim() == "example.com"));
         let options = options().origins(["", "null"]).subprotocols(subprotocols(["a"]));
         let request = request("GET / HTTP/1.1", &head);
         let status = match negotiate(&request, &options, DATE) {

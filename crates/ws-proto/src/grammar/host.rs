@@ -29,3 +29,71 @@ pub fn build_host(host: &str, port: u16, secure: bool) -> String {
     }
     value
 }
+
+/// Whether `value` can be a `Host` header, or the authority of a request target: a host that isn't
+/// empty, and perhaps a colon and a port from 0 to 65535, which may be left out behind its colon
+/// ([RFC 9110 §7.2], [RFC 3986 §3.2]).
+///
+/// A host is a name, with percent-encoding perhaps, an IPv4 address, or an IP address in brackets. User
+/// information isn't allowed ([RFC 9110 §4.2.4]), nor is the zone of an IPv6 address.
+///
+/// [RFC 9110 §7.2]: https://www.rfc-editor.org/rfc/rfc9110#section-7.2
+/// [RFC 3986 §3.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2
+/// [RFC 9110 §4.2.4]: https://www.rfc-editor.org/rfc/rfc9110#section-4.2.4
+pub(crate) fn is_host(value: &str) -> bool {
+    let (is_valid, port) = match value.strip_prefix('[') {
+        Some(rest) => {
+            let Some((address, port)) = rest.split_once(']') else { return false };
+            (address.parse::<Ipv6Addr>().is_ok() || is_future_address(address), port)
+        }
+        None => {
+            let (name, port) = value.split_at(value.find(':').unwrap_or(value.len()));
+            (is_name(name), port)
+        }
+    };
+    is_valid && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// Digits, or nothing.
+fn is_port(digits: &str) -> bool {
+    digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits.is_empty() || digits.parse::<u16>().is_ok())
+}
+
+/// A `reg-name` that isn't empty ([RFC 3986 §3.2.2]).
+///
+/// [RFC 3986 §3.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    while let Some(b) = bytes.next() {
+        let is_digit = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_hexdigit());
+        let is_valid = match b {
+            b'%' => is_digit(bytes.next()) && is_digit(bytes.next()),
+            b => is_name_octet(b),
+        };
+        if !is_valid {
+            return false;
+        }
+    }
+    !name.is_empty()
+}
+
+/// An `IPvFuture`, such as `v1.x` ([RFC 3986 §3.2.2]).
+///
+/// [RFC 3986 §3.2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2
+fn is_future_address(text: &str) -> bool {
+    let Some((version, address)) = text.split_once('.') else { return false };
+    let version = version.strip_prefix(['v', 'V']).unwrap_or_default();
+    !version.is_empty()
+        && version.bytes().all(|b| b.is_ascii_hexdigit())
+        && !address.is_empty()
+        && address.bytes().all(|b| b == b':' || is_name_octet(b))
+}
+
+/// An `unreserved` or `sub-delims` octet ([RFC 3986 §2.2], [§2.3]).
+///
+/// [RFC 3986 §2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-2.2
+/// [§2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+fn is_name_octet(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&b)
+}

@@ -12,7 +12,7 @@ use ws_types::is_token;
 
 use super::head::{FirstLine, HeadReader};
 use super::{HandshakeLimits, invalid_line, malformed};
-use crate::grammar::is_token_octet;
+use crate::grammar::{is_host, is_token_octet};
 
 /// The version of HTTP that a request was made in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -44,7 +44,7 @@ impl fmt::Display for HttpVersion {
 /// An HTTP/1.1 request without a body: the client's half of an opening handshake
 /// ([RFC 6455 §4.1]).
 ///
-/// It always serializes to exactly one well-formed head: the method is a token, the path has
+/// It always serializes to exactly one well-formed head: the method is a token, the target has
 /// neither spaces nor control characters, and [`Headers`] refuses line breaks.
 ///
 /// ```
@@ -59,7 +59,7 @@ impl fmt::Display for HttpVersion {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
     method: Cow<'static, str>,
-    path: Box<str>,
+    target: Box<str>,
     version: HttpVersion,
     headers: Headers,
 }
@@ -67,24 +67,23 @@ pub struct Request {
 impl Request {
     /// Creates an HTTP/1.1 request without headers.
     ///
-    /// `path` is the request target: path and query (`/chat?room=1`), or `host:port` for a `CONNECT`
-    /// to a proxy.
+    /// `target` is path and query (`/chat?room=1`), or `host:port` for a `CONNECT` to a proxy.
     ///
     /// # Errors
-    /// [`InvalidHeaderValue`], with `method` or `path` as the name, when the method isn't a token
-    /// or the path is empty or has a character that isn't visible ASCII.
+    /// [`InvalidHeaderValue`], with `method` or `target` as the name, when the method isn't a token
+    /// or the target is empty or has a character that isn't visible ASCII.
     pub fn new(
         method: impl Into<Cow<'static, str>>,
-        path: impl Into<Box<str>>,
+        target: impl Into<Box<str>>,
     ) -> Result<Self, InvalidHeaderValue> {
-        let (method, path) = (method.into(), path.into());
+        let (method, target) = (method.into(), target.into());
         if !is_token(&method) {
             return Err(InvalidHeaderValue::new("method", Some(method.into_owned())));
         }
-        if path.is_empty() || !path.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(InvalidHeaderValue::new("path", Some(path.into())));
+        if !is_visible(&target) {
+            return Err(InvalidHeaderValue::new("target", Some(target.into())));
         }
-        Ok(Self { method, path, version: HttpVersion::Http11, headers: Headers::new() })
+        Ok(Self { method, target, version: HttpVersion::Http11, headers: Headers::new() })
     }
 
     /// The method, `GET` for an opening handshake.
@@ -93,10 +92,79 @@ impl Request {
         &self.method
     }
 
-    /// The request target: the path, and the query behind a question mark.
+    /// The request target as on the wire, in one of four forms ([RFC 9112 §3.2]): path and query
+    /// (`/chat?room=1`), a whole URI (`http://example.com/chat?room=1`), an authority
+    /// (`example.com:443`, for `CONNECT`), or `*`.
+    ///
+    /// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The path, without the query: of the target, or of the URI in it, where an empty path is `/`.
+    /// As on the wire: nothing is decoded. Empty for an authority and for `*`.
+    ///
+    /// ```
+    /// use ws_proto::http::Request;
+    /// let request = Request::new("GET", "/chat?room=1")?;
+    /// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+    /// let request = Request::new("GET", "http://example.com?room=1")?;
+    /// assert_eq!((request.path(), request.query()), ("/", Some("room=1")));
+    /// assert_eq!(Request::new("OPTIONS", "*")?.path(), "");
+    /// # Ok::<(), ws_errors::InvalidHeaderValue>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        match self.path_and_query() {
+            Some(target) => match target.split('?').next() {
+                None | Some("") => "/",
+                Some(path) => path,
+            },
+            None => "",
+        }
+    }
+
+    /// The query, without its question mark; `None` if there is none or it is empty. As on the wire:
+    /// nothing is decoded.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        let (_, query) = self.path_and_query()?.split_once('?')?;
+        Some(query).filter(|query| !query.is_empty())
+    }
+
+    /// The host that the request is for, and its port if that is given: the authority of a target that
+    /// is a whole URI, else the value of the `Host` header ([RFC 9112 §3.2.2], [§3.3]). `None` without
+    /// such a target when there is no `Host` header, or several.
+    ///
+    /// As on the wire: in any case, with or without a default port.
+    /// [`ServerHandshake`](crate::server::ServerHandshake) has checked the grammar; whether this host
+    /// is served here is for the application to decide.
+    ///
+    /// ```
+    /// use ws_proto::http::Request;
+    /// let mut request = Request::new("GET", "/chat")?;
+    /// request.headers_mut().insert("Host", "example.com:8765")?;
+    /// assert_eq!(request.host(), Some("example.com:8765"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [RFC 9112 §3.2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+    /// [§3.3]: https://www.rfc-editor.org/rfc/rfc9112#section-3.3
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match absolute_form(&self.target) {
+            Some((authority, _)) => Some(authority),
+            None => self.headers.get("Host").ok().flatten(),
+        }
+    }
+
+    /// The part of the target behind an authority; `None` if it is only an authority, or `*`.
+    fn path_and_query(&self) -> Option<&str> {
+        match absolute_form(&self.target) {
+            Some((_, rest)) => Some(rest),
+            None => Some(&*self.target).filter(|target| target.starts_with('/')),
+        }
     }
 
     /// The version of HTTP, [`HttpVersion::Http11`] for an opening handshake.
@@ -127,7 +195,7 @@ impl Request {
 
     /// Appends the request to `out`, as [`serialize`](Self::serialize) returns it.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        for part in [&*self.method, " ", &self.path, " ", self.version.as_str(), "\r\n"] {
+        for part in [&*self.method, " ", &self.target, " ", self.version.as_str(), "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
         self.headers.write_to(out);
@@ -195,7 +263,7 @@ impl RequestReader {
         let Some(RequestLine { method, target, version }) = self.head.restart() else {
             return Err(self.eof_error());
         };
-        Ok(Some((Request { method, path: target, version, headers }, used)))
+        Ok(Some((Request { method, target, version, headers }, used)))
     }
 
     /// The error for a stream that ends before the request is complete: [`InvalidMessage`], caused by
@@ -239,8 +307,11 @@ impl FirstLine for RequestLine {
             _ => return Err(Self::exception(invalid_line("request line", line))),
         };
         let target = str::from_utf8(target).unwrap_or_default();
-        if target.is_empty() || !target.bytes().all(|b| b.is_ascii_graphic()) {
+        if !is_visible(target) {
             return Err(Self::exception(invalid_line("request line", line)));
+        }
+        if !is_target(method, target) {
+            return Err(Self::exception(invalid_line("request target", target.as_bytes())));
         }
         let method = match method {
             "GET" => Cow::Borrowed("GET"),
@@ -271,4 +342,32 @@ fn split(line: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let is_version = |at: &[u8]| matches!(at, [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9']);
     let (target, version) = rest.split_at(rest.windows(7).rposition(is_version)?);
     Some((method, target, version.strip_prefix(b" HTTP/")?))
+}
+
+/// Whether `target` isn't empty, and consists of visible ASCII characters.
+fn is_visible(target: &str) -> bool {
+    !target.is_empty() && target.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether `target` has one of the forms of [RFC 9112 §3.2].
+///
+/// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+fn is_target(method: &str, target: &str) -> bool {
+    match absolute_form(target) {
+        Some((authority, _)) => is_host(authority),
+        None if method == "CONNECT" => is_host(target),
+        None => target.starts_with('/') || target == "*",
+    }
+}
+
+/// Splits a target that is a whole URI into its authority and the rest; `None` if it isn't one, or
+/// has another scheme than those of HTTP and WebSocket.
+fn absolute_form(target: &str) -> Option<(&str, &str)> {
+    // Nearly always it is a path.
+    if target.starts_with('/') {
+        return None;
+    }
+    let (scheme, rest) = target.split_once("://")?;
+    let is_known = ["http", "https", "ws", "wss"].iter().any(|it| it.eq_ignore_ascii_case(scheme));
+    is_known.then(|| rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())))
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ws_errors::InvalidHandshake;
+use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue};
 
 use super::options::ServerOptions;
-use crate::handshake::{deadline, timed_out};
-use crate::http::{HandshakeLimits, Request, RequestReader};
+use crate::grammar::is_host;
+use crate::handshake::{deadline, single, timed_out};
+use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader};
 
 /// The first part of an opening handshake on the server's side: receives the request.
 ///
@@ -49,7 +50,11 @@ impl ServerHandshake {
     /// doesn't wait for the response, although it should.
     ///
     /// # Errors
-    /// Those of [`RequestReader::receive_data`].
+    /// Those of [`RequestReader::receive_data`], then [`InvalidHeader`] or [`InvalidHeaderValue`] for a
+    /// `Host` header that is repeated, invalid, empty, or absent from an HTTP/1.1 request
+    /// ([RFC 9112 §3.2]).
+    ///
+    /// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
     pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
@@ -58,10 +63,13 @@ impl ServerHandshake {
         };
         match reader.receive_data(data) {
             Ok(None) => Ok(None),
-            Ok(Some((request, used))) => {
-                self.phase = Phase::Received(request);
-                Ok(Some(used))
-            }
+            Ok(Some((request, used))) => match check_host(&request) {
+                Ok(()) => {
+                    self.phase = Phase::Received(request);
+                    Ok(Some(used))
+                }
+                Err(error) => Err(self.fail(error)),
+            },
             Err(error) => Err(self.fail(error)),
         }
     }
@@ -124,5 +132,19 @@ impl ServerHandshake {
     fn fail(&mut self, error: InvalidHandshake) -> InvalidHandshake {
         self.phase = Phase::Failed(error.clone());
         error
+    }
+}
+
+/// Checks the `Host` header ([RFC 9112 §3.2]): ends that don't agree on the host that a request is for
+/// can be played off against each other.
+///
+/// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+fn check_host(request: &Request) -> Result<(), InvalidHandshake> {
+    const NAME: &str = "Host";
+    match single(request.headers(), NAME)? {
+        None if request.version() == HttpVersion::Http10 => Ok(()),
+        None => Err(InvalidHeader::new(NAME, None).into()),
+        Some(host) if is_host(host) => Ok(()),
+        Some(host) => Err(InvalidHeaderValue::new(NAME, Some(host.into())).into()),
     }
 }

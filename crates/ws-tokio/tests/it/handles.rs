@@ -31,9 +31,9 @@ macro_rules! facts {
         assert_eq!(handle.compression().is_some(), cfg!(feature = "deflate"));
         assert_eq!(handle.compression(), handle.extensions().first());
         assert!(format!("{handle:?}").contains("state: "));
-        let path = handle.request().map(|it| it.path().to_owned());
+        let target = handle.request().map(|it| it.target().to_owned());
         let status = handle.response().map(|it| it.status_code);
-        (path, status, handle.subprotocol().cloned())
+        (target, status, handle.subprotocol().cloned())
     }};
 }
 
@@ -84,8 +84,8 @@ async fn facts_outlive_the_connection_on_all_handles() {
     }
     assert_eq!((sender.latency(), server_half.latency()), before);
     assert_eq!(sender.subprotocol(), server_half.subprotocol());
-    assert_eq!(sender.request().unwrap().path(), "/chat?x=1");
-    assert_eq!(server_half.request().unwrap().path(), "/chat?x=1");
+    assert_eq!(sender.request().unwrap().target(), "/chat?x=1");
+    assert_eq!(server_half.request().unwrap().target(), "/chat?x=1");
     assert!(receiver.response().is_some() && server_half.response().is_none());
 }
 

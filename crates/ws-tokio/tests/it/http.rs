@@ -6,8 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use ws_errors::{InvalidMessage, InvalidProtocol, InvalidStatus, MessageCause, OtherProtocol};
-use ws_tokio::{Accept, Connect, Error, HandshakeLimits, accept, connect};
+use ws_errors::{
+    InvalidHeader, InvalidMessage, InvalidProtocol, InvalidStatus, MessageCause, OtherProtocol,
+};
+use ws_headers::Headers;
+use ws_tokio::{Accept, Connect, Error, HandshakeLimits, Response, accept, connect};
+
+use crate::common::REQUEST;
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -65,6 +70,14 @@ async fn say(mut tcp: TcpStream, bytes: impl AsRef<[u8]>) -> String {
     // It ends with a reset when the server hasn't read all.
     _ = tcp.read_to_end(&mut received).await;
     String::from_utf8(received).unwrap()
+}
+
+/// Sends a request, and gives the response.
+async fn ask(mut tcp: TcpStream, request: impl AsRef<[u8]>) -> String {
+    tcp.write_all(request.as_ref()).await.unwrap();
+    let mut response = String::new();
+    tcp.read_to_string(&mut response).await.expect("the response arrives whole");
+    response
 }
 
 /// Reads the whole request.
@@ -248,7 +261,7 @@ async fn a_refusal_whose_body_has_no_end_is_cut_by_size_or_time() {
 async fn a_refusal_that_comes_before_the_request_is_read_is_told() {
     /// More than the buffers of two sockets hold.
     fn long(it: Connect) -> Connect {
-        let mut headers = ws_headers::Headers::new();
+        let mut headers = Headers::new();
         for _ in 0..1600 {
             headers.insert("Cookie", &"a".repeat(8000)).unwrap();
         }
@@ -388,20 +401,73 @@ async fn a_client_whose_first_line_is_wrong_is_answered_before_the_second() {
         ("ends its lines with LF", b"GET / HTTP/1.1\n", "400 Bad Request"),
     ];
     for &(name, bytes, status) in rows {
-        let (error, received, _) = served(
-            |mut tcp| async move {
-                tcp.write_all(bytes).await.unwrap();
-                let mut received = String::new();
-                tcp.read_to_string(&mut received).await.unwrap();
-                received
-            },
-            |it| it,
-        )
-        .await;
+        let (error, received, _) = served(|tcp| ask(tcp, bytes), |it| it).await;
         let head = format!("HTTP/1.1 {status}\r\n");
         assert!(received.starts_with(&head), "a client that {name}: {received}");
         let is_version = error.get::<InvalidProtocol>().is_some();
         assert_eq!(is_version, status.starts_with("505"), "a client that {name}: {error:?}");
         assert!(is_version || error.get::<InvalidMessage>().is_some(), "{name}: {error:?}");
+    }
+}
+
+/// The hook of a server that must not be asked.
+fn unasked(accept: Accept<TcpStream>) -> Accept<TcpStream> {
+    accept.process_request(|request| panic!("the hook is asked about {}", request.target()))
+}
+
+#[tokio::test]
+async fn a_client_whose_host_is_not_one_is_refused_before_the_hook_is_asked() {
+    let rows = [
+        ("sends none", "", "missing Host header"),
+        ("sends an empty one", "Host:\r\n", "empty Host header"),
+        ("sends two", "Host: a\r\nHost: b\r\n", "invalid Host header: multiple values"),
+        ("sends one twice", "Host: a\r\nhost: a\r\n", "invalid Host header: multiple values"),
+        ("sends a URI", "Host: http://a/\r\n", "invalid Host header: http://a/"),
+        ("sends a list", "Host: a, b\r\n", "invalid Host header: a, b"),
+        ("sends half an address", "Host: [::1\r\n", "invalid Host header: [::1"),
+    ];
+    for (name, host, text) in rows {
+        let request = REQUEST.replace("Host: localhost\r\n", host);
+        let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
+        assert_eq!(error.get::<InvalidHeader>().map(InvalidHeader::name), Some("Host"), "{name}");
+        assert_eq!(error.to_string(), text, "a client that {name}");
+        assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{name}: {response}");
+        assert!(response.ends_with(&format!(" {text}.\n")), "{name}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
+    let rows = [
+        ("/chat?room=1", "/chat", Some("room=1"), "localhost"),
+        ("http://example.com/chat?room=1", "/chat", Some("room=1"), "example.com"),
+        ("WS://example.com:8765", "/", None, "example.com:8765"),
+        ("https://[::1]?room=1", "/", Some("room=1"), "[::1]"),
+        ("*", "", None, "localhost"),
+    ];
+    for (target, path, query, host) in rows {
+        let (sender, seen) = std::sync::mpsc::channel();
+        let set = |it: Accept<TcpStream>| {
+            it.process_request(move |request| {
+                let (path, query) = (request.path().to_owned(), request.query().map(str::to_owned));
+                let (target, host) =
+                    (request.target().to_owned(), request.host().map(str::to_owned));
+                sender.send((target, path, query, host)).unwrap();
+                Some(Response::new(404, "", Headers::new(), "no\n"))
+            })
+        };
+        let request = REQUEST.replace("GET / ", &format!("GET {target} "));
+        let (_, response, _) = served(|tcp| ask(tcp, request), set).await;
+        assert!(response.starts_with("HTTP/1.1 404 "), "{response}");
+        let (seen_target, seen_path, seen_query, seen_host) = seen.try_recv().unwrap();
+        assert_eq!((&*seen_target, &*seen_path), (target, path));
+        assert_eq!((seen_query.as_deref(), seen_host.as_deref()), (query, Some(host)), "{target}");
+    }
+    for target in ["http://user@a/", "http:///", "http://a:b/", "ftp://a/", "chat"] {
+        let request = REQUEST.replace("GET / ", &format!("GET {target} "));
+        let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
+        assert!(response.starts_with("HTTP/1.1 400 "), "{target}: {response}");
+        assert!(error.get::<InvalidMessage>().is_some(), "{error:?}");
+        assert!(response.contains(&format!("invalid request target \"{target}\"")), "{response}");
     }
 }

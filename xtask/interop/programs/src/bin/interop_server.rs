@@ -82,7 +82,7 @@ impl Seen {
 }
 
 async fn handle(ws: WebSocket) -> Result<(), Error> {
-    let path = ws.request().map(|request| request.path().to_owned()).unwrap_or_default();
+    let path = ws.request().map(|request| request.target().to_owned()).unwrap_or_default();
     let subprotocol = ws.subprotocol().map(ToString::to_string);
     let deflate = agreed(&ws);
     let mut seen = Seen::default();
