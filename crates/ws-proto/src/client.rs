@@ -325,7 +325,7 @@ impl ClientHandshake {
             Phase::Failed(error, _) => Err(error.clone()),
             Phase::Receiving(reader) if due => match reader.take() {
                 Some(response) => self.finish(response),
-                None => Err(self.fail(timed_out(&self.limits), None)),
+                None => Err(self.fail(timed_out(self.limits.open_timeout), None)),
             },
             Phase::Receiving(_) | Phase::Negotiated(_) => Ok(()),
         }

@@ -62,8 +62,8 @@ pub(crate) fn deadline(limits: &HandshakeLimits, now: Duration) -> Option<Durati
 }
 
 /// The error of a handshake that isn't over at its deadline.
-pub(crate) fn timed_out(limits: &HandshakeLimits) -> InvalidHandshake {
-    HandshakeTimeout::new(limits.open_timeout.unwrap_or(Duration::MAX)).into()
+pub(crate) fn timed_out(open_timeout: Option<Duration>) -> InvalidHandshake {
+    HandshakeTimeout::new(open_timeout.unwrap_or(Duration::MAX)).into()
 }
 
 /// The value of a header that may appear at most once.

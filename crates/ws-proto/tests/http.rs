@@ -361,26 +361,11 @@ fn lines_end_with_crlf_and_the_first_comes_first() {
 }
 
 #[test]
-fn requests_with_a_body_are_refused() {
-    let table = [
-        ("Content-Length: 0", ""),
-        ("Content-Length: 0\r\ncontent-length: 0", ""),
-        ("Content-Length: 1", "unsupported request body"),
-        ("Content-Length: 00", "unsupported request body"),
-        ("Content-Length: +0", "unsupported request body"),
-        ("Content-Length: 0, 0", "unsupported request body"),
-        ("Content-Length:", "unsupported request body"),
-        ("Content-Length: 0\r\nContent-Length: 5", "unsupported request body"),
-        ("Transfer-Encoding: chunked", "transfer codings aren't supported"),
-        ("transfer-encoding: identity", "transfer codings aren't supported"),
-        ("Transfer-Encoding:", "transfer codings aren't supported"),
-    ];
-    for (lines, expected) in table {
-        let data = format!("GET / HTTP/1.1\r\n{lines}\r\n\r\n");
-        match expected {
-            "" => assert!(request(data.as_bytes()).unwrap().is_some(), "{lines}"),
-            _ => assert_eq!(cause(data.as_bytes(), request(data.as_bytes())), expected, "{lines}"),
-        }
+fn the_body_of_a_request_is_not_read() {
+    for lines in ["Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: x"] {
+        let head = format!("POST / HTTP/1.1\r\n{lines}\r\n\r\n");
+        let (request, used) = request(format!("{head}hello").as_bytes()).unwrap().unwrap();
+        assert_eq!((request.method(), used), ("POST", head.len()));
     }
 }
 
@@ -782,10 +767,6 @@ proptest! {
         for (name, value) in &lines {
             original.headers_mut().insert(name, value).unwrap();
         }
-        let is_body = |name: &str| {
-            name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
-        };
-        prop_assume!(!lines.iter().any(|(name, _)| is_body(name)));
         let bytes = original.serialize();
         let (parsed, used) = request(&bytes).unwrap().unwrap();
         prop_assert_eq!(used, bytes.len());

@@ -65,7 +65,7 @@ fn outcome(request: &Request, options: &ServerOptions) -> (u16, String) {
     match negotiate(request, options, DATE) {
         Ok(negotiated) => (negotiated.response.status_code, String::new()),
         Err(error) => {
-            let response = reject(&error, options, DATE).expect("has an answer");
+            let response = reject(&error, None, options, DATE).expect("has an answer");
             let text = String::from_utf8(response.body).expect("UTF-8");
             let prefix = "Failed to open a WebSocket connection: ";
             let reason = text.strip_prefix(prefix).expect("the usual prefix");
@@ -195,7 +195,8 @@ fn rejections_have_these_bytes() {
     let options = options().server_header("test/1.0");
     for (request, expected) in cases {
         let error = negotiate(&request, &options, DATE).unwrap_err();
-        let response = reject(&error, &options, DATE).expect("has an answer");
+        let method = Some(request.method());
+        let response = reject(&error, method, &options, DATE).expect("has an answer");
         let bytes = String::from_utf8(response.serialize()).expect("UTF-8");
         assert_eq!(bytes, expected);
     }
@@ -522,7 +523,7 @@ fn limits_and_malformed_requests_are_answered() {
         let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
         let error = handshake.receive_data(data.as_bytes()).unwrap_err();
         assert_eq!(error.http_status(), *expected);
-        let response = reject(&error, &options(), DATE);
+        let response = reject(&error, None, &options(), DATE);
         match expected {
             HttpAnswer::Status(status) => {
                 assert_eq!(response.map(|r| r.status_code), Some(*status))
@@ -540,17 +541,17 @@ fn limits_and_malformed_requests_are_answered() {
 fn causes_are_told_to_the_client() {
     let cause = MessageCause::Malformed("the cause".into());
     let error = InvalidMessage::new(ws_errors::HttpMessage::Request, cause);
-    let response = reject(&error.into(), &options(), DATE).expect("has an answer");
+    let response = reject(&error.into(), None, &options(), DATE).expect("has an answer");
     assert_eq!(
         String::from_utf8_lossy(&response.body),
         "Failed to open a WebSocket connection: did not receive a valid HTTP request; the cause.\n"
     );
     // A client that is gone gets no answer.
     let error = InvalidMessage::new(ws_errors::HttpMessage::Request, MessageCause::UnexpectedEof);
-    assert_eq!(reject(&error.into(), &options(), DATE), None);
+    assert_eq!(reject(&error.into(), None, &options(), DATE), None);
     // What fails in the application is nobody else's business.
     let error = InvalidHandshake::new("the password of the database is wrong");
-    let response = reject(&error, &options(), DATE).expect("has an answer");
+    let response = reject(&error, None, &options(), DATE).expect("has an answer");
     assert_eq!(response.status_code, 500);
     assert_eq!(
         String::from_utf8_lossy(&response.body),
@@ -565,7 +566,7 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
     headers.insert("content-type", "text/html")?;
     let abort = AbortHandshake::new(301, headers, "<a href=/new>");
     let options = options().server_header("test/1.0");
-    let response = reject(&abort.into(), &options, DATE).expect("has an answer");
+    let response = reject(&abort.into(), Some("GET"), &options, DATE).expect("has an answer");
     assert_eq!(
         String::from_utf8_lossy(&response.serialize()),
         "HTTP/1.1 301 Moved Permanently\r\n\
@@ -579,12 +580,20 @@ fn an_application_can_answer_itself() -> Result<(), Box<dyn std::error::Error>> 
          <a href=/new>"
     );
     // No content: no length, and no body, whatever was given.
-    let abort = AbortHandshake::new(204, Headers::new(), "body");
-    let response = reject(&abort.into(), &options, None).expect("has an answer");
-    assert_eq!(
-        response.serialize(),
-        b"HTTP/1.1 204 No Content\r\nConnection: close\r\nServer: test/1.0\r\n\r\n"
-    );
+    for (status, line) in [(204, "204 No Content"), (103, "103 "), (304, "304 Not Modified")] {
+        for name in ["Content-Length", "Transfer-Encoding"] {
+            let mut headers = Headers::new();
+            headers.insert(name, "4")?;
+            let abort = AbortHandshake::new(status, headers, "body");
+            let response = reject(&abort.into(), Some("GET"), &options, None).expect("has one");
+            // That of 304 would be the length of another response.
+            let kept = if status == 304 { format!("{name}: 4\r\n") } else { String::new() };
+            assert_eq!(
+                String::from_utf8_lossy(&response.serialize()),
+                format!("HTTP/1.1 {line}\r\n{kept}Connection: close\r\nServer: test/1.0\r\n\r\n")
+            );
+        }
+    }
     Ok(())
 }
 
@@ -683,6 +692,168 @@ fn the_open_timeout_is_an_option_that_can_be_absent_or_endless() {
         let due = deadline.is_some_and(|deadline| deadline <= Duration::from_secs(4));
         let result = handshake.handle_timeout(Duration::from_secs(4));
         assert_eq!(result.is_err(), due, "{timeout:?}");
+    }
+}
+
+#[test]
+fn a_request_tells_clearly_where_it_ends() {
+    // Headers, and the text of the exception; empty for none.
+    let table = [
+        ("", ""),
+        ("Content-Length: 0", ""),
+        ("Content-Length: 5", ""),
+        ("Content-Length: 005", ""),
+        ("Content-Length: 5\r\ncontent-length: 5", ""),
+        ("Content-Length: 5, 5", ""),
+        ("Content-Length: 18446744073709551615", ""),
+        ("Transfer-Encoding: chunked", ""),
+        ("transfer-encoding: CHUNKED", ""),
+        ("Transfer-Encoding: gzip, chunked", ""),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: , chunked ,", ""),
+        ("Content-Length: 5\r\nContent-Length: 6", "invalid Content-Length header: 5, 6"),
+        ("Content-Length: 5, 6", "invalid Content-Length header: 5, 6"),
+        ("Content-Length: 5,", "invalid Content-Length header: 5,"),
+        ("Content-Length:", "empty Content-Length header"),
+        ("Content-Length: x", "invalid Content-Length header: x"),
+        ("Content-Length: +5", "invalid Content-Length header: +5"),
+        ("Content-Length: -5", "invalid Content-Length header: -5"),
+        ("Content-Length: 0x5", "invalid Content-Length header: 0x5"),
+        ("Content-Length: 5 5", "invalid Content-Length header: 5 5"),
+        (
+            "Content-Length: 18446744073709551616",
+            "invalid Content-Length header: 18446744073709551616",
+        ),
+        (
+            "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "invalid Content-Length header: together with Transfer-Encoding",
+        ),
+        (
+            "Transfer-Encoding: chunked\r\nContent-Length: 0",
+            "invalid Content-Length header: together with Transfer-Encoding",
+        ),
+        ("Transfer-Encoding:", "empty Transfer-Encoding header"),
+        ("Transfer-Encoding: gzip", "invalid Transfer-Encoding header: gzip"),
+        ("Transfer-Encoding: identity", "invalid Transfer-Encoding header: identity"),
+        ("Transfer-Encoding: chunked, gzip", "invalid Transfer-Encoding header: chunked, gzip"),
+        (
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "invalid Transfer-Encoding header: chunked, chunked",
+        ),
+        ("Transfer-Encoding: chunked;a=b", "invalid Transfer-Encoding header: chunked;a=b"),
+        ("Transfer-Encoding: \u{b}chunked", "malformed"),
+    ];
+    for (lines, expected) in table {
+        for (version, method) in [("1.1", "POST"), ("1.1", "HEAD"), ("1.0", "POST")] {
+            let head = format!("{method} / HTTP/{version}\r\nHost: a\r\n{lines}\r\n\r\n");
+            let head =
+                if lines.is_empty() { head.replace("\r\n\r\n\r\n", "\r\n\r\n") } else { head };
+            let result = feed(
+                head.as_bytes(),
+                || ServerHandshake::new(&ServerOptions::default(), Duration::ZERO),
+                |handshake, data| {
+                    let result = handshake.receive_data(data);
+                    let is_whole = !matches!(result, Ok(None));
+                    assert!(!is_whole || handshake.method() == Some(method));
+                    Ok(result?.map(|used| ((), used)))
+                },
+            );
+            let is_old = version == "1.0" && lines.to_ascii_lowercase().starts_with("transfer-");
+            let expected = match expected {
+                "" if is_old => "invalid Transfer-Encoding header: unknown in HTTP/1.0",
+                expected => expected,
+            };
+            match result {
+                Ok(received) => {
+                    assert_eq!((received, expected), (Some(((), head.len())), ""), "{head}");
+                }
+                Err(error) => {
+                    assert_eq!(error.http_status(), HttpAnswer::Status(400), "{head}");
+                    match error.get::<InvalidHeader>() {
+                        Some(_) if is_old => assert_ne!(expected, "", "{head}"),
+                        Some(_) => assert_eq!(error.to_string(), expected, "{head}"),
+                        None => assert_eq!(expected, "malformed", "{head}: {error:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_for_a_websocket_has_no_body() {
+    let lines = |extra: (&'static str, &'static str)| [&LINES[..], &[extra]].concat();
+    let table = [
+        ("GET / HTTP/1.1", ("Content-Length", "0"), 101, ""),
+        ("GET / HTTP/1.1", ("Content-Length", "0, 00"), 101, ""),
+        ("GET / HTTP/1.1", ("Content-Length", "5"), 400, "invalid Content-Length header: 5"),
+        (
+            "GET / HTTP/1.1",
+            ("Transfer-Encoding", "chunked"),
+            400,
+            "invalid Transfer-Encoding header: chunked",
+        ),
+        ("POST / HTTP/1.1", ("Content-Length", "5"), 405, "unsupported HTTP method: POST"),
+        ("PUT / HTTP/1.1", ("Transfer-Encoding", "chunked"), 405, "unsupported HTTP method: PUT"),
+        ("GET / HTTP/1.0", ("Content-Length", "5"), 505, "unsupported HTTP version: HTTP/1.0"),
+    ];
+    for (line, extra, status, reason) in table {
+        let outcome = outcome(&request(line, &lines(extra)), &options());
+        assert_eq!(outcome, (status, reason.to_owned()), "{line} {extra:?}");
+    }
+    // Before other faults.
+    let post = request("GET / HTTP/1.1", &[("Content-Length", "5")]);
+    assert_eq!(outcome(&post, &options()).1, "invalid Content-Length header: 5");
+}
+
+#[test]
+fn the_method_is_known_from_the_first_line_on() {
+    let table: &[(&[u8], Option<&str>)] = &[
+        (b"", None),
+        (b"HEAD / HTTP/1.1\r", None),
+        (b"HEAD / HTTP/1.1\r\n", Some("HEAD")),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", Some("HEAD")),
+        (b"GET / HTTP/1.1\r\n\r\n", Some("GET")), // no Host
+        (b"BREW / HTTP/1.1\r\nA b\r\n\r\n", Some("BREW")), // no header
+        (b"HEAD / HTTP/1.1\r\nA: b\n", Some("HEAD")),
+        (b"HEAD / HTTP/2.0\r\n", None),
+        (b"\x16", None),
+    ];
+    for &(data, expected) in table {
+        for at in 0..=data.len() {
+            let (first, second) = data.split_at(at);
+            let mut handshake = ServerHandshake::new(&ServerOptions::default(), Duration::ZERO);
+            _ = handshake.receive_data(first);
+            _ = handshake.receive_data(second);
+            assert_eq!(handshake.method(), expected, "{}", data.escape_ascii());
+            _ = handshake.handle_timeout(Duration::MAX);
+            assert_eq!(handshake.method(), expected, "{}", data.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn the_response_to_head_has_only_the_headers_of_its_body() {
+    let errors: [InvalidHandshake; 5] = [
+        AbortHandshake::new(200, Headers::new(), "fine\n").into(),
+        InvalidHeader::new("Host", None).into(),
+        ws_errors::InvalidMethod::new("HEAD").into(),
+        InvalidHandshake::new("a hook panicked"),
+        InvalidMessage::new(
+            ws_errors::HttpMessage::Request,
+            MessageCause::Malformed("invalid header name".into()),
+        )
+        .into(),
+    ];
+    for error in errors {
+        let full = reject(&error, Some("GET"), &options(), DATE).expect("has an answer");
+        let head = reject(&error, Some("HEAD"), &options(), DATE).expect("has an answer");
+        let len = full.body.len().to_string();
+        assert_eq!(head.headers.get("Content-Length"), Ok(Some(&*len)));
+        assert_eq!((head.status_code, &head.headers), (full.status_code, &full.headers));
+        assert!(head.body.is_empty() && !full.body.is_empty());
+        // Methods are case-sensitive.
+        assert_eq!(reject(&error, Some("head"), &options(), DATE), Some(full.clone()));
+        assert_eq!(reject(&error, None, &options(), DATE), Some(full));
     }
 }
 
@@ -787,7 +958,7 @@ proptest! {
         let request = request("GET / HTTP/1.1", &head);
         let status = match negotiate(&request, &options, DATE) {
             Ok(negotiated) => negotiated.response.status_code,
-            Err(error) => reject(&error, &options, DATE).map_or(0, |response| response.status_code),
+            Err(error) => reject(&error, None, &options, DATE).map_or(0, |response| response.status_code),
         };
         prop_assert!([101, 400, 403, 426].contains(&status), "{}", status);
     }

@@ -30,11 +30,12 @@ use crate::settings::{ClientSettings, ServerSettings};
 /// The most bytes that are read at once.
 const READ: usize = 4096;
 
-/// The most bytes that are read after the response to a refused request.
-const MAX_DRAINED: usize = 128 << 10;
+/// The most bytes that are read and dropped after the response to a refused request: as much of a body as
+/// other servers take by default.
+const MAX_LINGERING: usize = 1 << 20;
 
-/// The longest time for it.
-const DRAIN_TIME: Duration = Duration::from_secs(1);
+/// The longest time for it: some round trips in a slow network. The shutdown of a server waits for it.
+const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Opens the server's end of a connection. When the request is refused, returns after the response was
 /// sent and the stream was closed.
@@ -45,7 +46,23 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> Result<WebSocket<S>, Error> {
     let origin = Instant::now();
     let timeout = settings.options.handshake_limits().open_timeout;
-    within(origin, timeout, pin!(accept_on(io, origin, settings, shutting_down))).await
+    let accepted =
+        within(origin, timeout, pin!(accept_on(io, origin, settings, shutting_down))).await?;
+    match accepted {
+        Accepted::Open(ws) => Ok(ws),
+        Accepted::Refused(mut io, error) => {
+            // The peer may still be sending. Closing now could reset the connection, and the response
+            // with it. However long it takes, the error stays.
+            _ = tokio::time::timeout(LINGER_TIME, linger(&mut io)).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// A request that was answered.
+enum Accepted<S> {
+    Open(WebSocket<S>),
+    Refused(S, InvalidHandshake),
 }
 
 #[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
@@ -54,7 +71,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     origin: Instant,
     settings: &ServerSettings,
     shutting_down: impl Fn() -> bool,
-) -> impl Future<Output = Result<WebSocket<S>, Error>> {
+) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
         match receive_request(&mut io, settings, &shutting_down).await? {
             Answer::Accepted { response, extensions, info, rest } => {
@@ -63,17 +80,13 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 let mut conn = Connection::server(config, extensions, now);
                 conn.receive_data(&rest, now);
                 let info = info.with_addresses(&io);
-                Ok(WebSocket::new(Shared::new(io, conn, origin, settings.flow), info))
+                let shared = Shared::new(io, conn, origin, settings.flow);
+                Ok(Accepted::Open(WebSocket::new(shared, info)))
             }
             Answer::Refused { response, error } => {
-                if let Some(response) = response {
-                    write_all(&mut io, &response).await?;
-                    poll_fn(|cx| Pin::new(&mut io).poll_shutdown(cx)).await?;
-                    // The peer may still be sending. Closing now could reset the connection, and the
-                    // response with it.
-                    _ = tokio::time::timeout(DRAIN_TIME, drain(&mut io)).await;
-                }
-                Err(error.into())
+                let Some(response) = response else { return Err(error.into()) };
+                write_all(&mut io, &response).await?;
+                Ok(Accepted::Refused(io, error))
             }
         }
     }
@@ -117,7 +130,8 @@ async fn receive_request<S: AsyncRead + Unpin>(
         Ok(()) => Ok(answer(handshake, rest, settings, shutting_down())),
         Err(Error::WebSocket(exception)) => match *exception {
             WebSocketException::InvalidHandshake(error) => {
-                let response = server::reject(&error, &settings.options, Some(&date()));
+                let options = &settings.options;
+                let response = server::reject(&error, handshake.method(), options, Some(&date()));
                 Ok(Answer::refused(response, error))
             }
             other => Err(other.into()),
@@ -136,8 +150,12 @@ fn answer(
     let options = &settings.options;
     let date = date();
     let date = Some(&*date);
-    let refuse =
-        |error: InvalidHandshake| Answer::refused(server::reject(&error, options, date), error);
+    let Some(request) = handshake.into_request() else {
+        return Answer::refused(None, InvalidHandshake::new("the request is incomplete"));
+    };
+    let reject =
+        |error: &InvalidHandshake| server::reject(error, Some(request.method()), options, date);
+    let refuse = |error: InvalidHandshake| Answer::refused(reject(&error), error);
     let abort = |response: Response| {
         let Response { status_code, reason_phrase, headers, body, .. } = response;
         if status_code == 101 {
@@ -145,16 +163,13 @@ fn answer(
         }
         let error = AbortHandshake::new(status_code, headers, body).into();
         // Adds the headers that HTTP needs.
-        let mut response = server::reject(&error, options, date);
+        let mut response = reject(&error);
         if let Some(response) = &mut response
             && !reason_phrase.is_empty()
         {
             response.reason_phrase = reason_phrase;
         }
         Answer::refused(response, error)
-    };
-    let Some(request) = handshake.into_request() else {
-        return Answer::refused(None, InvalidHandshake::new("the request is incomplete"));
     };
     if shutting_down {
         return abort(server::shutting_down(options, date));
@@ -378,11 +393,16 @@ fn poll_write_all<S: AsyncWrite + Unpin>(
     Pin::new(io).poll_flush(cx)
 }
 
-/// Drops received bytes until the stream ends, or there are too many.
-async fn drain<S: AsyncRead + Unpin>(io: &mut S) {
-    let mut left = MAX_DRAINED;
+/// Ends the writing side, then drops received bytes until the stream ends, or there are too many.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(io: &mut S) {
+    let mut left = MAX_LINGERING;
+    let mut is_shut = false;
     poll_fn(|cx| {
         loop {
+            if !is_shut {
+                // An error changes nothing: the response has been written.
+                is_shut = Pin::new(&mut *io).poll_shutdown(cx).is_ready();
+            }
             // Nothing is held while the peer takes its time.
             let mut memory = [0; READ];
             let mut buf = ReadBuf::new(&mut memory);

@@ -42,9 +42,13 @@ fn answer(request: &Request) {
     for options in [plain, choosy] {
         let response = match negotiate(request, &options, None) {
             Ok(negotiated) => negotiated.response,
-            Err(error) => reject(&error, &options, None).expect("the request was read"),
+            Err(error) => reject(&error, Some(request.method()), &options, None)
+                .expect("the request was read"),
         };
-        check_response(&response);
+        match request.method() {
+            "HEAD" => check_head(&response),
+            _ => check_response(&response),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use ws_headers::Headers;
 
+use super::framing::{TRANSFER_ENCODING, codings, content_length, is_chunked};
+
 /// Collects a body ([RFC 9112 §6]), whatever it looks like: a status that has arrived isn't lost to
 /// the body behind it.
 ///
@@ -55,13 +57,14 @@ enum Next {
 impl BodyReader {
     /// Creates a reader for the body of a response with these headers.
     pub(super) fn new(headers: &Headers, max_body: usize, max_line: usize) -> Self {
-        let framing = if headers.contains("Transfer-Encoding") {
-            match last_coding_is_chunked(headers) {
+        let framing = if headers.contains(TRANSFER_ENCODING) {
+            // Codings before the last aren't undone.
+            match codings(headers).last().is_some_and(is_chunked) {
                 true => Framing::Chunked { line: Vec::new(), next: Next::START },
                 false => Framing::Eof,
             }
         } else {
-            content_length(headers).map_or(Framing::Eof, Framing::Length)
+            content_length(headers).ok().flatten().map_or(Framing::Eof, Framing::Length)
         };
         Self { max_body, max_line, body: Vec::new(), framing }
     }
@@ -157,29 +160,4 @@ impl Next {
             _ => None,
         }
     }
-}
-
-/// Whether the body consists of chunks: the last of all codings is `chunked`, in any case. Codings
-/// before it aren't undone.
-fn last_coding_is_chunked(headers: &Headers) -> bool {
-    let codings = headers.get_all("Transfer-Encoding").flat_map(|line| line.split(','));
-    let last = codings.map(trim).filter(|coding| !coding.is_empty()).last();
-    last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
-}
-
-/// The length that all values of `Content-Length` agree on; `None` if there is none, or one isn't a
-/// number.
-fn content_length(headers: &Headers) -> Option<u64> {
-    let lengths = headers.get_all("Content-Length").flat_map(|line| line.split(','));
-    let mut lengths = lengths.map(|text| {
-        let text = trim(text);
-        text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()))
-    });
-    let first = lengths.next()?;
-    first.filter(|_| lengths.all(|other| other == first))
-}
-
-/// `text` without spaces and tabs at both ends.
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
 }

@@ -140,6 +140,11 @@ impl<L: FirstLine> HeadReader<L> {
         Ok(Some(Head { bytes, headers: self.headers, used }))
     }
 
+    /// The first line, if it is complete; kept when a later line fails.
+    pub(super) fn first_line(&self) -> Option<&L> {
+        self.first.as_ref()
+    }
+
     /// Takes the first line, and prepares for another head; `total` goes on counting.
     pub(super) fn restart(&mut self) -> Option<L> {
         let first = self.first.take();

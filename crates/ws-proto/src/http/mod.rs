@@ -1,4 +1,5 @@
-//! The part of HTTP/1.1 that an opening handshake needs: one request without a body, one response
+//! The part of HTTP/1.1 that an opening handshake needs: one request, whose body isn't
+//! read, and one response
 //! ([RFC 9112]).
 //!
 //! httparse parses header lines, once a head is complete. This module adds what httparse doesn't
@@ -14,6 +15,7 @@
 //! [RFC 9112]: https://www.rfc-editor.org/rfc/rfc9112
 
 mod body;
+pub(crate) mod framing;
 mod head;
 mod limits;
 mod request;

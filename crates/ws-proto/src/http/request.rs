@@ -11,7 +11,7 @@ use ws_headers::Headers;
 use ws_types::is_token;
 
 use super::head::{FirstLine, HeadReader};
-use super::{HandshakeLimits, invalid_line, malformed};
+use super::{HandshakeLimits, invalid_line};
 use crate::grammar::{is_host, is_token_octet};
 
 /// The version of HTTP that a request was made in.
@@ -41,7 +41,7 @@ impl fmt::Display for HttpVersion {
     }
 }
 
-/// An HTTP/1.1 request without a body: the client's half of an opening handshake
+/// The head of an HTTP/1.1 request: the client's half of an opening handshake, which has no body
 /// ([RFC 6455 §4.1]).
 ///
 /// It always serializes to exactly one well-formed head: the method is a token, the target has
@@ -202,7 +202,7 @@ impl Request {
     }
 }
 
-/// Reads a request, in pieces of any size.
+/// Reads the head of a request, in pieces of any size.
 ///
 /// ```
 /// use ws_proto::http::{HandshakeLimits, RequestReader};
@@ -224,8 +224,8 @@ impl RequestReader {
         Self { head: HeadReader::new(limits) }
     }
 
-    /// Takes bytes from the client. Returns `None` while the request is incomplete, then the request
-    /// and the number of bytes of `data` that belong to it. Feed nothing after that, nor after an
+    /// Takes bytes from the client. Returns `None` while the head is incomplete, then the request and
+    /// the number of bytes of `data` that belong to its head. Feed nothing after that, nor after an
     /// error.
     ///
     /// Lines end with CRLF, and continuation lines are refused ([RFC 9112 §2.2], [§5.2]). One empty
@@ -239,9 +239,9 @@ impl RequestReader {
     ///   [`SecurityError`](ws_errors::SecurityError) (the whole head) when a limit is exceeded;
     /// - [`InvalidProtocol`] at the end of the first line, when it is of another major version of
     ///   HTTP;
-    /// - [`InvalidMessage`] when this isn't an HTTP request, or has a body. Its cause is
-    ///   [`NotHttp`] at the first byte, when no request begins with it, and at the end of the first
-    ///   line, when that isn't a method, a target and `HTTP/` with a digit.
+    /// - [`InvalidMessage`] when this isn't an HTTP request. Its cause is [`NotHttp`] at the first byte,
+    ///   when no request begins with it, and at the end of the first line, when that isn't a method, a
+    ///   target and `HTTP/` with a digit.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
     /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2
@@ -252,18 +252,16 @@ impl RequestReader {
         let Some(head) = self.head.receive(data)? else { return Ok(None) };
         let used = head.used;
         let headers = head.headers().map_err(RequestLine::exception)?;
-        // A body before the handshake is done: not WebSocket, or an attempt to make the two ends
-        // disagree about the end of the request.
-        if headers.contains("Transfer-Encoding") {
-            return Err(RequestLine::exception(malformed("transfer codings aren't supported")));
-        }
-        if headers.get_all("Content-Length").any(|length| length != "0") {
-            return Err(RequestLine::exception(malformed("unsupported request body")));
-        }
         let Some(RequestLine { method, target, version }) = self.head.restart() else {
             return Err(self.eof_error());
         };
         Ok(Some((Request { method, target, version, headers }, used)))
+    }
+
+    /// The method, once the first line is there, until the request is complete; kept when a later line
+    /// fails.
+    pub(crate) fn method(&self) -> Option<&str> {
+        self.head.first_line().map(|line| &*line.method)
     }
 
     /// The error for a stream that ends before the request is complete: [`InvalidMessage`], caused by

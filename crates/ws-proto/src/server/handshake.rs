@@ -5,9 +5,12 @@ use std::time::Duration;
 use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue};
 
 use super::options::ServerOptions;
-use crate::grammar::is_host;
+use crate::grammar::{is_host, join};
 use crate::handshake::{deadline, single, timed_out};
-use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader};
+use crate::http::framing::{
+    CONTENT_LENGTH, TRANSFER_ENCODING, codings, content_length, is_chunked,
+};
+use crate::http::{HttpVersion, Request, RequestReader};
 
 /// The first part of an opening handshake on the server's side: receives the request.
 ///
@@ -15,7 +18,10 @@ use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader};
 ///    error; at the end of the stream call [`receive_eof`](Self::receive_eof).
 /// 2. Take the request with [`into_request`](Self::into_request) and
 ///    [`negotiate`](super::negotiate), or turn the error into a response with
-///    [`reject`](super::reject()).
+///    [`reject`](super::reject()), which takes the [`method`](Self::method).
+///
+/// A request that isn't one for a WebSocket may have a body. It isn't read: an application answers
+/// what the head tells.
 ///
 /// Meanwhile, and until the response has left, call [`handle_timeout`](Self::handle_timeout) at the
 /// time that [`poll_timeout`](Self::poll_timeout) returns. The first error is kept; later calls
@@ -23,7 +29,7 @@ use crate::http::{HandshakeLimits, HttpVersion, Request, RequestReader};
 #[doc(alias = "ServerProtocol")]
 #[derive(Debug)]
 pub struct ServerHandshake {
-    limits: HandshakeLimits,
+    open_timeout: Option<Duration>,
     deadline: Option<Duration>,
     phase: Phase,
 }
@@ -32,7 +38,8 @@ pub struct ServerHandshake {
 enum Phase {
     Receiving(RequestReader),
     Received(Request),
-    Failed(InvalidHandshake),
+    /// With the method, if it is known.
+    Failed(InvalidHandshake, Option<Box<str>>),
 }
 
 impl ServerHandshake {
@@ -42,7 +49,7 @@ impl ServerHandshake {
     pub fn new(options: &ServerOptions, now: Duration) -> Self {
         let limits = options.handshake_limits();
         let phase = Phase::Receiving(RequestReader::new(limits));
-        Self { deadline: deadline(&limits, now), limits, phase }
+        Self { deadline: deadline(&limits, now), open_timeout: limits.open_timeout, phase }
     }
 
     /// Takes bytes from the client. Returns `None` while the request is incomplete, then the number
@@ -50,27 +57,36 @@ impl ServerHandshake {
     /// doesn't wait for the response, although it should.
     ///
     /// # Errors
-    /// Those of [`RequestReader::receive_data`], then [`InvalidHeader`] or [`InvalidHeaderValue`] for a
-    /// `Host` header that is repeated, invalid, empty, or absent from an HTTP/1.1 request
-    /// ([RFC 9112 §3.2]).
+    /// Those of [`RequestReader::receive_data`], then [`InvalidHeader`] or [`InvalidHeaderValue`]:
+    /// - for a `Host` header that is repeated, invalid, empty, or absent from an HTTP/1.1 request
+    ///   ([RFC 9112 §3.2]);
+    /// - for `Content-Length` and `Transfer-Encoding` that don't tell clearly where the request ends
+    ///   ([RFC 9112 §6.3]): lengths that differ or aren't numbers, both headers together, a coding
+    ///   that doesn't end with one `chunked`, or any in HTTP/1.0.
     ///
     /// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    /// [RFC 9112 §6.3]: https://www.rfc-editor.org/rfc/rfc9112#section-6.3
     pub fn receive_data(&mut self, data: &[u8]) -> Result<Option<usize>, InvalidHandshake> {
         let reader = match &mut self.phase {
             Phase::Receiving(reader) => reader,
             Phase::Received(_) => return Ok(Some(0)),
-            Phase::Failed(error) => return Err(error.clone()),
+            Phase::Failed(error, _) => return Err(error.clone()),
         };
         match reader.receive_data(data) {
             Ok(None) => Ok(None),
-            Ok(Some((request, used))) => match check_host(&request) {
-                Ok(()) => {
-                    self.phase = Phase::Received(request);
-                    Ok(Some(used))
+            Ok(Some((request, used))) => {
+                match check_host(&request).and_then(|()| check_framing(&request)) {
+                    Ok(()) => {
+                        self.phase = Phase::Received(request);
+                        Ok(Some(used))
+                    }
+                    Err(error) => Err(self.fail(error, Some(request.method().into()))),
                 }
-                Err(error) => Err(self.fail(error)),
-            },
-            Err(error) => Err(self.fail(error)),
+            }
+            Err(error) => {
+                let method = reader.method().map(Into::into);
+                Err(self.fail(error, method))
+            }
         }
     }
 
@@ -81,11 +97,11 @@ impl ServerHandshake {
     pub fn receive_eof(&mut self) -> Result<(), InvalidHandshake> {
         match &mut self.phase {
             Phase::Receiving(reader) => {
-                let error = reader.eof_error();
-                Err(self.fail(error))
+                let (error, method) = (reader.eof_error(), reader.method().map(Into::into));
+                Err(self.fail(error, method))
             }
             Phase::Received(_) => Ok(()),
-            Phase::Failed(error) => Err(error.clone()),
+            Phase::Failed(error, _) => Err(error.clone()),
         }
     }
 
@@ -93,7 +109,7 @@ impl ServerHandshake {
     /// and without an [`open_timeout`](ServerOptions::open_timeout). It doesn't change in between.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(_)))
+        self.deadline.filter(|_| !matches!(self.phase, Phase::Failed(..)))
     }
 
     /// Fails the handshake if its deadline is `now` or earlier; drop the stream then, without a
@@ -103,9 +119,10 @@ impl ServerHandshake {
     /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) after the deadline.
     pub fn handle_timeout(&mut self, now: Duration) -> Result<(), InvalidHandshake> {
         match &self.phase {
-            Phase::Failed(error) => Err(error.clone()),
+            Phase::Failed(error, _) => Err(error.clone()),
             _ if self.poll_timeout().is_some_and(|deadline| deadline <= now) => {
-                Err(self.fail(timed_out(&self.limits)))
+                let method = self.method().map(Into::into);
+                Err(self.fail(timed_out(self.open_timeout), method))
             }
             _ => Ok(()),
         }
@@ -116,7 +133,7 @@ impl ServerHandshake {
     pub fn request(&self) -> Option<&Request> {
         match &self.phase {
             Phase::Received(request) => Some(request),
-            Phase::Receiving(_) | Phase::Failed(_) => None,
+            Phase::Receiving(_) | Phase::Failed(..) => None,
         }
     }
 
@@ -125,12 +142,23 @@ impl ServerHandshake {
     pub fn into_request(self) -> Option<Request> {
         match self.phase {
             Phase::Received(request) => Some(request),
-            Phase::Receiving(_) | Phase::Failed(_) => None,
+            Phase::Receiving(_) | Phase::Failed(..) => None,
         }
     }
 
-    fn fail(&mut self, error: InvalidHandshake) -> InvalidHandshake {
-        self.phase = Phase::Failed(error.clone());
+    /// The method of the request; `None` until its first line is there. It stays when the handshake
+    /// fails, for [`reject`](super::reject()).
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Receiving(reader) => reader.method(),
+            Phase::Received(request) => Some(request.method()),
+            Phase::Failed(_, method) => method.as_deref(),
+        }
+    }
+
+    fn fail(&mut self, error: InvalidHandshake, method: Option<Box<str>>) -> InvalidHandshake {
+        self.phase = Phase::Failed(error.clone(), method);
         error
     }
 }
@@ -146,5 +174,36 @@ fn check_host(request: &Request) -> Result<(), InvalidHandshake> {
         None => Err(InvalidHeader::new(NAME, None).into()),
         Some(host) if is_host(host) => Ok(()),
         Some(host) => Err(InvalidHeaderValue::new(NAME, Some(host.into())).into()),
+    }
+}
+
+/// Checks that the headers tell clearly where the request ends ([RFC 9112 §6.3]): ends that don't agree
+/// on it take a part of one request for another (request smuggling).
+///
+/// [RFC 9112 §6.3]: https://www.rfc-editor.org/rfc/rfc9112#section-6.3
+fn check_framing(request: &Request) -> Result<(), InvalidHandshake> {
+    let headers = request.headers();
+    let invalid = |name, value: Option<&str>| match value {
+        Some(fault) => Err(InvalidHeader::new(name, Some(fault)).into()),
+        None => {
+            let value = join(headers.get_all(name));
+            Err(InvalidHeaderValue::new(name, Some(value)).into())
+        }
+    };
+    if content_length(headers).is_err() {
+        return invalid(CONTENT_LENGTH, None);
+    }
+    if !headers.contains(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    if headers.contains(CONTENT_LENGTH) {
+        return invalid(CONTENT_LENGTH, Some("together with Transfer-Encoding"));
+    }
+    if request.version() == HttpVersion::Http10 {
+        return invalid(TRANSFER_ENCODING, Some("unknown in HTTP/1.0"));
+    }
+    match codings(headers).position(is_chunked) {
+        Some(at) if at + 1 == codings(headers).count() => Ok(()),
+        _ => invalid(TRANSFER_ENCODING, None),
     }
 }

@@ -21,7 +21,7 @@
 //! let date = Some("Tue, 15 Nov 1994 08:12:31 GMT");
 //! let response = match negotiate(&request, &options, date) {
 //!     Ok(negotiated) => negotiated.response,
-//!     Err(error) => reject(&error, &options, date).expect("it is a request"),
+//!     Err(error) => reject(&error, Some(request.method()), &options, date).expect("it is a request"),
 //! };
 //! assert_eq!(response.status_code, 101);
 //! assert_eq!(

@@ -11,9 +11,10 @@ use super::options::ServerOptions;
 use super::response::switching_protocols;
 use crate::extension::{self, Extensions};
 use crate::grammar::{
-    ExtensionHeader, parse_extension, parse_subprotocol, parse_subprotocol_names,
+    ExtensionHeader, join, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
 use crate::handshake::{all, check_upgrade, is_key, required, single};
+use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING, content_length};
 use crate::http::{HttpVersion, Request, Response};
 
 /// The outcome of an opening handshake on the server's side: send the response, and the connection
@@ -33,7 +34,7 @@ pub struct Negotiated {
     pub extensions: Extensions,
 }
 
-/// Checks a request and negotiates, in this order: method, version of HTTP, `Connection`,
+/// Checks a request and negotiates, in this order: method, version of HTTP, no body, `Connection`,
 /// `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`, `Origin`, extensions, subprotocol
 /// ([RFC 6455 §4.2.1], [§4.2.2]).
 ///
@@ -44,6 +45,8 @@ pub struct Negotiated {
 /// In this order; [`reject()`](super::reject()) turns them into responses:
 /// - [`InvalidMethod`] unless it is `GET`;
 /// - [`InvalidProtocol`] unless it is HTTP/1.1;
+/// - [`InvalidHeaderValue`] for `Content-Length` or `Transfer-Encoding` when there is a body: its
+///   bytes would be taken for frames;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
 ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) unless `Connection` lists `upgrade` and `Upgrade`
 ///   is `websocket`;
@@ -73,6 +76,7 @@ pub fn negotiate(
         return Err(InvalidProtocol::new(request.version().as_str()).into());
     }
     let headers = request.headers();
+    check_no_body(headers)?;
     check_upgrade(headers)?;
     let key = required(headers, "Sec-WebSocket-Key")?;
     if !is_key(key) {
@@ -95,6 +99,17 @@ pub fn negotiate(
     let response =
         switching_protocols(key, &extension_headers, subprotocol.as_ref(), options, date);
     Ok(Negotiated { response, origin, subprotocol, extension_headers, extensions })
+}
+
+/// Checks that no body is announced, however short.
+fn check_no_body(headers: &Headers) -> Result<(), InvalidHandshake> {
+    let name = match content_length(headers) {
+        _ if headers.contains(TRANSFER_ENCODING) => TRANSFER_ENCODING,
+        Ok(None | Some(0)) => return Ok(()),
+        Ok(Some(_)) | Err(_) => CONTENT_LENGTH,
+    };
+    let value = join(headers.get_all(name));
+    Err(InvalidHeaderValue::new(name, Some(value)).into())
 }
 
 /// Checks the origin of the page that made the browser connect ([RFC 6455 §10.2]).

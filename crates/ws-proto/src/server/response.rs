@@ -10,6 +10,7 @@ use super::options::ServerOptions;
 use crate::grammar::{ExtensionHeader, build_extension};
 use crate::handshake::{ACCEPT_LEN, put_accept_key};
 use crate::http::Response;
+use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 /// The response that opens a connection: `101 Switching Protocols` ([RFC 6455 §4.2.2]).
 ///
@@ -52,27 +53,53 @@ pub(super) fn switching_protocols(
 /// ([`InvalidHandshake::http_status`]); the body explains it to people. [`AbortHandshake`] brings
 /// its own status, headers and body; headers that HTTP needs are added if it lacks them.
 ///
-/// Close the connection after the response. `date` is as for [`negotiate`](super::negotiate).
+/// `method` is that of the request, if it is known: `request.method()` or
+/// [`ServerHandshake::method`](super::ServerHandshake::method). For `HEAD` the response has no body, and
+/// the same headers ([RFC 9110 §9.3.2]). Nor has one with status 204, 304 or below 200; 204 and below
+/// have no `Content-Length` either ([RFC 9110 §8.6]).
+///
+/// Close the connection after the response. The client may still be sending a body, and closing with
+/// unread data resets a connection, which can destroy the response: so close the writing side first, and
+/// read on for a while ([RFC 9112 §9.6]). `date` is as for [`negotiate`](super::negotiate).
 ///
 /// ```
 /// use ws_proto::server::{ServerOptions, reject};
 /// let error = ws_errors::InvalidOrigin::new(Some("https://evil.example".into()));
-/// let response = reject(&error.into(), &ServerOptions::default(), None).expect("has a status");
+/// let options = ServerOptions::default();
+/// let response = reject(&error.into(), Some("GET"), &options, None).expect("has a status");
 /// assert_eq!(response.status_code, 403);
 /// assert_eq!(
 ///     response.body,
 ///     b"Failed to open a WebSocket connection: invalid Origin header: https://evil.example.\n",
 /// );
 /// ```
+///
+/// [RFC 9110 §9.3.2]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2
+/// [RFC 9110 §8.6]: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
+/// [RFC 9112 §9.6]: https://www.rfc-editor.org/rfc/rfc9112#section-9.6
 #[must_use]
 pub fn reject(
+    error: &InvalidHandshake,
+    method: Option<&str>,
+    options: &ServerOptions,
+    date: Option<&str>,
+) -> Option<Response> {
+    let mut response = match error {
+        InvalidHandshake::AbortHandshake(abort) => abort_response(abort, options, date),
+        error => refusal(error, options, date)?,
+    };
+    if method == Some("HEAD") {
+        response.body = Vec::new();
+    }
+    Some(response)
+}
+
+/// The response to a request that this crate refuses.
+fn refusal(
     error: &InvalidHandshake,
     options: &ServerOptions,
     date: Option<&str>,
 ) -> Option<Response> {
-    if let InvalidHandshake::AbortHandshake(abort) = error {
-        return Some(abort_response(abort, options, date));
-    }
     let HttpAnswer::Status(status) = error.http_status() else { return None };
     let mut text = format!("Failed to open a WebSocket connection: {error}.\n");
     match status {
@@ -150,7 +177,7 @@ fn build(
     let lines = [
         date.map(|date| ("Date", date)),
         Some(("Connection", "close")),
-        Some(("Content-Length", &*length)),
+        Some((CONTENT_LENGTH, &*length)),
         Some(("Content-Type", TEXT)),
         extra,
         options.server_header.as_deref().map(|server| ("Server", server)),
@@ -166,12 +193,16 @@ fn build(
 fn abort_response(abort: &AbortHandshake, options: &ServerOptions, date: Option<&str>) -> Response {
     let mut headers = abort.headers.clone();
     let has_body = !matches!(abort.status, 100..=199 | 204 | 304);
+    if matches!(abort.status, 100..=199 | 204) {
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+    }
     let length = abort.body.len().to_string();
-    let framed = headers.contains("Transfer-Encoding");
+    let framed = headers.contains(TRANSFER_ENCODING);
     let lines = [
         date.map(|date| ("Date", date)),
         Some(("Connection", "close")),
-        (has_body && !framed).then_some(("Content-Length", &*length)),
+        (has_body && !framed).then_some((CONTENT_LENGTH, &*length)),
         (has_body && !abort.body.is_empty()).then_some(("Content-Type", TEXT)),
         options.server_header.as_deref().map(|server| ("Server", server)),
     ];

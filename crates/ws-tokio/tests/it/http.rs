@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use ws_errors::{
-    InvalidHeader, InvalidMessage, InvalidProtocol, InvalidStatus, MessageCause, OtherProtocol,
+    AbortHandshake, HandshakeTimeout, InvalidHandshake, InvalidHeader, InvalidMessage,
+    InvalidProtocol, InvalidStatus, MessageCause, OtherProtocol,
 };
 use ws_headers::Headers;
 use ws_tokio::{Accept, Connect, Error, HandshakeLimits, Response, accept, connect};
@@ -100,7 +101,7 @@ fn check_refusal(error: &Error, status_code: u16, body: &[u8]) {
     assert_eq!(status.response.status_code, status_code);
     assert_eq!(status.response.body.escape_ascii().to_string(), body.escape_ascii().to_string());
     let expected = format!("server rejected WebSocket connection: HTTP {status_code}");
-    assert_eq!(error.to_string(), expected);
+    assert_eq!(python(error), expected);
     assert!(!error.is_timeout());
 }
 
@@ -147,6 +148,11 @@ async fn check_refusals(rows: &[Refusal], max: Duration) {
 }
 
 const MANY: Duration = Duration::from_secs(5);
+
+/// The text of the exception, as Python has it.
+fn python(error: &Error) -> String {
+    error.get::<InvalidHandshake>().map_or_else(|| error.to_string(), ToString::to_string)
+}
 
 #[tokio::test]
 async fn a_refusal_whose_connection_stays_open_is_no_timeout() {
@@ -300,7 +306,8 @@ async fn a_refusal_that_comes_before_the_request_is_read_is_told() {
         reset(tcp);
     };
     let (error, _) = outcome(serve, long).await;
-    assert!(matches!(error, Error::Io(_)), "{error:?}");
+    let Error::Connect(e) = &error else { panic!("{error:?}") };
+    assert!(matches!(e.cause(), Error::Io(_)), "{error:?}");
 }
 
 #[tokio::test]
@@ -308,10 +315,10 @@ async fn a_response_that_does_not_come_is_a_timeout_and_one_that_ends_early_is_i
     let set = |it: Connect| it.open_timeout(BODY);
     for part in [&b""[..], b"HTTP/1.1 4", b"HTTP/1.1 401 \r\nA: b\r\n", b"HTTP/1.1 100 \r\n\r\n"] {
         let (error, _) = outcome(|tcp| answer(tcp, part, Then::Wait), set).await;
-        assert!(matches!(error, Error::OpenTimeout), "{error:?}");
+        assert!(error.get::<HandshakeTimeout>().is_some(), "{error:?}");
         let (error, _) = outcome(|tcp| answer(tcp, part, Then::Close), |it| it).await;
         assert!(error.get::<InvalidMessage>().is_some(), "{error:?}");
-        assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+        assert_eq!(python(&error), "did not receive a valid HTTP response");
     }
 }
 
@@ -357,7 +364,7 @@ async fn a_server_that_speaks_another_protocol_is_known_at_its_first_bytes() {
         for then in [Then::Wait, Then::Close] {
             let (error, took) = outcome(|tcp| answer(tcp, bytes, then), |it| it).await;
             assert_eq!(not_http(&error), (line.to_owned(), protocol), "a server that {name}");
-            assert_eq!(error.to_string(), "did not receive a valid HTTP response");
+            assert_eq!(python(&error), "did not receive a valid HTTP response");
             assert!(took < MANY, "{name}: {took:?}");
         }
     }
@@ -430,7 +437,7 @@ async fn a_client_whose_host_is_not_one_is_refused_before_the_hook_is_asked() {
         let request = REQUEST.replace("Host: localhost\r\n", host);
         let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
         assert_eq!(error.get::<InvalidHeader>().map(InvalidHeader::name), Some("Host"), "{name}");
-        assert_eq!(error.to_string(), text, "a client that {name}");
+        assert_eq!(python(&error), text, "a client that {name}");
         assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{name}: {response}");
         assert!(response.ends_with(&format!(" {text}.\n")), "{name}: {response}");
     }
@@ -470,4 +477,205 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
         assert!(error.get::<InvalidMessage>().is_some(), "{error:?}");
         assert!(response.contains(&format!("invalid request target \"{target}\"")), "{response}");
     }
+}
+
+/// A hook that answers all requests with 200.
+fn fine(accept: Accept<TcpStream>) -> Accept<TcpStream> {
+    accept.process_request(|request| {
+        let text = format!("{} {}\n", request.method(), request.path());
+        Some(Response::new(200, "OK", Headers::new(), text))
+    })
+}
+
+#[tokio::test]
+async fn a_hook_answers_clients_whatever_their_request_is() {
+    let rows = [
+        ("GET / HTTP/1.1", "Host: a\r\n", "", "GET /\n"),
+        ("GET /health HTTP/1.0", "", "", "GET /health\n"),
+        ("OPTIONS * HTTP/1.1", "Host: a\r\n", "", "OPTIONS \n"),
+        ("POST /a HTTP/1.1", "Host: a\r\nContent-Length: 5\r\n", "hello", "POST /a\n"),
+        ("POST /a HTTP/1.0", "Content-Length: 5\r\n", "hello", "POST /a\n"),
+        ("PUT /a HTTP/1.1", "Host: a\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", "PUT /a\n"),
+        ("GET /a HTTP/1.1", "Host: a\r\nContent-Length: 5, 5\r\n", "hello", "GET /a\n"),
+        ("BREW /pot HTTP/1.1", "Host: a\r\n", "", "BREW /pot\n"),
+        // It waits with the body until it is asked for it.
+        (
+            "POST /a HTTP/1.1",
+            "Host: a\r\nContent-Length: 99999\r\nExpect: 100-continue\r\n",
+            "",
+            "POST /a\n",
+        ),
+    ];
+    for (line, headers, body, text) in rows {
+        let request = format!("{line}\r\n{headers}\r\n{body}");
+        let (error, response, took) = served(|tcp| ask(tcp, request), fine).await;
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{line}: {response}");
+        assert!(response.ends_with(&format!("\r\n\r\n{text}")), "{line}: {response}");
+        let length = format!("\r\nContent-Length: {}\r\n", text.len());
+        assert!(response.contains(&length), "{line}: {response}");
+        assert!(error.get::<AbortHandshake>().is_some(), "{line}: {error:?}");
+        assert!(took < MANY, "{line}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_with_head_gets_no_body() {
+    type Set = fn(Accept<TcpStream>) -> Accept<TcpStream>;
+    let rows: [(&str, Set, &str, u16); 6] = [
+        ("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n", fine, "200 OK", 8),
+        ("HEAD /a HTTP/1.0\r\n\r\n", fine, "200 OK", 8),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", |it| it, "405 Method Not Allowed", 70),
+        ("HEAD / HTTP/1.1\r\n\r\n", fine, "400 Bad Request", 60),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nA b\r\n\r\n", fine, "400 Bad Request", 98),
+        (
+            "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
+            |it| it.process_request(|_| panic!("on purpose")),
+            "500 Internal Server Error",
+            76,
+        ),
+    ];
+    for (request, set, status, len) in rows {
+        let (_, response, _) = served(|tcp| ask(tcp, request), set).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {response}");
+        assert!(response.ends_with("\r\n\r\n"), "{request}: {response}");
+        assert_eq!(response.matches("\r\n\r\n").count(), 1, "{request}: {response}");
+        let length = format!("\r\nContent-Length: {len}\r\n");
+        assert!(response.contains(&length), "{request}: {response}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_sends_a_body_which_nobody_wants_is_refused() {
+    let rows = [
+        ("POST", "Content-Length: 5", "405 Method Not Allowed", "unsupported HTTP method: POST"),
+        (
+            "PUT",
+            "Transfer-Encoding: chunked",
+            "405 Method Not Allowed",
+            "unsupported HTTP method: PUT",
+        ),
+        (
+            "DELETE",
+            "Content-Length: 0",
+            "405 Method Not Allowed",
+            "unsupported HTTP method: DELETE",
+        ),
+        ("GET", "Content-Length: 5", "400 Bad Request", "invalid Content-Length header: 5"),
+        ("GET", "Content-Length: 5, 5", "400 Bad Request", "invalid Content-Length header: 5, 5"),
+        (
+            "GET",
+            "Transfer-Encoding: chunked",
+            "400 Bad Request",
+            "invalid Transfer-Encoding header: chunked",
+        ),
+    ];
+    for (method, header, status, text) in rows {
+        let request = REQUEST.replace("GET / ", &format!("{method} / "));
+        let request = request.replace("Host", &format!("{header}\r\nHost")) + "hello";
+        let (error, response, _) = served(|tcp| ask(tcp, request), |it| it).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{method}: {response}");
+        assert!(response.ends_with(&format!(" {text}.\n")), "{method}: {response}");
+        assert_eq!(python(&error), text);
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_request_has_no_clear_end_is_refused_before_the_hook_is_asked() {
+    let rows = [
+        ("HTTP/1.1", "Content-Length: 5\r\nContent-Length: 6", "Content-Length"),
+        ("HTTP/1.1", "Content-Length: 5, 6", "Content-Length"),
+        ("HTTP/1.1", "Content-Length: five", "Content-Length"),
+        ("HTTP/1.1", "Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length"),
+        ("HTTP/1.1", "Transfer-Encoding: gzip", "Transfer-Encoding"),
+        ("HTTP/1.1", "Transfer-Encoding: chunked, chunked", "Transfer-Encoding"),
+        ("HTTP/1.0", "Transfer-Encoding: chunked", "Transfer-Encoding"),
+    ];
+    for (version, headers, name) in rows {
+        for method in ["GET", "POST", "HEAD"] {
+            let request = format!("{method} / {version}\r\nHost: a\r\n{headers}\r\n\r\nhello");
+            let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
+            assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{headers}: {response}");
+            let header = error.get::<InvalidHeader>().map(InvalidHeader::name);
+            assert_eq!(header, Some(name), "{headers}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_still_sends_gets_its_answer_all_the_same() {
+    /// Sends, waits, sends all the rest, and only then reads.
+    async fn send(mut tcp: TcpStream, head: &'static str, body: usize, pause: Duration) -> String {
+        tcp.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(pause).await;
+        for _ in 0..body / 1000 {
+            tcp.write_all(&[b'a'; 1000]).await.expect("the server reads on");
+        }
+        tokio::time::sleep(pause).await;
+        let mut response = String::new();
+        tcp.read_to_string(&mut response).await.expect("the response arrives whole");
+        response
+    }
+    const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n";
+    const BAD: &str = "GET /\x7f HTTP/1.1\r\n";
+    const NO_HOST: &str = "GET / HTTP/1.1\r\n\r\n";
+    let moment = Duration::from_millis(100);
+    type Set = fn(Accept<TcpStream>) -> Accept<TcpStream>;
+    let rows: [(&str, Set, usize, Duration, &str); 6] = [
+        (POST, fine, 900_000, Duration::ZERO, "200 OK"),
+        (POST, fine, 900_000, moment, "200 OK"),
+        (POST, |it| it, 900_000, moment, "405 Method Not Allowed"),
+        // The time limit of the handshake passes meanwhile.
+        (
+            POST,
+            |it| it.open_timeout(Duration::from_millis(50)),
+            900_000,
+            moment,
+            "405 Method Not Allowed",
+        ),
+        (BAD, |it| it, 100_000, moment, "400 Bad Request"),
+        (NO_HOST, |it| it, 100_000, moment, "400 Bad Request"),
+    ];
+    for (head, set, body, pause, status) in rows {
+        let (error, response, took) = served(|tcp| send(tcp, head, body, pause), set).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{head}: {response}");
+        assert!(!error.is_timeout(), "{head}: {error:?}");
+        assert!(took < MANY, "{head}: {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn responses_that_have_no_body_by_their_status_get_none() {
+    for (status, length) in [(204, false), (103, false), (304, true), (100, false), (199, false)] {
+        let set = |it: Accept<TcpStream>| {
+            it.process_request(move |_| {
+                let mut headers = Headers::new();
+                headers.insert("Content-Length", "5").unwrap();
+                Some(Response::new(status, "", headers, "hello"))
+            })
+        };
+        let (_, response, _) = served(|tcp| ask(tcp, REQUEST), set).await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");
+        assert!(response.ends_with("\r\n\r\n"), "{response}");
+        assert_eq!(response.contains("Content-Length"), length, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_shuts_down_does_not_wait_long_for_a_refused_client() {
+    let server = ws_tokio::serve("127.0.0.1:0", |_: ws_tokio::WebSocket| async {}).await.unwrap();
+    let mut tcp = TcpStream::connect(server.local_addr()).await.unwrap();
+    tcp.write_all(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut response = String::new();
+    tcp.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
+    // It keeps its end of the connection, and goes on sending.
+    let start = Instant::now();
+    let sending = tokio::spawn(async move {
+        while tcp.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    tokio::time::timeout(LONG, server.shutdown()).await.expect("it takes a moment");
+    assert!(start.elapsed() < MANY, "{:?}", start.elapsed());
+    tokio::time::timeout(LONG, sending).await.expect("the connection is closed").unwrap();
 }

@@ -300,12 +300,15 @@ async fn a_peer_that_reads_nothing_is_disconnected_while_we_receive() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_client_that_stays_hides_no_error() {
-    for open_timeout in [Some(10 * SECOND), None] {
+    for open_timeout in [Some(10 * SECOND), Some(SECOND), None] {
         let (near, mut far) = duplex(1000);
+        let start = Instant::now();
         far.write_all(REQUEST.replace("GET", "POST").as_bytes()).await.unwrap();
         let opening = accept(near).open_timeout(open_timeout).into_future();
         let error = soon(opening).await.unwrap_err();
         assert!(error.get::<ws_errors::InvalidMethod>().is_some(), "{error:?}");
+        // The end of the stream is waited for, but not for long.
+        assert_eq!(start.elapsed(), 2 * SECOND);
         let mut response = String::new();
         soon(far.read_to_string(&mut response)).await.unwrap();
         assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
