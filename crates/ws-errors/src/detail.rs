@@ -160,6 +160,7 @@ fn limit(e: &SecurityError) -> Option<String> {
             SecurityErrorKind::InvalidContentLength { .. }
             | SecurityErrorKind::InvalidChunkSize { .. }
             | SecurityErrorKind::InsecureRedirect { .. }
+            | SecurityErrorKind::CrossOriginRedirect { .. }
             | SecurityErrorKind::TooManyRedirects { .. } => return None,
         },
     })

@@ -165,6 +165,7 @@ impl InvalidHandshake {
                     | SecurityErrorKind::InvalidContentLength { .. }
                     | SecurityErrorKind::InvalidChunkSize { .. }
                     | SecurityErrorKind::InsecureRedirect { .. }
+                    | SecurityErrorKind::CrossOriginRedirect { .. }
                     | SecurityErrorKind::TooManyRedirects { .. },
                 ) => 500,
             },

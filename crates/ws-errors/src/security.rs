@@ -103,6 +103,11 @@ pub enum SecurityErrorKind {
         /// The URI that it goes to.
         uri: Box<str>,
     },
+    /// A redirect goes to another origin, although the way to the server is fixed.
+    CrossOriginRedirect {
+        /// The URI that it goes to.
+        uri: Box<str>,
+    },
     /// There are more redirects than the limit.
     TooManyRedirects {
         /// The limit, inclusive.
@@ -126,6 +131,9 @@ impl fmt::Display for SecurityErrorKind {
             Self::InvalidChunkSize { value } => write!(f, "invalid chunk size: {value}"),
             Self::InsecureRedirect { uri } => {
                 write!(f, "cannot follow redirect to non-secure URI {uri}")
+            }
+            Self::CrossOriginRedirect { uri } => {
+                write!(f, "cannot follow cross-origin redirect to {uri} with a fixed address")
             }
             Self::TooManyRedirects { max } => write!(f, "more than {max} redirects"),
         }

@@ -31,7 +31,7 @@ fn close_codes() {
 fn http_statuses() {
     use HttpAnswer::{Disconnect, Status};
     let request = |cause| InvalidMessage::new(HttpMessage::Request, cause).into();
-    let rows: [(InvalidHandshake, HttpAnswer); 40] = [
+    let rows: [(InvalidHandshake, HttpAnswer); 41] = [
         (RequestLineTooLong::new(2, 1).into(), Status(414)),
         (HeaderLineTooLong::new(2, 1).into(), Status(431)),
         (TooManyHeaders::new(2, 1).into(), Status(431)),
@@ -66,6 +66,7 @@ fn http_statuses() {
         (SecurityErrorKind::InvalidContentLength { value: "a".into() }.into(), Status(500)),
         (SecurityErrorKind::InvalidChunkSize { value: "g".into() }.into(), Status(500)),
         (SecurityErrorKind::InsecureRedirect { uri: "ws://a/".into() }.into(), Status(500)),
+        (SecurityErrorKind::CrossOriginRedirect { uri: "ws://a/".into() }.into(), Status(500)),
         (SecurityErrorKind::TooManyRedirects { max: 10 }.into(), Status(500)),
         (ProxyError::new("a").into(), Status(500)),
         (InvalidProxyMessage::new(None).into(), Status(500)),

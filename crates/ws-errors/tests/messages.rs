@@ -119,6 +119,10 @@ fn security() {
             K::InsecureRedirect { uri: "ws://a/".into() },
             "cannot follow redirect to non-secure URI ws://a/",
         ),
+        (
+            K::CrossOriginRedirect { uri: "ws://a/".into() },
+            "cannot follow cross-origin redirect to ws://a/ with a fixed address",
+        ),
         (K::TooManyRedirects { max: 10 }, "more than 10 redirects"),
     ] {
         check(SecurityError::from(kind), text);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ws_errors::{
     InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
 };
-use ws_headers::Headers;
+use ws_headers::{Headers, InvalidHeaderField};
 use ws_types::{Origin, Subprotocol};
 
 use crate::extension::{self, ClientExtensionFactory, Extensions};
@@ -40,6 +40,8 @@ pub struct ClientOptions {
     extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
     headers: Headers,
+    /// A header that could not be added.
+    invalid: Option<InvalidHandshake>,
     user_agent: Option<String>,
     limits: HandshakeLimits,
 }
@@ -51,6 +53,7 @@ impl Default for ClientOptions {
             extensions: Vec::new(),
             subprotocols: Vec::new(),
             headers: Headers::new(),
+            invalid: None,
             user_agent: Some(PRODUCT.to_owned()),
             limits: HandshakeLimits::default(),
         }
@@ -86,6 +89,43 @@ impl ClientOptions {
     pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
         self.subprotocols = subprotocols.into_iter().collect();
         self
+    }
+
+    /// Appends a header to those of the handshake: see [`headers`](Self::headers). [`ClientHandshake::new`]
+    /// refuses one that isn't valid.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Err(error) = self.headers.insert(name, value) {
+            self.invalid.get_or_insert(match error {
+                InvalidHeaderField::Value(error) => error.into(),
+                InvalidHeaderField::Name(_) => {
+                    InvalidHeader::new(name, Some("the name isn't a token")).into()
+                }
+            });
+        }
+        self
+    }
+
+    /// Forgets the headers with credentials, `Authorization`, `Proxy-Authorization` and `Cookie`: for a
+    /// redirect to another origin.
+    #[must_use]
+    pub fn without_credentials(mut self) -> Self {
+        for name in ["Authorization", "Proxy-Authorization", "Cookie"] {
+            self.headers.remove(name);
+        }
+        self
+    }
+
+    /// The `User-Agent` header, as set; `None` sends none.
+    #[must_use]
+    pub fn user_agent_header(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// The limits on responses, as set by [`limits`](Self::limits).
+    #[must_use]
+    pub fn handshake_limits(&self) -> HandshakeLimits {
+        self.limits
     }
 
     /// Appends headers to those of the handshake. Default: none.
@@ -438,6 +478,9 @@ fn build_request(
     options: &ClientOptions,
     key: &str,
 ) -> Result<Request, InvalidHandshake> {
+    if let Some(error) = &options.invalid {
+        return Err(error.clone());
+    }
     let extra = &options.headers;
     check_headers(extra)?;
     let mut request = Request::new("GET", uri.resource_name())?;

@@ -198,11 +198,14 @@ fn answer(
     }
 }
 
-/// Opens the client's end of a connection, on the stream from `io`.
+/// Opens the client's end of a connection, on the stream from `io`; the time limit counts from `origin`.
+/// `response` becomes the response that was received, if the connection can't be opened.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = Result<S, Error>>,
     uri: &Uri,
     settings: &ClientSettings,
+    origin: Instant,
+    response: &mut Option<Box<Response>>,
 ) -> Result<WebSocket<S>, Error> {
     let mut random = [0; 48];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -210,7 +213,6 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     for (to, from) in nonce.iter_mut().chain(&mut seed).zip(random) {
         *to = from;
     }
-    let origin = Instant::now();
     let mut handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
     let (mut timer, deadline) = (pin!(None), handshake.poll_timeout());
     let mut io = {
@@ -227,7 +229,9 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         })
         .await?
     };
-    let rest = exchange(&mut io, &mut handshake, origin, timer).await?;
+    let rest = exchange(&mut io, &mut handshake, origin, timer).await.inspect_err(|_| {
+        *response = handshake.response().cloned().map(Box::new);
+    })?;
     let request = handshake.request().clone();
     let Some(negotiated) = handshake.into_negotiated() else {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

@@ -11,18 +11,22 @@ mod settings;
 mod transport;
 
 pub use accept::{Accept, accept};
-pub use client::{Client, Connect, client, connect};
+#[cfg(feature = "tls")]
+pub use client::ClientTls;
+pub use client::{Client, Connect, Proxy, Resolve, Resolving, client, connect};
 pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
 pub use serve::{Outcome, Serve, Server, serve};
 pub use settings::{ClientSettings, ServerSettings};
-pub use transport::Transport;
+pub use transport::{Stream, Transport};
 
 // The types in the signatures above, so that one dependency is enough; whole crates have the names of
 // Python's modules.
 pub use bytes;
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 pub use ws_errors as exceptions;
 pub use ws_headers as datastructures;
 pub use ws_headers::Headers;
@@ -39,6 +43,7 @@ pub use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
 pub use ws_proto::server::OriginRule;
 pub use ws_proto::{
     ByteString, Compress, Event, Message, MessageKind, Outgoing, Payload, PingId, PreparedMessage,
+    ProxyScheme, ProxyUri, Uri,
 };
 pub use ws_types as typing;
 pub use ws_types::{Close, CloseCode, Origin, State, Subprotocol};

@@ -4,15 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ws_proto::Config;
 use ws_proto::client::ClientOptions;
 #[cfg(feature = "deflate")]
 use ws_proto::extension::{ClientDeflate, ServerDeflate};
 use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
+use ws_proto::{Config, Uri};
+
+use crate::client::connect_settings;
+use crate::client::dial::Dial;
 
 /// Inspects a request before the handshake; a returned response is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+
+/// Says whether a redirect from one URI to another may be followed.
+pub(crate) type RedirectIf = Arc<dyn Fn(&Uri, &Uri) -> bool + Send + Sync>;
 
 /// Settings of servers: a value that can be held before there is a stream, and that every builder takes.
 ///
@@ -40,6 +46,7 @@ pub struct ServerSettings {
 }
 
 /// Settings of clients: a value that can be held before there is a stream, and that every builder takes.
+/// Those of the way to the server matter only to [`connect`](crate::connect()).
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), ws_tokio::Error> {
@@ -51,9 +58,12 @@ pub struct ServerSettings {
 /// let other = connect("ws://localhost:8766/").settings(settings).await?;
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct ClientSettings {
+    pub(crate) dial: Dial,
+    pub(crate) max_redirects: usize,
+    pub(crate) redirect_if: Option<RedirectIf>,
     pub(crate) config: Arc<Config>,
     pub(crate) flow: FlowSettings,
     pub(crate) options: ClientOptions,
@@ -96,13 +106,12 @@ impl Default for ServerSettings {
     }
 }
 
-#[cfg_attr(
-    not(feature = "deflate"),
-    expect(clippy::derivable_impls, reason = "with compression it isn't")
-)]
 impl Default for ClientSettings {
     fn default() -> Self {
         Self {
+            dial: Dial::default(),
+            max_redirects: 10,
+            redirect_if: None,
             config: Arc::default(),
             flow: FlowSettings::default(),
             options: ClientOptions::default(),
@@ -138,6 +147,18 @@ impl fmt::Debug for ServerSettings {
             .field("options", &self.options)
             .field("process_request", &self.process_request.is_some())
             .finish()
+    }
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("dial", &self.dial)
+            .field("max_redirects", &self.max_redirects)
+            .field("config", &self.config)
+            .field("flow", &self.flow)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -331,7 +352,17 @@ macro_rules! client_settings {
             self
         }
 
-        /// Appends headers to the request, such as `Authorization` or `Cookie`. Default: none.
+        /// Adds a header to the request, such as `Authorization` or `Cookie`.
+        ///
+        /// Connecting fails if it isn't valid, or belongs to the handshake itself, such as
+        /// `Sec-WebSocket-Key`.
+        pub fn header(mut self, name: &str, value: &str) -> Self {
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).header(name, value);
+            self
+        }
+
+        /// Replaces the headers that are added to the request, such as `Authorization` or `Cookie`. Default: none.
         ///
         /// Connecting fails if one belongs to the handshake itself, such as `Sec-WebSocket-Key`.
         #[doc(alias = "additional_headers")]
@@ -377,6 +408,7 @@ impl ClientSettings {
     }
 
     client_settings!();
+    connect_settings!();
 }
 
 /// The methods of a builder with a field `settings`.

@@ -1,5 +1,6 @@
 //! The streams that this crate opens itself.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -7,6 +8,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::client::TlsStream;
 
 /// The stream of a connection that [`connect`](crate::connect()) opened or [`serve`](crate::serve())
 /// accepted.
@@ -15,28 +20,71 @@ use tokio::net::TcpStream;
 pub enum Transport {
     /// A TCP connection, without TLS.
     Tcp(TcpStream),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+    /// A client's TLS over one of the others; over another TLS, if that leads to a proxy.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<Self>>),
+    /// A stream that the program has made of another one: see
+    /// [`tls_connector`](crate::Connect::tls_connector).
+    Other(Box<dyn Stream>),
+}
+
+/// A stream of bytes in both directions, whatever it is.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+impl fmt::Debug for dyn Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
 }
 
 impl Transport {
     /// The address of this end.
     ///
     /// # Errors
-    /// Errors of the operating system.
+    /// Errors of the operating system; [`Unsupported`](io::ErrorKind::Unsupported) without TCP.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Tcp(tcp) => tcp.local_addr(),
-        }
+        self.tcp().ok_or(io::ErrorKind::Unsupported)?.local_addr()
     }
 
-    /// The address of the peer.
+    /// The address of the peer, or of the proxy that leads to it.
     ///
     /// # Errors
-    /// Errors of the operating system, for example when the peer is gone.
+    /// Errors of the operating system, for example when the peer is gone;
+    /// [`Unsupported`](io::ErrorKind::Unsupported) without TCP.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().ok_or(io::ErrorKind::Unsupported)?.peer_addr()
+    }
+
+    /// The TCP connection at the bottom.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(tcp) => tcp.peer_addr(),
+            Self::Tcp(tcp) => Some(tcp),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.get_ref().0.tcp(),
+            Self::Other(_) => None,
         }
     }
+}
+
+/// Calls a method of whatever stream there is.
+macro_rules! delegate {
+    ($transport:expr, $stream:ident => $call:expr) => {
+        match $transport {
+            Transport::Tcp($stream) => $call,
+            #[cfg(unix)]
+            Transport::Unix($stream) => $call,
+            #[cfg(feature = "tls")]
+            Transport::Tls($stream) => $call,
+            Transport::Other($stream) => $call,
+        }
+    };
 }
 
 impl AsyncRead for Transport {
@@ -45,9 +93,7 @@ impl AsyncRead for Transport {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_read(cx, buf),
-        }
+        delegate!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
 
@@ -57,21 +103,15 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_write(cx, buf),
-        }
+        delegate!(self.get_mut(), stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_flush(cx),
-        }
+        delegate!(self.get_mut(), stream => Pin::new(stream).poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_shutdown(cx),
-        }
+        delegate!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
     }
 
     fn poll_write_vectored(
@@ -79,14 +119,10 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
-        }
+        delegate!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(tcp) => tcp.is_write_vectored(),
-        }
+        delegate!(self, stream => stream.is_write_vectored())
     }
 }

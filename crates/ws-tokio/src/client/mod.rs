@@ -1,12 +1,20 @@
 //! [`connect`] and [`client`]: the client's end of a connection.
+//!
+//! `dial` opens a stream to a server, with `tcp`, `proxy` and `tls`; `redirect` says where to go on.
+
+pub(crate) mod dial;
+mod proxy;
+mod redirect;
+mod settings;
+mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::{Future, IntoFuture, ready};
-use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::time::Instant;
 use ws_proto::Uri;
 
 use crate::error::{Attempt, ConnectError, Error};
@@ -14,7 +22,18 @@ use crate::handshake;
 use crate::settings::{ClientSettings, builder_settings};
 use crate::{Transport, WebSocket};
 
-/// Connects to a WebSocket server at a `ws://` URI.
+pub use proxy::Proxy;
+pub(crate) use settings::connect_settings;
+pub use tcp::{Resolve, Resolving};
+#[cfg(feature = "tls")]
+pub use tls::ClientTls;
+
+/// Connects to a WebSocket server at a `ws://` or `wss://` URI; the latter needs the feature `tls`.
+///
+/// The addresses of the host are tried one after the other, a quarter of a second apart, and the first
+/// connection wins ([RFC 8305 §5]). Redirects are followed, proxies of the environment are used.
+///
+/// [RFC 8305 §5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
 ///
 /// Await the builder, after setting what differs from the defaults:
 ///
@@ -42,44 +61,32 @@ pub struct Connect {
 
 impl Connect {
     builder_settings!(ClientSettings: client_settings);
+    connect_settings!();
 
     async fn run(self) -> Result<WebSocket, Error> {
-        let uri = Uri::parse(&self.uri)?;
-        let mut attempt = Attempt::default();
-        let opened = handshake::connect(open(&uri, &mut attempt), &uri, &self.settings).await;
-        opened.map_err(|cause| Error::Connect(ConnectError::new(uri, attempt, None, cause).into()))
-    }
-}
-
-/// Opens a stream to the host of a URI: tries its addresses one after the other.
-async fn open(uri: &Uri, attempt: &mut Attempt) -> Result<Transport, Error> {
-    if uri.secure() {
-        return Err(Error::TlsUnavailable);
-    }
-    let addrs = lookup_host((uri.host(), uri.port())).await.map_err(Error::Resolve)?;
-    for addr in addrs {
-        attempt.addr = Some(addr);
-        match connect_to(addr).await {
-            Ok(tcp) => {
-                attempt.connected = true;
-                return Ok(Transport::Tcp(tcp));
+        let Self { uri, mut settings } = self;
+        let mut uri = Uri::parse(&uri)?;
+        let origin = Instant::now();
+        let mut followed = 0;
+        loop {
+            let (mut attempt, mut response) = (Attempt::default(), None);
+            let options = &settings.options;
+            let (user_agent, limits) = (options.user_agent_header(), options.handshake_limits());
+            let stream = settings.dial.open(&uri, user_agent, limits, &mut attempt);
+            let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;
+            let Err(mut cause) = opened else { return opened };
+            match redirect::follow(&uri, &cause, &mut settings, followed) {
+                Ok(Some(to)) => {
+                    uri = to;
+                    followed += 1;
+                    continue;
+                }
+                Ok(None) => {}
+                Err(refused) => cause = refused,
             }
-            Err(e) => attempt.failed.push((addr, e)),
+            return Err(Error::Connect(ConnectError::new(uri, attempt, response, cause).into()));
         }
     }
-    attempt.addr = None;
-    Err(match attempt.failed.last() {
-        Some((_, e)) => Error::Io(
-            e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error),
-        ),
-        None => Error::Resolve(io::Error::new(io::ErrorKind::NotFound, "it has no address")),
-    })
-}
-
-async fn connect_to(addr: SocketAddr) -> io::Result<TcpStream> {
-    let tcp = TcpStream::connect(addr).await?;
-    tcp.set_nodelay(true)?;
-    Ok(tcp)
 }
 
 impl IntoFuture for Connect {
@@ -131,9 +138,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
         Box::pin(async move {
             let uri = Uri::parse(&uri)?;
             let attempt = Attempt { connected: true, ..Attempt::default() };
-            let opened = handshake::connect(ready(Ok(io)), &uri, &settings).await;
+            let mut response = None;
+            let (stream, origin) = (ready(Ok(io)), Instant::now());
+            let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;
             opened.map_err(|cause| {
-                Error::Connect(ConnectError::new(uri, attempt, None, cause).into())
+                Error::Connect(ConnectError::new(uri, attempt, response, cause).into())
             })
         })
     }

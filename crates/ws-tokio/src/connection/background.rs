@@ -20,7 +20,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task;
 use tokio::time::Instant;
 
-use super::state::{Background, Driver, Host, Reader, Watch};
+use super::state::{Background, Driver, Host, Reader, Spawn, Watch};
 
 /// So long after a reader was there last, at most twice that, the background role takes over.
 const GRACE: Duration = Duration::from_millis(200);
@@ -113,7 +113,10 @@ impl<S> Driver<S> {
             // There is none yet, or it ended with its runtime.
             _ => {
                 let Ok(runtime) = Handle::try_current() else { return false };
-                let task = (background.spawn)(&runtime, Weak::clone(&background.shared));
+                let task = (background.spawn)(
+                    &runtime,
+                    Spawn::Background(Weak::clone(&background.shared)),
+                );
                 let spawned = !task.is_finished();
                 background.host = Host::Task(task);
                 background.watch = Watch::Resting;
@@ -134,7 +137,7 @@ impl<S> Driver<S> {
             (Handle::try_current(), self.background.shared.upgrade())
         {
             self.background.closing = true;
-            (self.background.close)(&runtime, shared);
+            _ = (self.background.spawn)(&runtime, Spawn::Closing(shared));
         }
     }
 

@@ -25,7 +25,7 @@ impl Info {
     /// Notes the addresses of a stream that has any.
     pub(crate) fn with_addresses(mut self, stream: &dyn Any) -> Self {
         let tcp = match stream.downcast_ref() {
-            Some(Transport::Tcp(tcp)) => Some(tcp),
+            Some(transport) => Transport::tcp(transport),
             None => stream.downcast_ref::<TcpStream>(),
         };
         self.peer_addr = tcp.and_then(|tcp| tcp.peer_addr().ok());

@@ -175,13 +175,19 @@ pub(super) struct Background<S> {
     /// The role was asked to write what is queued.
     pub(super) asked: bool,
     pub(super) shared: Weak<Shared<S>>,
-    /// Spawns the task that plays the role. A pointer, so that only opening a connection demands that its
+    /// Spawns a task for the connection. A pointer, so that only opening a connection demands that its
     /// stream can be sent to other threads.
-    pub(super) spawn: fn(&Handle, Weak<Shared<S>>) -> JoinHandle<()>,
-    /// Spawns a task that waits until the connection is closed. It holds a strong reference.
-    pub(super) close: fn(&Handle, Arc<Shared<S>>),
-    /// That task was spawned.
+    pub(super) spawn: fn(&Handle, Spawn<S>) -> JoinHandle<()>,
+    /// The task that closes the connection was spawned.
     pub(super) closing: bool,
+}
+
+/// A task for a connection.
+pub(super) enum Spawn<S> {
+    /// Plays the background role as long as there are handles.
+    Background(Weak<Shared<S>>),
+    /// Waits until the connection is closed, whoever holds a handle.
+    Closing(Arc<Shared<S>>),
 }
 
 /// The task that plays the background role.
@@ -208,16 +214,16 @@ pub(super) enum Watch {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Background<S> {
     /// The role, which nobody plays yet.
     fn new(shared: Weak<Shared<S>>) -> Self {
-        let spawn = |runtime: &Handle, shared: Weak<Shared<S>>| {
-            runtime.spawn(poll_fn(move |cx| {
-                let Some(shared) = shared.upgrade() else { return Poll::Ready(()) };
-                let mut driver = shared.lock();
-                driver.poll_background(cx);
-                if driver.stream.is_some() { Poll::Pending } else { Poll::Ready(()) }
+        let spawn = |runtime: &Handle, task: Spawn<S>| {
+            runtime.spawn(poll_fn(move |cx| match &task {
+                Spawn::Background(shared) => {
+                    let Some(shared) = shared.upgrade() else { return Poll::Ready(()) };
+                    let mut driver = shared.lock();
+                    driver.poll_background(cx);
+                    if driver.stream.is_some() { Poll::Pending } else { Poll::Ready(()) }
+                }
+                Spawn::Closing(shared) => shared.lock().poll_closed(cx),
             }))
-        };
-        let close = |runtime: &Handle, shared: Arc<Shared<S>>| {
-            runtime.spawn(poll_fn(move |cx| shared.lock().poll_closed(cx)));
         };
         Self {
             host: Host::Nobody,
@@ -226,7 +232,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Background<S> {
             asked: false,
             shared,
             spawn,
-            close,
             closing: false,
         }
     }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use ws_proto::Uri;
 use ws_proto::http::Response;
+use ws_proto::{ProxyUri, Uri};
 
 use super::{Error, explained};
 
@@ -24,6 +24,8 @@ pub struct ConnectError {
 /// The progress of an attempt to connect.
 #[derive(Debug, Default)]
 pub(crate) struct Attempt {
+    /// The proxy, if there is one: the addresses are its own.
+    pub(crate) proxy: Option<ProxyUri>,
     /// The address that is being tried, or that is connected.
     pub(crate) addr: Option<SocketAddr>,
     /// There is a connection to the address.
@@ -55,6 +57,12 @@ impl ConnectError {
         self.attempt.addr
     }
 
+    /// The proxy, if there is one: the addresses are its own.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&ProxyUri> {
+        self.attempt.proxy.as_ref()
+    }
+
     /// The addresses that could not be connected to, in the order of the attempts, each with its error.
     #[must_use]
     pub fn failed(&self) -> &[(SocketAddr, io::Error)] {
@@ -83,6 +91,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { uri, attempt, cause, .. } = self;
         write!(f, "cannot connect to {}", uri.redacted())?;
+        if let Some(proxy) = &attempt.proxy {
+            write!(f, " through {proxy}")?;
+        }
         if attempt.connected
             && let Some(addr) = attempt.addr
         {
@@ -102,7 +113,10 @@ impl fmt::Display for ConnectError {
             match (attempt.addr, attempt.connected) {
                 (Some(addr), false) => write!(f, " while connecting to {addr}")?,
                 (_, true) => f.write_str(" while waiting for the response")?,
-                (None, false) => write!(f, " while resolving {}", uri.host())?,
+                (None, false) => {
+                    let host = attempt.proxy.as_ref().map_or(uri.host(), ProxyUri::host);
+                    write!(f, " while resolving {host}")?;
+                }
             }
         }
         if failed.peek().is_some() {

@@ -72,8 +72,10 @@ pub enum Error {
     Listen(Box<[SocketAddr]>, io::Error),
     /// The stream failed before there was a connection.
     Io(io::Error),
-    /// A `wss://` URI needs TLS, which this crate doesn't have yet. Until then, open a TLS stream with
-    /// a crate of your choice, and hand it to [`client`](crate::client()).
+    /// The TLS handshake failed: a certificate that isn't valid, a server that doesn't speak TLS.
+    Tls(io::Error),
+    /// A `wss://` URI needs TLS: the feature `tls` (with `ring` or `aws-lc-rs`), or a
+    /// [`tls_connector`](crate::Connect::tls_connector).
     TlsUnavailable,
     /// Any other error of this library: a token, a header name or a setting that is invalid, a header that
     /// is repeated, a queue that is full.
@@ -92,6 +94,7 @@ impl Error {
             Self::Resolve(_)
             | Self::Listen(..)
             | Self::Io(_)
+            | Self::Tls(_)
             | Self::TlsUnavailable
             | Self::Other(_) => None,
         }
@@ -117,7 +120,7 @@ impl Error {
             Self::Closed(closed) => closed.is_retryable(),
             Self::Connect(e) => e.is_retryable(),
             Self::WebSocket(exception) => exception.is_retryable(),
-            Self::Io(e) => is_temporary(e),
+            Self::Io(e) | Self::Tls(e) => is_temporary(e),
             Self::Resolve(_) => true,
             Self::Listen(..) | Self::TlsUnavailable | Self::Other(_) => false,
         }
@@ -145,7 +148,7 @@ impl Error {
             Self::Closed(closed) => closed.is_timeout(),
             Self::Connect(e) => e.cause().is_timeout(),
             Self::WebSocket(exception) => exception.is_timeout(),
-            Self::Io(e) | Self::Resolve(e) => e.kind() == io::ErrorKind::TimedOut,
+            Self::Io(e) | Self::Tls(e) | Self::Resolve(e) => e.kind() == io::ErrorKind::TimedOut,
             Self::Listen(..) | Self::TlsUnavailable | Self::Other(_) => false,
         }
     }
@@ -205,7 +208,11 @@ impl Error {
                 write!(f, ": {e}")
             }
             Self::Io(e) => write!(f, "{e}"),
-            Self::TlsUnavailable => f.write_str("wss:// needs TLS, which is not supported yet"),
+            Self::Tls(e) => {
+                write!(f, "the TLS handshake failed: {e}")?;
+                if is_not_tls(e) { f.write_str("; the server wants ws://") } else { Ok(()) }
+            }
+            Self::TlsUnavailable => f.write_str("wss:// needs the feature tls"),
             Self::Other(e) => match e.downcast_ref::<ws_headers::MultipleValuesError>() {
                 // Its text is only the name, as in Python.
                 Some(e) => write!(f, "the header {e} appears more than once"),
@@ -249,7 +256,7 @@ impl StdError for Error {
         match self {
             Self::Closed(closed) => closed.source(),
             Self::Connect(e) => e.cause().source(),
-            Self::Io(e) | Self::Resolve(e) | Self::Listen(_, e) => e.source(),
+            Self::Io(e) | Self::Tls(e) | Self::Resolve(e) | Self::Listen(_, e) => e.source(),
             Self::Other(e) => e.source(),
             Self::WebSocket(_) | Self::TlsUnavailable => None,
         }
@@ -263,6 +270,19 @@ fn explained(exception: &WebSocketException, f: &mut fmt::Formatter<'_>) -> fmt:
         Some(detail) => write!(f, " ({detail})"),
         None => Ok(()),
     }
+}
+
+/// Whether the peer has answered a TLS handshake with something else.
+#[cfg(feature = "tls")]
+fn is_not_tls(e: &io::Error) -> bool {
+    use tokio_rustls::rustls::{Error as Tls, InvalidMessage};
+    let error = e.get_ref().and_then(|e| e.downcast_ref());
+    matches!(error, Some(Tls::InvalidMessage(InvalidMessage::InvalidContentType)))
+}
+
+#[cfg(not(feature = "tls"))]
+fn is_not_tls(_: &io::Error) -> bool {
+    false
 }
 
 /// Whether an error of a stream that wasn't open yet may pass.
@@ -369,11 +389,11 @@ impl From<Error> for io::Error {
             Error::Io(e) => return e,
             _ if error.is_timeout() => io::ErrorKind::TimedOut,
             Error::Connect(ref e) => match e.cause() {
-                Error::Io(e) | Error::Resolve(e) => e.kind(),
+                Error::Io(e) | Error::Tls(e) | Error::Resolve(e) => e.kind(),
                 Error::TlsUnavailable => io::ErrorKind::Unsupported,
                 _ => io::ErrorKind::InvalidData,
             },
-            Error::Resolve(ref e) | Error::Listen(_, ref e) => e.kind(),
+            Error::Tls(ref e) | Error::Resolve(ref e) | Error::Listen(_, ref e) => e.kind(),
             Error::TlsUnavailable => io::ErrorKind::Unsupported,
             Error::Closed(_) => io::ErrorKind::ConnectionAborted,
             Error::WebSocket(_) | Error::Other(_) => io::ErrorKind::InvalidData,

@@ -9,6 +9,7 @@ mod cancel;
 mod common;
 #[cfg(feature = "deflate")]
 mod compression;
+mod dialing;
 mod failing;
 mod halves;
 mod handles;
@@ -18,5 +19,7 @@ mod script;
 mod serve;
 mod stress;
 mod timeouts;
+#[cfg(feature = "ring")]
+mod tls;
 mod unattended;
 mod waiting;

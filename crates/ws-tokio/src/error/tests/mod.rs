@@ -67,7 +67,7 @@ fn each_row_names_a_class_that_get_finds_or_the_variant() {
         ($error:ident, $class:ident: $($name:ident)*) => {
             match $class {
                 $(stringify!($name) => $error.get::<$name>().is_some(),)*
-                "Resolve" | "Listen" | "Io" | "TlsUnavailable" | "Other" => {
+                "Resolve" | "Listen" | "Io" | "Tls" | "TlsUnavailable" | "Other" => {
                     let cause = match $error {
                         Error::Connect(e) => e.cause(),
                         error => error,
@@ -77,6 +77,7 @@ fn each_row_names_a_class_that_get_finds_or_the_variant() {
                         ("Resolve", Error::Resolve(_))
                             | ("Listen", Error::Listen(..))
                             | ("Io", Error::Io(_))
+                            | ("Tls", Error::Tls(_))
                             | ("TlsUnavailable", Error::TlsUnavailable)
                             | ("Other", Error::Other(_))
                     )

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_errors::*;
-use ws_proto::Uri;
 use ws_proto::http::Response;
+use ws_proto::{ProxyUri, Uri};
 use ws_types::{Close, ExtensionName, State, Subprotocol};
 
 use crate::error::{Attempt, Closed, ConnectError, Error, TrySendError};
@@ -32,7 +32,17 @@ pub(super) fn addr(last: u8) -> SocketAddr {
 
 /// The handshake over a connection to an address has failed.
 pub(super) fn refused(cause: impl Into<Error>) -> Error {
-    connect(Attempt { addr: Some(addr(1)), connected: true, failed: Vec::new() }, cause)
+    connect(Attempt { addr: Some(addr(1)), connected: true, ..Attempt::default() }, cause)
+}
+
+fn proxy() -> ProxyUri {
+    ProxyUri::parse("http://user:secret@proxy.example:3128").unwrap()
+}
+
+/// The proxy has answered.
+fn by_proxy(cause: impl Into<Error>) -> Error {
+    let (proxy, addr) = (Some(proxy()), Some(addr(9)));
+    connect(Attempt { proxy, addr, connected: true, ..Attempt::default() }, cause)
 }
 
 pub(super) fn io(kind: io::ErrorKind) -> io::Error {
@@ -76,6 +86,65 @@ pub(super) fn connecting() -> Vec<Row> {
                 failed(&[Kind::NetworkUnreachable, Kind::ConnectionRefused]),
                 io(Kind::ConnectionRefused),
             ),
+        ),
+        Row(
+            "Tls",
+            "a certificate of an unknown authority",
+            refused(Error::Tls(io::Error::new(
+                Kind::InvalidData,
+                "invalid peer certificate: UnknownIssuer",
+            ))),
+        ),
+        Row("Tls", "the TLS handshake ends early", refused(Error::Tls(io(Kind::UnexpectedEof)))),
+        Row(
+            "InvalidProxy",
+            "a bad address in the settings or the environment",
+            connect(
+                Attempt::default(),
+                ProxyUri::parse("http://user:secret@proxy/path").unwrap_err(),
+            ),
+        ),
+        Row(
+            "Io",
+            "the proxy refuses the connection",
+            connect(
+                Attempt { proxy: Some(proxy()), ..failed(&[Kind::ConnectionRefused]) },
+                io(Kind::ConnectionRefused),
+            ),
+        ),
+        Row(
+            "InvalidProxyStatus",
+            "the proxy wants a password",
+            by_proxy(InvalidProxyStatus::new(response(407, "Proxy Authentication Required", &[]))),
+        ),
+        Row(
+            "InvalidProxyMessage",
+            "the proxy doesn't speak HTTP",
+            by_proxy(InvalidProxyMessage::new(MessageCause::from(NotHttp::new(b"SSH-2.0-x\r\n")))),
+        ),
+        Row(
+            "ProxyError",
+            "a SOCKS proxy refuses",
+            by_proxy(ProxyError::new("failed to connect to SOCKS proxy: Connection refused")),
+        ),
+        Row(
+            "SecurityError",
+            "a redirect that would drop TLS",
+            refused(SecurityError::from(SecurityErrorKind::InsecureRedirect {
+                uri: "ws://example.com/".into(),
+            })),
+        ),
+        Row(
+            "SecurityError",
+            "a redirect to another origin, with `connect_to`",
+            refused(SecurityError::from(SecurityErrorKind::CrossOriginRedirect {
+                uri: "ws://other.example/".into(),
+            })),
+        ),
+        Row(
+            "SecurityError",
+            "a circle of redirects",
+            refused(SecurityError::from(SecurityErrorKind::TooManyRedirects { max: 10 })),
         ),
         Row(
             "HandshakeTimeout",
@@ -408,22 +477,6 @@ pub(super) fn completing() -> Vec<Row> {
     vec![
         Row("InvalidStatusCode", "", InvalidStatusCode::new(401).into()),
         Row("RedirectHandshake", "", RedirectHandshake::new("ws://example.com/").into()),
-        Row(
-            "InvalidProxy",
-            "",
-            InvalidProxy::new("http://proxy/path", "path is meaningless").into(),
-        ),
-        Row("ProxyError", "", ProxyError::new("failed to connect to SOCKS proxy").into()),
-        Row(
-            "InvalidProxyMessage",
-            "",
-            InvalidProxyMessage::new(MessageCause::UnexpectedEof).into(),
-        ),
-        Row(
-            "InvalidProxyStatus",
-            "",
-            InvalidProxyStatus::new(response(407, "Proxy Authentication Required", &[])).into(),
-        ),
     ]
 }
 

@@ -1,0 +1,249 @@
+//! Tunnels through proxies.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use ws_errors::{
+    InvalidHandshake, InvalidProxy, InvalidProxyMessage, InvalidProxyStatus, ProxyError,
+};
+use ws_proto::http::{HandshakeLimits, ResponseReader};
+use ws_proto::{ProxyScheme, ProxyUri, Uri, proxy_from_env};
+
+use super::dial::Dial;
+use crate::Transport;
+use crate::error::{Attempt, Error};
+
+/// The proxy of a client: see [`Connect::proxy`](crate::Connect::proxy).
+///
+/// A string is the address of a proxy: `http://`, `https://`, `socks5://` (the client resolves the host) or
+/// `socks5h://` (the proxy does), with `user:password@` if it asks for these.
+#[derive(Clone, Debug)]
+pub struct Proxy(Choice);
+
+#[derive(Clone, Debug)]
+enum Choice {
+    Environment,
+    Direct,
+    Uri(Result<ProxyUri, InvalidProxy>),
+}
+
+impl Proxy {
+    /// The proxy that the environment names, if it does: see [`proxy_from_env`]. The default.
+    #[must_use]
+    pub fn environment() -> Self {
+        Self(Choice::Environment)
+    }
+
+    /// No proxy: a direct connection, whatever the environment says.
+    #[must_use]
+    pub fn direct() -> Self {
+        Self(Choice::Direct)
+    }
+
+    /// The address of the proxy for a connection to `uri`, if there is one.
+    pub(super) fn choose(&self, uri: &Uri) -> Result<Option<ProxyUri>, InvalidProxy> {
+        match &self.0 {
+            Choice::Environment => proxy_from_env(uri, |name| std::env::var(name).ok()),
+            Choice::Direct => Ok(None),
+            Choice::Uri(uri) => uri.clone().map(Some),
+        }
+    }
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self::environment()
+    }
+}
+
+impl From<&str> for Proxy {
+    /// An address that isn't valid fails the connection.
+    fn from(uri: &str) -> Self {
+        Self(Choice::Uri(ProxyUri::parse(uri)))
+    }
+}
+
+impl From<String> for Proxy {
+    /// An address that isn't valid fails the connection.
+    fn from(uri: String) -> Self {
+        Self::from(&*uri)
+    }
+}
+
+impl From<ProxyUri> for Proxy {
+    fn from(uri: ProxyUri) -> Self {
+        Self(Choice::Uri(Ok(uri)))
+    }
+}
+
+/// The far end of a tunnel.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    /// Whether the port of `wss` is the usual one.
+    pub(super) secure: bool,
+}
+
+/// Opens a tunnel through a proxy.
+pub(super) async fn tunnel(
+    proxy: &ProxyUri,
+    target: Target<'_>,
+    dial: &Dial,
+    user_agent: Option<&str>,
+    limits: HandshakeLimits,
+    attempt: &mut Attempt,
+) -> Result<Transport, Error> {
+    attempt.proxy = Some(proxy.clone());
+    let tcp = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
+    let stream = Transport::Tcp(tcp);
+    match proxy.scheme() {
+        ProxyScheme::Http => connect(stream, proxy, target, user_agent, limits).await,
+        ProxyScheme::Https => {
+            let stream = dial.proxy_tls(proxy.host(), stream).await?;
+            connect(stream, proxy, target, user_agent, limits).await
+        }
+        ProxyScheme::Socks5 => {
+            // The first address; the proxy knows best which family it can reach, but isn't asked.
+            let addr = dial.tcp.resolve(target.host, target.port).await?.first().copied();
+            let host = addr.map_or_else(|| target.host.to_owned(), |addr| addr.ip().to_string());
+            socks(stream, proxy, &host, target.port).await
+        }
+        ProxyScheme::Socks5h => socks(stream, proxy, target.host, target.port).await,
+        other => {
+            let text = format!("proxies of the kind {other:?} aren't supported");
+            Err(ProxyError::new(text).into())
+        }
+    }
+}
+
+/// Asks an HTTP proxy for a tunnel ([RFC 9110 §9.3.6]). A body that it announces in a 2xx doesn't
+/// exist: bytes behind the head belong to the tunnel.
+///
+/// [RFC 9110 §9.3.6]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
+async fn connect(
+    mut stream: Transport,
+    proxy: &ProxyUri,
+    target: Target<'_>,
+    user_agent: Option<&str>,
+    limits: HandshakeLimits,
+) -> Result<Transport, Error> {
+    let Target { host, port, secure } = target;
+    let request = proxy.connect_request(host, port, secure, user_agent)?;
+    stream.write_all(&request.serialize()).await?;
+    stream.flush().await?;
+    let mut reader = ResponseReader::new(limits).for_proxy();
+    let mut memory = [0; 4096];
+    let (response, rest) = loop {
+        let n = stream.read(&mut memory).await?;
+        let data = memory.get(..n).unwrap_or_default();
+        if data.is_empty() {
+            break (reader.receive_eof().map_err(of_proxy)?, Bytes::new());
+        }
+        if let Some((response, used)) = reader.receive_data(data).map_err(of_proxy)? {
+            break (response, Bytes::copy_from_slice(data.get(used..).unwrap_or_default()));
+        }
+    };
+    if !(200..=299).contains(&response.status_code) {
+        return Err(InvalidProxyStatus::new(response).into());
+    }
+    match rest.is_empty() {
+        true => Ok(stream),
+        false => Ok(Transport::Other(Box::new(Ahead { rest, stream }))),
+    }
+}
+
+/// The error of a response, as one of the proxy's.
+fn of_proxy(error: InvalidHandshake) -> Error {
+    match error {
+        InvalidHandshake::InvalidMessage(error) => InvalidProxyMessage::new(error.cause).into(),
+        InvalidHandshake::SecurityError(error) => {
+            InvalidProxyMessage::new(ws_errors::MessageCause::from(error)).into()
+        }
+        other => other.into(),
+    }
+}
+
+/// Asks a SOCKS proxy for a tunnel ([RFC 1928 §4](https://www.rfc-editor.org/rfc/rfc1928#section-4)).
+#[cfg(feature = "socks")]
+async fn socks(
+    stream: Transport,
+    proxy: &ProxyUri,
+    host: &str,
+    port: u16,
+) -> Result<Transport, Error> {
+    use tokio_socks::tcp::Socks5Stream;
+    let target = (host, port);
+    let tunnel = match proxy.user_info() {
+        None => Socks5Stream::connect_with_socket(stream, target).await,
+        Some((user, password)) => {
+            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
+        }
+    };
+    match tunnel {
+        Ok(tunnel) => Ok(tunnel.into_inner()),
+        Err(tokio_socks::Error::Io(e)) => Err(e.into()),
+        Err(e) => Err(ProxyError::new(format!("failed to connect to SOCKS proxy: {e}")).into()),
+    }
+}
+
+#[cfg(not(feature = "socks"))]
+#[expect(clippy::unused_async, reason = "with the feature it waits")]
+async fn socks(_: Transport, _: &ProxyUri, _: &str, _: u16) -> Result<Transport, Error> {
+    Err(ProxyError::new("SOCKS proxies need the feature socks").into())
+}
+
+/// A stream with bytes that were read from it before.
+struct Ahead {
+    rest: Bytes,
+    stream: Transport,
+}
+
+impl AsyncRead for Ahead {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.rest.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let n = self.rest.len().min(buf.remaining());
+        buf.put_slice(self.rest.get(..n).unwrap_or_default());
+        self.rest.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Ahead {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}

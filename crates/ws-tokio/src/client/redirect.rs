@@ -1,0 +1,36 @@
+//! Redirects that are followed, and what isn't shown to another origin.
+
+use ws_errors::{InvalidStatus, SecurityError, SecurityErrorKind};
+use ws_proto::{Uri, redirect};
+
+use crate::error::Error;
+use crate::settings::ClientSettings;
+
+/// The URI to go on with after `followed` redirects and this failure; `None` if it redirects nowhere. At
+/// another origin, the settings forget credentials.
+pub(super) fn follow(
+    uri: &Uri,
+    failure: &Error,
+    settings: &mut ClientSettings,
+    followed: usize,
+) -> Result<Option<Uri>, Error> {
+    let max = settings.max_redirects;
+    let Some(refusal) = failure.get::<InvalidStatus>().filter(|_| max > 0) else { return Ok(None) };
+    let Some(to) = redirect(uri, &refusal.response)? else { return Ok(None) };
+    if followed >= max {
+        return Err(SecurityError::from(SecurityErrorKind::TooManyRedirects { max }).into());
+    }
+    if settings.redirect_if.as_ref().is_some_and(|may_follow| !may_follow(uri, &to)) {
+        return Ok(None);
+    }
+    if !uri.is_same_origin(&to) {
+        if settings.dial.is_fixed() {
+            let uri = to.redacted().to_string().into();
+            let kind = SecurityErrorKind::CrossOriginRedirect { uri };
+            return Err(SecurityError::from(kind).into());
+        }
+        settings.options = std::mem::take(&mut settings.options).without_credentials();
+        settings.dial.forget_identity();
+    }
+    Ok(Some(to))
+}

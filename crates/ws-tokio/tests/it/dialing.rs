@@ -1,0 +1,1 @@
+//! Ways to a server: addresses, proxies, redirects.
