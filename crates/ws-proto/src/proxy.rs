@@ -2,8 +2,8 @@
 //!
 //! The rules of the variables are those of Python's `websockets`, and of curl.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use ws_errors::{InvalidHeaderValue, InvalidProxy};
 
