@@ -14,12 +14,13 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Config {
     /// The most bytes that a received message may have, all fragments together, after extensions;
-    /// a longer one fails the connection with 1009. `None`: no limit. Default: 1 MiB, which is
-    /// far above what most applications exchange, and what a server can afford per connection. A longer
-    /// control frame fails the connection, too.
+    /// a longer one fails the connection with 1009. Control frames don't count: they have at most 125
+    /// bytes. `None`: no limit. Default: 1 MiB, which is far above what most applications exchange, and
+    /// what a server can afford per connection.
     pub max_message_size: Option<usize>,
-    /// The most bytes that a received frame may have, control frames included. `None`, the default:
-    /// only the limit on messages holds.
+    /// The most bytes that the payload of a received data frame may have, before extensions; a longer
+    /// one fails the connection with 1009. Control frames don't count. `None`, the default: only the
+    /// limit on messages holds.
     pub max_frame_size: Option<usize>,
     /// The most fragments that a received message may have, at least 1; more fail the connection with 1009.
     /// `None`: no limit. Default: 4096.

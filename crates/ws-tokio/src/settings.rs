@@ -166,8 +166,8 @@ impl fmt::Debug for ClientSettings {
 macro_rules! common_settings {
     ($deflate:path, $factory:path) => {
         /// Limits received messages, in bytes after decompression, all fragments together, inclusive;
-        /// a longer one fails the connection with 1009. `None`: no limit. Default: 1 MiB, so that a
-        /// stranger can't fill the memory.
+        /// a longer one fails the connection with 1009. Control frames don't count: they have at most
+        /// 125 bytes. `None`: no limit. Default: 1 MiB, so that a stranger can't fill the memory.
         #[doc(alias = "max_size")]
         pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings_mut().config).max_message_size =
@@ -175,8 +175,9 @@ macro_rules! common_settings {
             self
         }
 
-        /// Limits the payload of received frames, in bytes, inclusive; a longer one fails the
-        /// connection with 1009. `None`, the default: only the limit on messages holds.
+        /// Limits the payload of received data frames, in bytes before decompression, inclusive; a
+        /// longer one fails the connection with 1009. Control frames don't count. `None`, the default:
+        /// only the limit on messages holds.
         pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings_mut().config).max_frame_size = bytes.into();
             self

@@ -157,7 +157,6 @@ impl Receiver {
                 if !header.rsv.is_empty() {
                     return Err(ProtocolErrorKind::ReservedBits.into());
                 }
-                assembler::check_len(header.payload_len, 0, limits)?;
                 if !is_whole {
                     return Ok(None);
                 }

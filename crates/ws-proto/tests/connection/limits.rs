@@ -4,7 +4,7 @@
 
 use ws_errors::{PayloadTooBig, TooManyFragments, WebSocketException};
 use ws_proto::{Config, Event, Message};
-use ws_types::Side;
+use ws_types::{Close, Side};
 
 use crate::feed::{NOW, Outcome, Scenario, config, connect, pull, sent};
 use crate::frames::{Frame, SIDES, binary, close, close_empty, cont, header, ping, pong, text};
@@ -64,7 +64,7 @@ fn a_limit_of_0_admits_what_is_empty() {
         let outcome = run(side, &empty, |c| c.max_message_size = Some(0));
         assert_eq!(outcome.events.len(), 4);
         assert_eq!(outcome.sent, [pong(""), close_empty()]);
-        for frame in [text("a"), binary("a").more(), ping("a"), pong("a")] {
+        for frame in [text("a"), binary("a").more()] {
             let outcome = run(side, &[frame], |c| c.max_message_size = Some(0));
             too_big(&outcome, 1, None, 0, "frame with 1 bytes exceeds limit of 0 bytes");
         }
@@ -72,16 +72,24 @@ fn a_limit_of_0_admits_what_is_empty() {
 }
 
 #[test]
-fn the_limits_hold_for_control_frames() {
+fn the_limits_do_not_hold_for_control_frames() {
+    let reason = "a reason, ".repeat(10);
     for side in SIDES {
-        let limits: [fn(&mut Config); 2] =
-            [|c| c.max_message_size = Some(10), |c| c.max_frame_size = Some(10)];
+        let limits: [fn(&mut Config); 3] = [
+            |c| c.max_message_size = Some(10),
+            |c| c.max_frame_size = Some(10),
+            |c| c.max_message_size = Some(0),
+        ];
         for limit in limits {
-            let frames = [ping("0123456789"), pong("0123456789x")];
+            let long = [b'x'; 125];
+            let frames = [ping("0123456789x"), ping(long), pong(long), close(1000, &reason)];
             let outcome = run(side, &frames, limit);
-            assert_eq!(outcome.events.len(), 1);
-            let reason = "frame with 11 bytes exceeds limit of 10 bytes";
-            assert_eq!(outcome.sent, [pong("0123456789"), close(1009, reason)]);
+            assert_eq!(outcome.events.len(), 4);
+            assert_eq!(outcome.events[3], Event::Close(Close::new(1000, &*reason)));
+            let echo = close(1000, &reason);
+            assert_eq!(outcome.sent, [pong("0123456789x"), pong(long), echo]);
+            assert!(outcome.is_ok());
+            assert_eq!(outcome.closed.rcvd().map(|close| close.reason.len()), Some(100));
         }
     }
 }
