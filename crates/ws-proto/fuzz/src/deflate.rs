@@ -9,7 +9,7 @@ use ws_proto::extension::{
     ClientDeflate, ClientExtensionFactory, ClientWindow, CompressionLevel, Extension, Extensions,
     Rsv, ServerDeflate, ServerExtensionFactory, WindowBits,
 };
-use ws_proto::{Config, Connection, Event, FrameHeader, Message, MessageKind};
+use ws_proto::{Config, Connection, Event, FrameHeader, Message, MessageKind, Oversize};
 use ws_types::{Opcode, Side, State};
 
 use crate::dice::Dice;
@@ -66,6 +66,9 @@ impl Setup {
         // Without a limit, a small input could make a large message; that is what limits are for.
         config.max_message_size = Some([1 << 20, 70_000, 300, 0][usize::from(options >> 1 & 3)]);
         config.max_frame_size = if options & 8 != 0 { Some(200) } else { None };
+        if options & 64 != 0 {
+            config.oversize = Oversize::Skip { max_inflated: 100_000 };
+        }
         config.max_fragments = [None, Some(4096), Some(3), Some(1)][usize::from(options >> 4 & 3)];
         let side = if options & 1 == 0 { Side::Server } else { Side::Client };
         let (client, server) = factories(params, 64);
@@ -169,7 +172,12 @@ impl Taken {
                     assert!(take == Take::Messages && message.len() <= self.limit);
                     self.events.push(Event::Message(message));
                 }
-                Some(event) => self.events.push(event),
+                Some(event) => {
+                    if matches!(event, Event::TooBig(_)) {
+                        self.begun = None;
+                    }
+                    self.events.push(event);
+                }
                 None => return,
             }
         }

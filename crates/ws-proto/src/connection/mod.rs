@@ -25,7 +25,9 @@ use std::time::Duration;
 
 use bytes::BufMut;
 use bytes::buf::Limit;
-use ws_errors::{ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed, WebSocketException};
+use ws_errors::{
+    ConcurrencyError, ConcurrencyErrorKind, ConnectionClosed, PayloadTooBig, WebSocketException,
+};
 use ws_types::{Close, Opcode, Side, State};
 
 use crate::extension::Extensions;
@@ -114,6 +116,12 @@ pub enum Event {
         /// Whether this ends the message.
         last: bool,
     },
+    /// The end of a message that has exceeded a limit, and was skipped: see
+    /// [`Oversize::Skip`](crate::Oversize::Skip).
+    ///
+    /// It comes where the message would, or its last piece; pieces that came before it are all that
+    /// there is of the message.
+    TooBig(PayloadTooBig),
     /// A ping; it has been answered already.
     Ping(Payload),
     /// A pong.
@@ -302,8 +310,8 @@ impl Connection {
         self.poll(true)
     }
 
-    /// Drops the rest of the message of which pieces were handed out, when it arrives. Without such a
-    /// message it does nothing.
+    /// Drops the rest of the message of which pieces were handed out, when it arrives; no event tells of its
+    /// end. Without such a message it does nothing.
     pub fn skip_message(&mut self) {
         self.receiver.skip_message();
     }
@@ -321,18 +329,17 @@ impl Connection {
             if self.receiver.take_alive() {
                 self.alive = self.now;
             }
-            let event = match item {
-                Ok(Some(Item::Message(message))) => Some(Event::Message(message)),
-                Ok(Some(Item::Chunk { data, last })) => Some(Event::Chunk { data, last }),
-                Ok(Some(Item::Control(opcode, payload))) => self.control(opcode, payload),
-                Ok(None) => None,
-                Err(violation) => {
-                    self.fail_because(violation.0);
-                    None
+            match item {
+                Ok(Some(Item::Message(message))) => return Some(Event::Message(message)),
+                Ok(Some(Item::Chunk { data, last })) => return Some(Event::Chunk { data, last }),
+                Ok(Some(Item::TooBig(too_big))) => return Some(Event::TooBig(*too_big)),
+                Ok(Some(Item::Control(opcode, payload))) => {
+                    if let Some(event) = self.control(opcode, payload) {
+                        return Some(event);
+                    }
                 }
-            };
-            if event.is_some() {
-                return event;
+                Ok(None) => {}
+                Err(violation) => self.fail_because(violation.0),
             }
         }
         if self.eof {

@@ -10,7 +10,7 @@
 use std::mem;
 
 use bytes::buf::Limit;
-use ws_errors::ProtocolErrorKind;
+use ws_errors::{PayloadTooBig, ProtocolErrorKind};
 use ws_types::{Opcode, Side};
 
 use super::assembler::{self, Assembler};
@@ -60,6 +60,8 @@ pub(super) enum Item {
         data: Message,
         last: bool,
     },
+    /// The end of a message that was dropped, since it exceeded a limit.
+    TooBig(Box<PayloadTooBig>),
     Control(Opcode, Payload),
 }
 
@@ -170,19 +172,18 @@ impl Receiver {
                 rsv: header.rsv,
                 ..DataFrame::new(kind)
             })?;
-            if encoded {
-                assembler::check_encoded_len(header.payload_len, limits)?;
-            } else {
-                let before = self.message.as_ref().map_or(0, |message| message.size());
-                assembler::check_len(header.payload_len, before, limits)?;
-                if first && header.fin && is_whole {
-                    let message = assembler::whole(kind, self.take_whole(&header, len))?;
-                    return Ok(Some(Item::whole(message, pieces)));
-                }
+            if !encoded
+                && first
+                && header.fin
+                && is_whole
+                && assembler::check_len(header.payload_len, 0, limits).is_ok()
+            {
+                let message = assembler::whole(kind, self.take_whole(&header, len))?;
+                return Ok(Some(Item::whole(message, pieces)));
             }
             self.buffer.take(len);
             let message = self.message.get_or_insert_with(|| Box::new(Assembler::new(kind)));
-            message.begin_frame(if encoded { 0 } else { header.payload_len }, limits)?;
+            message.begin_frame(header.payload_len, encoded, limits)?;
             self.frame = Some(Frame::new(&header, encoded));
         }
     }
@@ -266,7 +267,10 @@ impl Receiver {
             let Some(message) = self.message.take() else { return Ok(None) };
             message.finish()?;
             let pieces = pieces || message.is_streamed();
-            return Ok(message.into_message().map(|message| Item::whole(message, pieces)));
+            return Ok(message.into_message().map(|message| match message {
+                Ok(message) => Item::whole(message, pieces),
+                Err(too_big) => Item::TooBig(too_big),
+            }));
         }
         let Some(message) = &mut self.message else { return Ok(None) };
         if !pieces && !message.is_streamed() {

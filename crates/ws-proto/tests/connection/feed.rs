@@ -31,8 +31,8 @@ pub(crate) struct Scenario<'a> {
     make: Make<'a>,
     setup: Box<dyn Fn(&mut Connection) + 'a>,
     stream: bool,
-    /// Leaves out the pieces of a message whose end doesn't come: how much of it is handed out depends
-    /// on how the bytes came.
+    /// Leaves out the pieces of a message that doesn't become whole: how much of it is handed out
+    /// depends on how the bytes came.
     pub(crate) whole_only: bool,
 }
 
@@ -196,8 +196,14 @@ impl<'a> Scenario<'a> {
         let mut conn = (self.make)(&self.config);
         (self.setup)(&mut conn);
         take_output(&mut conn);
-        let mut run =
-            Run { conn, stream: self.stream, joined: None, events: Vec::new(), sent: Vec::new() };
+        let mut run = Run {
+            conn,
+            stream: self.stream,
+            whole_only: self.whole_only,
+            joined: None,
+            events: Vec::new(),
+            sent: Vec::new(),
+        };
         match way {
             Way::Copied { pieces, late } => {
                 for piece in pieces {
@@ -217,11 +223,8 @@ impl<'a> Scenario<'a> {
         assert_eq!(run.conn.state(), State::Closed, "the end of the stream closes");
         assert_eq!(run.conn.poll_timeout(), None, "nothing to wait for");
         assert!(run.conn.wants_shutdown(), "everything was written, and nothing will follow");
-        run.end_joined(false);
+        run.cut_off();
         let sent = parse(self.side, &run.sent);
-        if self.whole_only {
-            run.events.pop_if(|event| matches!(event, Event::Chunk { last: false, .. }));
-        }
         Outcome { events: run.events, sent, state, shutdown, closed: run.conn.closed() }
     }
 }
@@ -229,6 +232,7 @@ impl<'a> Scenario<'a> {
 struct Run {
     conn: Connection,
     stream: bool,
+    whole_only: bool,
     /// Pieces of a message, of which the last one was not the end.
     joined: Option<(MessageKind, Vec<u8>)>,
     events: Vec<Event>,
@@ -261,8 +265,26 @@ impl Run {
             }
             return;
         }
-        self.end_joined(false);
+        match event {
+            Event::TooBig(_) => self.cut_off(),
+            _ => self.end_joined(false),
+        }
         self.events.push(event);
+    }
+
+    /// Notes that the message, if one was begun, doesn't become whole.
+    fn cut_off(&mut self) {
+        self.end_joined(false);
+        if self.whole_only {
+            let is_end = |event: &Event| match event {
+                Event::Chunk { last, .. } => *last,
+                event => matches!(event, Event::Message(_) | Event::TooBig(_)),
+            };
+            let begin = self.events.iter().rposition(is_end).map_or(0, |end| end + 1);
+            let rest = self.events.split_off(begin);
+            let is_piece = |event: &Event| matches!(event, Event::Chunk { .. });
+            self.events.extend(rest.into_iter().filter(|event| !is_piece(event)));
+        }
     }
 
     /// Notes the pieces that were joined.

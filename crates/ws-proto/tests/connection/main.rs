@@ -20,6 +20,7 @@ mod handshake;
 mod keepalive;
 mod limits;
 mod order;
+mod oversize;
 mod roundtrip;
 mod sending;
 mod streaming;

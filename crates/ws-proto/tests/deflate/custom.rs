@@ -4,7 +4,7 @@ use ws_errors::{NegotiationError, PayloadTooBig, ProtocolError};
 use ws_proto::extension::{
     ClientExtensionFactory, DataFrame, Extension, Extensions, Rsv, ServerExtensionFactory,
 };
-use ws_proto::{Compress, Connection, Event, Message, PreparedMessage};
+use ws_proto::{Compress, Connection, Event, Message, Oversize, PreparedMessage};
 use ws_types::{ExtensionParameter, Side};
 
 use crate::feed::{NOW, Scenario, config, connect_with, pull, sent, take_output, wait};
@@ -479,14 +479,31 @@ fn frames_without_their_bits_pass_by() {
 }
 
 #[test]
+fn a_message_that_exceeds_limit_and_bound_at_once_is_not_skipped() {
+    for side in SIDES {
+        let config = config(|c| {
+            c.max_message_size = Some(10);
+            c.oversize = Oversize::Skip { max_inflated: 5 };
+        });
+        let mut conn = connect_with(side, &config, vec![Box::<Flip>::default() as _], NOW);
+        conn.receive_data(&wire(side.peer(), &[binary([0; 11]).rsv(RSV2)]), NOW);
+        assert_eq!(pull(&mut conn), []);
+        assert_eq!(sent(&mut conn), [close(1009, "frame exceeds limit of 5 bytes")]);
+    }
+}
+
+#[test]
 fn output_that_can_not_be_cut_meets_the_limit_all_the_same() {
     let make: Make = |_| vec![Box::<Quadruple>::default()];
     let behind: Make =
         |side| vec![Box::<Quadruple>::default(), Box::new(Idle(Rsv::NONE)), deflate(side)];
     for make in [make, behind] {
         for side in SIDES {
-            let with = |max| {
-                let config = config(|c| c.max_message_size = max);
+            let with = |max, oversize| {
+                let config = config(|c| {
+                    c.max_message_size = max;
+                    c.oversize = oversize;
+                });
                 let new = move || connect_with(side, &config, make(side), NOW);
                 let whole = Scenario::new(side).after({
                     let new = new.clone();
@@ -496,7 +513,7 @@ fn output_that_can_not_be_cut_meets_the_limit_all_the_same() {
                 pieces.whole_only = true;
                 [whole, pieces]
             };
-            for scenario in with(Some(10)) {
+            for scenario in with(Some(10), Oversize::Fail) {
                 let outcome = scenario.run(&[binary("ab"), binary("").more(), cont("c")]);
                 let expected = [b"aaaabbbb".to_vec(), b"cccc".to_vec()].map(Message::from);
                 assert_eq!(messages(&outcome), expected);
@@ -504,8 +521,18 @@ fn output_that_can_not_be_cut_meets_the_limit_all_the_same() {
                 let cause = PayloadTooBig::new(None, None, 10);
                 assert_eq!(outcome.sent, [close(1009, cause.to_string())]);
             }
+            for (max_inflated, passes) in [(20, true), (19, false)] {
+                for scenario in with(Some(10), Oversize::Skip { max_inflated }) {
+                    let outcome = scenario.run(&[binary("abc").more(), cont("de"), binary("f")]);
+                    let next = [Message::from(b"ffff".to_vec())];
+                    assert_eq!(messages(&outcome), next[..usize::from(passes)]);
+                    let cause = PayloadTooBig::new(None, Some(12), max_inflated);
+                    let sent = [close(1009, cause.to_string())];
+                    assert_eq!(outcome.sent, sent[usize::from(passes)..]);
+                }
+            }
             // Pieces of 64 KiB, less what can't be cut.
-            for scenario in with(None) {
+            for scenario in with(None, Oversize::Fail) {
                 let outcome = scenario.run_bytes(&wire(side.peer(), &[binary(vec![7; 17_000])]));
                 assert_eq!(messages(&outcome), [Message::from(vec![7; 68_000])]);
             }

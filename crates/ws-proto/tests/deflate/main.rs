@@ -26,6 +26,7 @@ mod encoder;
 mod handshakes;
 mod idle;
 mod negotiation;
+mod oversize;
 mod prepared;
 mod received;
 mod streaming;
