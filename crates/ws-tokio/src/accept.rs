@@ -61,7 +61,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
         let settings = settings.complete();
         Box::pin(async move {
             settings.options.validate()?;
-            let ws = handshake::accept(io, &settings, || false).await?;
+            let ws = handshake::accept(io, &settings, |_| false).await?;
             ws.shared().lock().spawn_background();
             Ok(ws)
         })

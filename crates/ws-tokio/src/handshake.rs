@@ -18,7 +18,7 @@ use ws_errors::{
 };
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
-use ws_proto::http::Response;
+use ws_proto::http::{Request, Response};
 use ws_proto::server::{self, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
@@ -38,11 +38,11 @@ const MAX_LINGERING: usize = 1 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Opens the server's end of a connection. When the request is refused, returns after the response was
-/// sent and the stream was closed.
+/// sent and the stream was closed. `shutting_down` is shown the request, as soon as there is a whole one.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: S,
     settings: &ServerSettings,
-    shutting_down: impl Fn() -> bool,
+    shutting_down: impl FnMut(&Request) -> bool,
 ) -> Result<WebSocket<S>, Error> {
     let origin = Instant::now();
     let timeout = settings.options.handshake_limits().open_timeout;
@@ -70,10 +70,10 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     mut io: S,
     origin: Instant,
     settings: &ServerSettings,
-    shutting_down: impl Fn() -> bool,
+    mut shutting_down: impl FnMut(&Request) -> bool,
 ) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
-        match receive_request(&mut io, settings, &shutting_down).await? {
+        match receive_request(&mut io, settings, &mut shutting_down).await? {
             Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
@@ -117,7 +117,7 @@ impl Answer {
 async fn receive_request<S: AsyncRead + Unpin>(
     io: &mut S,
     settings: &ServerSettings,
-    shutting_down: &impl Fn() -> bool,
+    shutting_down: &mut impl FnMut(&Request) -> bool,
 ) -> Result<Answer, Error> {
     let mut handshake = ServerHandshake::new(&settings.options, Duration::ZERO);
     let mut rest = Vec::new();
@@ -127,7 +127,7 @@ async fn receive_request<S: AsyncRead + Unpin>(
     })
     .await;
     match received {
-        Ok(()) => Ok(answer(handshake, rest, settings, shutting_down())),
+        Ok(()) => Ok(answer(handshake, rest, settings, shutting_down)),
         Err(Error::WebSocket(exception)) => match *exception {
             WebSocketException::InvalidHandshake(error) => {
                 let options = &settings.options;
@@ -145,7 +145,7 @@ fn answer(
     handshake: ServerHandshake,
     rest: Vec<u8>,
     settings: &ServerSettings,
-    shutting_down: bool,
+    shutting_down: &mut impl FnMut(&Request) -> bool,
 ) -> Answer {
     let options = &settings.options;
     let date = date();
@@ -171,7 +171,7 @@ fn answer(
         }
         Answer::refused(response, error)
     };
-    if shutting_down {
+    if shutting_down(&request) {
         return abort(server::shutting_down(options, date));
     }
     if let Some(process) = &settings.process_request {
@@ -449,7 +449,7 @@ mod tests {
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
-        let size = size_of_val(&accept(io, &settings, || false));
+        let size = size_of_val(&accept(io, &settings, |_| false));
         assert!(size <= 984, "{size}");
     }
 }

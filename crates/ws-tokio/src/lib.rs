@@ -18,7 +18,7 @@ pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
-pub use serve::{Outcome, Serve, Server, serve};
+pub use serve::{Failure, FailureKind, Outcome, Serve, Server, serve};
 pub use settings::{ClientSettings, ServerSettings};
 pub use transport::{Stream, Transport};
 

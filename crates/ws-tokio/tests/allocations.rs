@@ -132,6 +132,8 @@ fn connections_are_small_and_messages_allocate_little() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(async { serve("127.0.0.1:0", echo).await }).unwrap();
     let kept = runtime.block_on(async { serve("127.0.0.1:0", echo_and_keep).await }).unwrap();
+    let heard = async { serve("127.0.0.1:0", echo).on_error(|_| {}).await };
+    let heard = runtime.block_on(heard).unwrap();
     let swallowing = runtime.block_on(async { serve("127.0.0.1:0", swallow).await }).unwrap();
 
     // Of these, tokio takes 256 for the socket and 112 for the timer; 640 are the task with its handler.
@@ -140,6 +142,9 @@ fn connections_are_small_and_messages_allocate_little() {
     assert!(bytes <= 1872, "{bytes} bytes");
     let bytes = held(&runtime, &kept);
     assert!(bytes <= 2560, "{bytes} bytes with the request");
+    // The peer's address takes 48, the method and the path 5.
+    let bytes = held(&runtime, &heard);
+    assert!(bytes <= 1925, "{bytes} bytes with a hook");
 
     // One for each message that is received, none for up to 23 bytes. Client and server together; what is
     // dropped arrives in batches, and these differ.

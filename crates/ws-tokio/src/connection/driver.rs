@@ -324,7 +324,9 @@ impl<S> Driver<S> {
     /// Takes the stream, and the bytes that were read and not parsed. The connection ends here.
     pub(super) fn take_stream(&mut self) -> Option<(S, Vec<u8>)> {
         let unread = self.abort();
-        Some((self.end_stream()?, unread))
+        let stream = self.end_stream()?;
+        self.taken = true;
+        Some((stream, unread))
     }
 
     /// How the connection ended, for an operation that needed it open.

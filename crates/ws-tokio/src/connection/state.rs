@@ -58,6 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             pongs: Pongs::default(),
             background,
             stream_ended: false,
+            taken: false,
         };
         Arc::new_cyclic(|shared| Self {
             driver: Mutex::new(driver(Background::new(Weak::clone(shared)))),
@@ -114,6 +115,8 @@ pub(crate) struct Driver<S> {
     pub(super) background: Background<S>,
     /// The `Stream` gave its last item.
     pub(super) stream_ended: bool,
+    /// The program took the stream back, which ended the connection.
+    pub(crate) taken: bool,
 }
 
 /// The point that the sender of queued frames has to wait for.

@@ -3,20 +3,25 @@
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use ws_types::{Close, CloseCode};
+use tokio_util::sync::WaitForCancellationFuture;
+use ws_types::{Close, CloseCode, State};
 
-use super::stop::{Stage, Stop};
+use super::failure::Caller;
+use super::report::Returned;
+use super::server::Host;
+use super::stop::Stage;
 use crate::WebSocket;
 use crate::connection::state::Shared;
 
 /// The result of a handler: `()`, or a `Result` whose error closes the connection with 1011.
 pub trait Outcome: sealed::Sealed {
     #[doc(hidden)]
-    fn succeeded(&self) -> bool;
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 
 mod sealed {
@@ -26,98 +31,139 @@ mod sealed {
 
 impl sealed::Sealed for () {}
 impl Outcome for () {
-    fn succeeded(&self) -> bool {
-        true
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(())
     }
 }
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> sealed::Sealed for Result<(), E> {}
 impl<E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<(), E> {
-    fn succeeded(&self) -> bool {
-        self.is_ok()
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.map_err(Into::into)
     }
 }
 
 /// Runs the handler of a connection, then closes the connection; drops both when the server is dropped.
-#[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
-pub(super) fn run<S, H, F>(ws: WebSocket<S>, handler: &H, stop: &Stop) -> impl Future<Output = ()>
+/// Reports a failure, at most one.
+pub(super) fn run<S, H, F>(
+    ws: WebSocket<S>,
+    host: &Host<H>,
+    caller: Option<Box<Caller>>,
+) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     H: Fn(WebSocket<S>) -> F,
     F: Future<Output: Outcome>,
 {
+    // Made here, since an async block holds twice all that moves within it.
+    let mut hosted = Hosted {
+        shared: ws.shared(),
+        host,
+        caller,
+        stage: Stage::Serving,
+        registered: false,
+        stopped: false,
+    };
     async move {
-        let shared = ws.shared();
-        let _end = DropStream(&shared);
         let succeeded = {
             // A panic before the first await is one of the handler's too.
-            let Ok(handler) = catch_unwind(AssertUnwindSafe(|| handler(ws))) else {
-                stop.unless_aborted(close(&shared, false)).await;
-                return;
+            let started = catch_unwind(AssertUnwindSafe(|| (host.handler)(ws)));
+            let Ok(handler) = started.map_err(|panic| hosted.returned(Err(panic))) else {
+                return hosted.close(false).await;
             };
             let mut handler = pin!(handler);
-            let mut stage = Stage::Serving;
-            let mut next_stage = pin!(stop.after(stage));
-            let mut registered = false;
-            shared.lock().begin_hosting();
-            poll_fn(|cx| {
-                // The task's waker never changes, so it is registered once for each stage.
-                while !registered || stop.stage() > stage {
-                    registered = true;
-                    if next_stage.as_mut().poll(cx).is_pending() {
-                        break;
-                    }
-                    stage = stop.stage();
-                    if stage == Stage::Aborted {
-                        return Poll::Ready(None);
-                    }
-                    // Its code can be sent.
-                    _ = shared.lock().start_close(stop.close());
-                    next_stage.set(stop.after(stage));
-                    registered = false;
-                }
-                let result = catch_unwind(AssertUnwindSafe(|| {
-                    handler.as_mut().poll(cx).map(|o| o.succeeded())
-                }));
-                match result {
-                    Ok(Poll::Pending) => {
-                        shared.lock().poll_hosted(cx);
-                        Poll::Pending
-                    }
-                    Ok(Poll::Ready(succeeded)) => Poll::Ready(Some(succeeded)),
-                    Err(_) => Poll::Ready(Some(false)),
-                }
-            })
-            .await
+            let mut next_stage = pin!(host.stop.after(Stage::Serving));
+            hosted.shared.lock().begin_hosting();
+            poll_fn(|cx| hosted.poll(handler.as_mut(), next_stage.as_mut(), cx)).await
         };
         if let Some(succeeded) = succeeded {
-            stop.unless_aborted(close(&shared, succeeded)).await;
+            hosted.close(succeeded).await;
         }
     }
 }
 
-/// Closes the connection, unless that was done.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(shared: &Shared<S>, succeeded: bool) {
-    let code = match succeeded {
-        true => CloseCode::NORMAL_CLOSURE,
-        false => CloseCode::INTERNAL_ERROR,
-    };
-    {
-        let mut driver = shared.lock();
-        driver.end_hosting();
-        // The handler is gone: what still arrives is for nobody.
-        driver.drop_reader();
-        _ = driver.start_close(Close::new(code, ""));
-    }
-    poll_fn(|cx| shared.lock().poll_closed(cx)).await;
+/// The code around a handler. However this ends: a connection doesn't outlive its handler, whoever still
+/// holds a part of it.
+struct Hosted<'a, S, H> {
+    shared: Arc<Shared<S>>,
+    host: &'a Host<H>,
+    /// `None` if nobody listens to reports.
+    caller: Option<Box<Caller>>,
+    stage: Stage,
+    /// The task is woken when the next stage comes.
+    registered: bool,
+    /// The connection was open when the server began to stop.
+    stopped: bool,
 }
 
-/// However this ends: a connection doesn't outlive its handler, whoever still holds a part of it.
-struct DropStream<'a, S>(&'a Shared<S>);
+impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
+    /// Polls the handler; gives whether it has succeeded, `None` when the server is dropped.
+    fn poll(
+        &mut self,
+        handler: Pin<&mut impl Future<Output: Outcome>>,
+        mut next_stage: Pin<&mut WaitForCancellationFuture<'a>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<bool>> {
+        let stop = &self.host.stop;
+        // The task's waker never changes, so it is registered once for each stage.
+        while !self.registered || stop.stage() > self.stage {
+            self.registered = true;
+            if next_stage.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            self.stage = stop.stage();
+            if self.stage == Stage::Aborted {
+                return Poll::Ready(None);
+            }
+            let mut driver = self.shared.lock();
+            self.stopped = driver.conn.state() == State::Open;
+            // Its code can be sent.
+            _ = driver.start_close(stop.close());
+            next_stage.set(stop.after(self.stage));
+            self.registered = false;
+        }
+        let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map(Outcome::into_result)));
+        let returned = match polled {
+            Ok(Poll::Pending) => {
+                self.shared.lock().poll_hosted(cx);
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(result)) => Ok(result),
+            Err(panic) => Err(panic),
+        };
+        Poll::Ready(Some(self.returned(returned)))
+    }
 
-impl<S> Drop for DropStream<'_, S> {
+    /// Reports the end of the handler; gives whether it has succeeded.
+    fn returned(&self, returned: Returned) -> bool {
+        let Self { shared, host, caller, stopped, .. } = self;
+        host.reports.returned(caller.as_deref(), shared, *stopped, returned)
+    }
+
+    /// Closes the connection, unless that was done.
+    async fn close(&self, succeeded: bool) {
+        let Self { shared, host, caller, stopped, .. } = self;
+        let code = match succeeded {
+            true => CloseCode::NORMAL_CLOSURE,
+            false => CloseCode::INTERNAL_ERROR,
+        };
+        {
+            let mut driver = shared.lock();
+            driver.end_hosting();
+            // The handler is gone: what still arrives is for nobody.
+            driver.drop_reader();
+            _ = driver.start_close(Close::new(code, ""));
+        }
+        let closed = host.stop.unless_aborted(poll_fn(|cx| shared.lock().poll_closed(cx))).await;
+        if closed.is_some() && succeeded {
+            host.reports.ended(caller.as_deref(), shared, *stopped);
+        }
+    }
+}
+
+impl<S, H> Drop for Hosted<'_, S, H> {
     fn drop(&mut self) {
-        self.0.lock().finish();
+        self.shared.lock().finish();
     }
 }
 
@@ -129,6 +175,7 @@ mod tests {
     use tokio::time::Instant;
     use ws_proto::{Config, Connection};
 
+    use super::super::report::Reports;
     use super::*;
     use crate::connection::Info;
     use crate::connection::state::Driver;
@@ -151,9 +198,9 @@ mod tests {
         let settings = ServerSettings::new();
         let shared = Shared::new(io, conn, Instant::now(), settings.flow);
         let ws = WebSocket::new(shared, Info::default());
-        let stop = Stop::new();
-        let future = run(ws, &echo, &stop);
-        assert!(size_of_val(&future) <= 416, "{}", size_of_val(&future));
+        let host = Host::new(echo, settings, Reports::default());
+        let future = run(ws, &host, None);
+        assert!(size_of_val(&future) <= 392, "{}", size_of_val(&future));
         assert!(size_of::<Driver<Transport>>() <= 640, "{}", size_of::<Driver<Transport>>());
     }
 }

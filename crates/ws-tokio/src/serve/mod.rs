@@ -1,12 +1,19 @@
 //! [`serve`]: a server with its accept loop, handlers and graceful shutdown.
 
+#[cfg(feature = "tracing")]
+mod events;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_events.rs"]
+mod events;
+mod failure;
 mod handler;
+mod report;
 mod server;
 mod stop;
 
+use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
 
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 
@@ -14,13 +21,13 @@ use crate::WebSocket;
 use crate::error::Error;
 use crate::settings::{ServerSettings, builder_settings};
 
+pub use failure::{Failure, FailureKind};
 pub use handler::Outcome;
+use report::Reports;
+use server::Host;
 pub use server::Server;
 
 /// Serves WebSocket connections on a TCP address: calls `handler` for each, in a task of its own.
-///
-/// When the handler returns, its connection is closed: with 1000 after `()` or `Ok`, with 1011 after
-/// an error or a panic, unless the handler has closed it before.
 ///
 /// Await the builder, after setting what differs from the defaults; then it listens. Hold on to the
 /// [`Server`]: dropping it ends the server and all its connections.
@@ -37,10 +44,53 @@ pub use server::Server;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
-/// let server = serve("127.0.0.1:0", echo).max_message_size(64 << 10).await?;
+/// let server = serve("127.0.0.1:0", echo)
+///     .max_message_size(64 << 10)
+///     .on_error(|failure| eprintln!("{failure}"))
+///     .await?;
 /// assert_ne!(server.local_addr().port(), 0);
 /// server.shutdown().await;
 /// # Ok(()) }
+/// ```
+///
+/// # Errors of connections
+/// An error that the handler returns, its panic, a refused or broken opening handshake, a connection that
+/// was cut: each goes to the hook [`on_error`](Serve::on_error) and, with the feature `tracing`, to an event
+/// of the target `websockets`. Without both they are dropped: a library writes nothing to standard error by
+/// itself. (The message that Rust prints for every panic is the one exception.)
+///
+/// # The end of the handler
+/// When the handler returns, its connection is closed: with 1000 after `()` or `Ok`, with 1011 after
+/// an error or a panic, unless the handler has closed it before.
+///
+/// That holds even if other tasks have [halves](WebSocket::split) of the connection. A handler that spawns
+/// tasks and returns closes the connection under them: let it wait for them.
+///
+/// ```
+/// # use tokio::sync::mpsc::{Receiver, channel};
+/// use ws_tokio::{Error, Sender, WebSocket};
+///
+/// async fn feed(sender: Sender, mut news: Receiver<String>) -> Result<(), Error> {
+///     while let Some(text) = news.recv().await {
+///         sender.send(text).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// async fn handler(mut ws: WebSocket) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+///     let (publish, news) = channel(16);
+///     let feeding = tokio::spawn(feed(ws.sender(), news));
+///     while let Some(message) = ws.recv().await? {
+///         if publish.send(message.into_text()?.to_uppercase()).await.is_err() {
+///             break;
+///         }
+///     }
+///     drop(publish);
+///     // Without this line the last texts would be lost, and the error of `feed`.
+///     feeding.await??;
+///     Ok(())
+/// }
+/// # _ = ws_tokio::serve("127.0.0.1:0", handler);
 /// ```
 pub fn serve<A, H, F>(addr: A, handler: H) -> Serve<A, H>
 where
@@ -48,20 +98,46 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    Serve { addr, handler, settings: ServerSettings::new() }
+    Serve { addr, handler, settings: ServerSettings::new(), reports: Reports::default() }
 }
 
 /// Serves WebSocket connections: see [`serve()`].
-#[derive(Debug)]
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Serve<A, H> {
     addr: A,
     handler: H,
     settings: ServerSettings,
+    reports: Reports,
 }
 
 impl<A, H> Serve<A, H> {
     builder_settings!(ServerSettings: server_settings);
+
+    /// Calls `report` for each connection that fails, at most once: see [`FailureKind`] for the cases.
+    /// Default: nobody is told.
+    ///
+    /// `on_error(|failure| eprintln!("{failure}"))` prints a line for each. Not reported are a handler that
+    /// returned without an error from a connection that was closed properly, or with any code; an answer
+    /// from [`process_request`](Self::process_request); and connections that end since the [`Server`] was
+    /// dropped. A stranger can cause as many failed handshakes and cut connections as it likes.
+    ///
+    /// `report` runs in the task of the connection, before the close frame of a handler's error leaves, or
+    /// in the task that accepts connections; it must not block. A panic in it ends nothing else. A connection
+    /// holds the address of its peer and its path for this, some 100 bytes.
+    pub fn on_error(mut self, report: impl Fn(&Failure) + Send + Sync + 'static) -> Self {
+        self.reports.on_error = Some(Box::new(report));
+        self
+    }
+}
+
+impl<A: fmt::Debug, H> fmt::Debug for Serve<A, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("addr", &self.addr)
+            .field("settings", &self.settings)
+            .field("on_error", &self.reports.on_error.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<A, H, F> IntoFuture for Serve<A, H>
@@ -76,14 +152,14 @@ where
     /// Fails with [`Error::Resolve`] or [`Error::Listen`] when the address can't be resolved or listened
     /// on, and with [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { addr, handler, settings } = self;
+        let Self { addr, handler, settings, reports } = self;
         let settings = settings.complete();
         Box::pin(async move {
             settings.options.validate()?;
             let addrs: Box<[_]> = lookup_host(addr).await.map_err(Error::Resolve)?.collect();
             let started = async {
                 let listener = TcpListener::bind(&*addrs).await?;
-                Server::start(listener, Arc::new(handler), Arc::new(settings))
+                Server::start(listener, Host::new(handler, settings, reports))
             };
             let started = started.await;
             started.map_err(|e| Error::Listen(addrs, e))

@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 use ws_proto::encode_close;
+use ws_proto::http::Request;
 use ws_types::{Close, CloseCode};
 
 use super::handler::{self, Outcome};
+use super::report::Reports;
 use super::stop::{Stage, Stop};
 use crate::settings::ServerSettings;
 use crate::{Transport, WebSocket, handshake};
@@ -34,21 +36,15 @@ pub struct Server {
 
 impl Server {
     /// Starts to accept connections.
-    pub(super) fn start<H, F>(
-        listener: TcpListener,
-        handler: Arc<H>,
-        settings: Arc<ServerSettings>,
-    ) -> io::Result<Self>
+    pub(super) fn start<H, F>(listener: TcpListener, host: Host<H>) -> io::Result<Self>
     where
         H: Fn(WebSocket) -> F + Send + Sync + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
         let local_addr = listener.local_addr()?;
-        let stop = Arc::new(Stop::new());
+        let stop = Arc::clone(&host.stop);
         let tasks = TaskTracker::new();
-        let accepting =
-            Accepting { handler, settings, stop: Arc::clone(&stop), tasks: tasks.clone() };
-        tasks.spawn(accepting.run(listener));
+        tasks.spawn(accept(Arc::new(host), tasks.clone(), listener));
         tasks.close();
         Ok(Self { local_addr, stop, tasks })
     }
@@ -104,52 +100,75 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The tools of the accept loop.
-struct Accepting<H> {
-    handler: Arc<H>,
-    settings: Arc<ServerSettings>,
-    stop: Arc<Stop>,
-    tasks: TaskTracker,
+/// All that the connections of a server share.
+pub(super) struct Host<H> {
+    pub(super) handler: H,
+    settings: ServerSettings,
+    pub(super) stop: Arc<Stop>,
+    pub(super) reports: Reports,
 }
 
-impl<H, F> Accepting<H>
+impl<H> Host<H> {
+    pub(super) fn new(handler: H, settings: ServerSettings, reports: Reports) -> Self {
+        Self { handler, settings, stop: Arc::new(Stop::new()), reports }
+    }
+}
+
+/// Accepts connections, and spawns a task for each.
+async fn accept<H, F>(host: Arc<Host<H>>, tasks: TaskTracker, listener: TcpListener)
 where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    async fn run(self, listener: TcpListener) {
-        let stop = Arc::clone(&self.stop);
-        let accept = async {
-            loop {
-                match listener.accept().await {
-                    Ok((tcp, _)) => self.spawn(tcp),
-                    // The client gave up before it was accepted.
-                    Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+    let accepting = async {
+        loop {
+            match listener.accept().await {
+                Ok((tcp, addr)) => _ = tasks.spawn(open(Arc::clone(&host), tcp, addr)),
+                Err(e) => {
+                    // The client may have given up before it was accepted.
+                    let pauses = e.kind() != io::ErrorKind::ConnectionAborted;
+                    host.reports.not_accepted(e);
+                    if pauses {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 }
             }
-        };
-        stop.closing.run_until_cancelled(accept).await;
-    }
+        }
+    };
+    host.stop.closing.run_until_cancelled(accepting).await;
+}
 
-    fn spawn(&self, tcp: TcpStream) {
-        let (handler, settings) = (Arc::clone(&self.handler), Arc::clone(&self.settings));
-        let stop = Arc::clone(&self.stop);
-        self.tasks.spawn(async move {
-            if tcp.set_nodelay(true).is_err() {
-                return; // the client is gone already
-            }
-            // In a box, since it is larger than all that follows, and over soon.
-            let opening = Box::pin(async {
-                let shutting_down = || stop.stage() != Stage::Serving;
-                handshake::accept(Transport::Tcp(tcp), &settings, shutting_down).await
-            });
-            let opened = stop.unless_aborted(opening).await;
-            drop(settings);
-            // The response has told a refused client why.
-            if let Some(Ok(ws)) = opened {
-                handler::run(ws, &*handler, &stop).await;
-            }
+/// Opens a connection, and runs its handler.
+fn open<H, F>(
+    host: Arc<Host<H>>,
+    tcp: TcpStream,
+    addr: SocketAddr,
+) -> impl Future<Output = ()> + Send
+where
+    H: Fn(WebSocket) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let mut caller = host.reports.caller(addr);
+    async move {
+        let mut late = false;
+        // In a box, since it is larger than all that follows, and over soon.
+        let opening = Box::pin(async {
+            // It fails if the client is gone already.
+            tcp.set_nodelay(true)?;
+            let shutting_down = |request: &Request| {
+                if let Some(caller) = &mut caller {
+                    caller.asks(request);
+                }
+                late = host.stop.stage() != Stage::Serving;
+                late
+            };
+            handshake::accept(Transport::Tcp(tcp), &host.settings, shutting_down).await
         });
+        match host.stop.unless_aborted(opening).await {
+            Some(Ok(ws)) => handler::run(ws, &*host, caller).await,
+            // The response has told a refused client why.
+            Some(Err(e)) => host.reports.not_opened(caller.as_deref(), e, late),
+            None => {}
+        }
     }
 }

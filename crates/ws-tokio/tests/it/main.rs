@@ -10,7 +10,10 @@ mod common;
 #[cfg(feature = "deflate")]
 mod compression;
 mod dialing;
+#[cfg(feature = "tracing")]
+mod events;
 mod failing;
+mod failures;
 mod halves;
 mod handles;
 mod hostile;
