@@ -262,12 +262,23 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Vec<u8>, Error> {
     let request = handshake.request().serialize();
     let (mut unwritten, mut write_error) = (Some(&*request), None);
+    let (mut rest, open_deadline) = (None, handshake.poll_timeout());
     let result = poll_fn(|cx| {
         loop {
             if let Some(data) = &mut unwritten
                 && let Poll::Ready(written) = poll_write_all(io, cx, data)
             {
                 (unwritten, write_error) = (None, written.err());
+            }
+            match rest.take() {
+                Some(rest) if unwritten.is_none() => return Poll::Ready(Ok(rest)),
+                // It was accepted early; but frames come behind the whole request.
+                Some(received) => {
+                    rest = Some(received);
+                    ready!(poll_timer(timer.as_mut(), cx, origin, open_deadline));
+                    return Poll::Ready(Err(Error::OpenTimeout));
+                }
+                None => {}
             }
             // Nothing is held while the peer takes its time.
             let mut memory = [0; READ];
@@ -276,7 +287,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
                     let data = buf.filled();
                     if let Some(used) = handshake.receive_data(data, origin.elapsed())? {
-                        return Poll::Ready(Ok(data.get(used..).unwrap_or_default().to_vec()));
+                        rest = Some(data.get(used..).unwrap_or_default().to_vec());
                     }
                 }
                 Poll::Ready(ended) => {

@@ -233,10 +233,10 @@ impl RequestReader {
     /// [`negotiate`](crate::server::negotiate) refuses it. HTTP/1.2 and above count as HTTP/1.1.
     ///
     /// # Errors
-    /// - [`RequestLineTooLong`](ws_errors::RequestLineTooLong),
+    /// - [`RequestLineTooLong`],
     ///   [`HeaderLineTooLong`](ws_errors::HeaderLineTooLong),
     ///   [`TooManyHeaders`](ws_errors::TooManyHeaders) and
-    ///   [`SecurityError`](ws_errors::SecurityError) (the whole head) when a limit is exceeded;
+    ///   [`SecurityError`] (the whole head) when a limit is exceeded;
     /// - [`InvalidProtocol`] at the end of the first line, when it is of another major version of
     ///   HTTP;
     /// - [`InvalidMessage`] when this isn't an HTTP request. Its cause is [`NotHttp`] at the first byte,

@@ -64,10 +64,10 @@ impl ResponseReader {
     /// has to be of HTTP/1.1, as [RFC 6455 §4.1] demands.
     ///
     /// # Errors
-    /// - [`StatusLineTooLong`](ws_errors::StatusLineTooLong) when the status line exceeds its limit;
+    /// - [`StatusLineTooLong`] when the status line exceeds its limit;
     /// - [`InvalidMessage`] when another limit on the head is exceeded, or when this isn't the head of
-    ///   a response; its source tells which. It is [`NotHttp`](ws_errors::NotHttp) at the first byte
-    ///   that isn't one of `HTTP/`. Nothing is an error behind the head.
+    ///   a response; its source tells which. It is [`NotHttp`] at the first byte that isn't
+    ///   one of `HTTP/`. Nothing is an error behind the head.
     ///
     /// [RFC 9110 §15.2]: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1

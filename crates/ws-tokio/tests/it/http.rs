@@ -13,7 +13,7 @@ use ws_errors::{
 use ws_headers::Headers;
 use ws_tokio::{Accept, Connect, Error, HandshakeLimits, Response, accept, connect};
 
-use crate::common::REQUEST;
+use crate::common::{REQUEST, TEXT};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -263,16 +263,51 @@ async fn a_refusal_whose_body_has_no_end_is_cut_by_size_or_time() {
     }
 }
 
+/// Makes a request of more bytes than the buffers of two sockets hold.
+fn long(it: Connect) -> Connect {
+    let mut headers = Headers::new();
+    for _ in 0..1600 {
+        headers.insert("Cookie", &"a".repeat(8000)).unwrap();
+    }
+    it.headers(headers)
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_before_it_has_read_the_request_gets_it_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut tcp = listener.accept().await.unwrap().0;
+        let mut received = vec![0; 1000];
+        tcp.read_exact(&mut received).await.unwrap();
+        let head = String::from_utf8(received.clone()).unwrap();
+        let line = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = ws_proto::server::accept_key(line.unwrap());
+        let response = format!(
+            "HTTP/1.1 101\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        tcp.write_all(response.as_bytes()).await.unwrap();
+        tokio::time::sleep(BODY).await;
+        while !received.windows(4).any(|end| end == b"\r\n\r\n") {
+            received.drain(..received.len() - 3);
+            assert!(tcp.read_buf(&mut received).await.unwrap() > 0);
+        }
+        // Not before the end of the request.
+        while received.ends_with(b"\r\n\r\n") {
+            assert!(tcp.read_buf(&mut received).await.unwrap() > 0);
+        }
+        let at = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap();
+        received[at + 4]
+    });
+    let opening = long(connect(uri)).into_future();
+    let ws = tokio::time::timeout(LONG, opening).await.unwrap().unwrap();
+    ws.send("hello").await.unwrap();
+    assert_eq!(tokio::time::timeout(LONG, server).await.unwrap().unwrap(), TEXT);
+}
+
 #[tokio::test]
 async fn a_refusal_that_comes_before_the_request_is_read_is_told() {
-    /// More than the buffers of two sockets hold.
-    fn long(it: Connect) -> Connect {
-        let mut headers = Headers::new();
-        for _ in 0..1600 {
-            headers.insert("Cookie", &"a".repeat(8000)).unwrap();
-        }
-        it.headers(headers)
-    }
     const RESPONSE: &[u8] = b"HTTP/1.1 431 Too Large\r\nContent-Length: 3\r\n\r\nno\n";
     // It never reads, and waits.
     let serve = |mut tcp: TcpStream| async move {
