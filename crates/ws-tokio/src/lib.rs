@@ -42,8 +42,8 @@ pub use ws_proto::grammar::ExtensionHeader;
 pub use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
 pub use ws_proto::server::OriginRule;
 pub use ws_proto::{
-    ByteString, Compress, Event, Message, MessageKind, Outgoing, Payload, PingId, PreparedMessage,
-    ProxyScheme, ProxyUri, Uri,
+    ByteString, Compress, Event, Message, MessageKind, Outgoing, Oversize, Payload, PingId,
+    PreparedMessage, ProxyScheme, ProxyUri, Uri,
 };
 pub use ws_types as typing;
 pub use ws_types::{Close, CloseCode, Origin, State, Subprotocol};

@@ -166,8 +166,9 @@ impl fmt::Debug for ClientSettings {
 macro_rules! common_settings {
     ($deflate:path, $factory:path) => {
         /// Limits received messages, in bytes after decompression, all fragments together, inclusive;
-        /// a longer one fails the connection with 1009. Control frames don't count: they have at most
-        /// 125 bytes. `None`: no limit. Default: 1 MiB, so that a stranger can't fill the memory.
+        /// a longer one fails the connection with 1009, or is [skipped](Self::oversize). Control frames
+        /// don't count: they have at most 125 bytes. `None`: no limit. Default: 1 MiB, so that a stranger
+        /// can't fill the memory.
         #[doc(alias = "max_size")]
         pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings_mut().config).max_message_size =
@@ -176,10 +177,21 @@ macro_rules! common_settings {
         }
 
         /// Limits the payload of received data frames, in bytes before decompression, inclusive; a
-        /// longer one fails the connection with 1009. Control frames don't count. `None`, the default:
-        /// only the limit on messages holds.
+        /// longer one fails the connection with 1009, or its message is [skipped](Self::oversize).
+        /// Control frames don't count. `None`, the default: only the limit on messages holds.
         pub fn max_frame_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
             std::sync::Arc::make_mut(&mut self.settings_mut().config).max_frame_size = bytes.into();
+            self
+        }
+
+        /// Chooses what happens to a received message above [`max_message_size`](Self::max_message_size),
+        /// or with a frame above [`max_frame_size`](Self::max_frame_size). Default:
+        /// [`Oversize::Fail`](crate::Oversize::Fail), which tells the peer at once.
+        ///
+        /// With [`Oversize::skip()`](crate::Oversize::skip) the connection goes on: the message is
+        /// dropped as it arrives, and receiving gives an error in its place, once.
+        pub fn oversize(mut self, oversize: ws_proto::Oversize) -> Self {
+            std::sync::Arc::make_mut(&mut self.settings_mut().config).oversize = oversize;
             self
         }
 

@@ -1,5 +1,6 @@
-//! A message of any length costs no more memory than a few of its pieces, and a decompression bomb no more
-//! than the limit on messages. Alone in its program, since it counts what is allocated.
+//! A message of any length costs no more memory than a few of its pieces, a decompression bomb no more than
+//! the limit on messages, and a message that is skipped no more than the buffers. Alone in its program, since
+//! it counts what is allocated.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::time::Duration;
 use allocation_counter::measure;
 use bytes::Buf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use ws_proto::exceptions::PayloadTooBig;
 use ws_proto::extension::{ClientDeflate, ClientExtensionFactory, Rsv};
 use ws_proto::{Compress, Connection, FrameHeader, Message, apply_mask};
-use ws_tokio::{Error, WebSocket, accept, client};
+use ws_tokio::{Error, Oversize, WebSocket, accept, client};
 use ws_types::Opcode;
 
 const MIB: u64 = 1 << 20;
@@ -117,6 +119,28 @@ async fn explode(payload: &[u8]) {
     assert_eq!(closed.exception().sent().map(|close| close.code.as_u16()), Some(1009));
 }
 
+/// Lets a message arrive at a server that skips it, in one frame with this payload, so many times over.
+async fn skip(rsv: Rsv, payload: &[u8], times: u64) {
+    let (near, mut far) = duplex(1 << 12);
+    far.write_all(REQUEST).await.unwrap();
+    let oversize = Oversize::Skip { max_inflated: BOMB };
+    let mut ws = accept(near).max_message_size(1000).oversize(oversize).await.unwrap();
+    let sending = async {
+        let mut header = Vec::new();
+        let mask = Some([0; 4]);
+        let frame = FrameHeader::new(Opcode::Text, payload.len() as u64 * times);
+        FrameHeader { mask, rsv, ..frame }.encode(&mut header).unwrap();
+        far.write_all(&header).await.unwrap();
+        for _ in 0..times {
+            far.write_all(payload).await.unwrap();
+        }
+    };
+    let ((), received) = tokio::join!(sending, ws.recv());
+    let Err(Error::WebSocket(error)) = received else { panic!("received {received:?}") };
+    assert!(error.get::<PayloadTooBig>().is_some());
+    ws.send("next").await.unwrap();
+}
+
 #[test]
 fn long_messages_and_bombs_stay_small() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -135,4 +159,15 @@ fn long_messages_and_bombs_stay_small() {
     println!("{BOMB} bytes in {}: at most {} bytes held", payload.len(), used.bytes_max);
     // It got as far as to fill the message.
     assert!((MIB..4 * MIB).contains(&used.bytes_max), "{} bytes", used.bytes_max);
+    for (rsv, payload, times) in [(Rsv::NONE, vec![b'x'; 1 << 16], 1024), (Rsv::RSV1, payload, 1)] {
+        // A thread of its own makes the buffers that the connections of a thread share.
+        let used = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            measure(|| runtime.block_on(skip(rsv, &payload, times)))
+        });
+        let most = used.join().unwrap().bytes_max;
+        println!("64 MiB or more, skipped, {rsv:?}: at most {most} bytes held");
+        assert!(most < 200 << 10, "{most} bytes");
+    }
 }

@@ -44,12 +44,14 @@ impl Backlog {
     pub(super) fn skip_message(&mut self) -> bool {
         let Some(queue) = &mut self.0 else { return false };
         let (mut ended, bytes) = (false, &mut queue.bytes);
-        queue.events.retain(|event| match event {
-            Event::Chunk { last, .. } if !ended => {
-                (ended, *bytes) = (*last, *bytes - size(event));
-                false
-            }
-            _ => true,
+        queue.events.retain(|event| {
+            let end = match event {
+                Event::Chunk { last, .. } if !ended => *last,
+                Event::TooBig(_) if !ended => true,
+                _ => return true,
+            };
+            (ended, *bytes) = (end, *bytes - size(event));
+            false
         });
         self.0.take_if(|queue| queue.events.is_empty());
         ended

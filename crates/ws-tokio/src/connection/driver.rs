@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             let event = if pieces { self.conn.poll_chunk() } else { self.conn.poll_event() }?;
             match &event {
-                Event::Message(_) | Event::Chunk { .. } => match self.reader {
+                Event::Message(_) | Event::Chunk { .. } | Event::TooBig(_) => match self.reader {
                     Reader::Here => return Some(event),
                     Reader::Gone => continue,
                 },

@@ -388,6 +388,9 @@ macro_rules! receiving {
             /// [`Error::Closed`] when the connection ended in any other way; each further call repeats
             /// it. It comes as soon as it is known: that the peer broke a rule, or didn't answer a keepalive
             /// ping. The closing handshake goes on behind it.
+            /// [`Error::WebSocket`] with a [`PayloadTooBig`](ws_errors::PayloadTooBig), once, for a
+            /// message that was too big and [skipped](crate::Oversize::Skip): the next call goes on with
+            /// the message behind it.
             ///
             /// # Cancel safety
             /// Cancel safe: if the future is dropped, nothing is lost.
@@ -395,14 +398,16 @@ macro_rules! receiving {
                 self.shared.recv()
             }
 
-            /// Receives the next event: a message, a ping (answered already), a pong, or the peer's close
+            /// Receives the next event: a message, the end of one that was too big and
+            /// [skipped](crate::Oversize::Skip), a ping (answered already), a pong, or the peer's close
             /// frame; `None` once the connection was closed properly. For programs that want to see
             /// control frames; [`recv`](Self::recv) is enough for all others.
             ///
             /// From the first call on, control frames that arrive while nobody receives are kept, too.
             ///
             /// # Errors
-            /// As [`recv`](Self::recv).
+            /// [`Error::Closed`] when the connection ended in any other way; each further call repeats
+            /// it.
             ///
             /// # Cancel safety
             /// Cancel safe: if the future is dropped, nothing is lost.
@@ -415,7 +420,8 @@ macro_rules! receiving {
             /// in memory, or to be handled early. `None` once the connection was closed properly.
             ///
             /// # Errors
-            /// As [`recv`](Self::recv).
+            /// As [`recv`](Self::recv). Once there is a [`MessageReader`], it tells that its message has
+            /// become too big.
             ///
             /// # Cancel safety
             /// Cancel safe. Dropping the [`MessageReader`] before the end drops the rest of the message.

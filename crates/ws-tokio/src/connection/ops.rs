@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{AcquireError, SemaphorePermit, TryAcquireError};
+use ws_errors::WebSocketException;
 use ws_proto::{Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
@@ -129,7 +130,7 @@ impl<'a> Turn<'a> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
-    /// The next message; `None` after a proper end.
+    /// The next message; `None` after a proper end, an error that ends nothing for one that was skipped.
     pub(super) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -137,6 +138,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             match ready!(self.poll_receive(cx, false))? {
                 Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
+                Some(Event::TooBig(e)) => {
+                    return Poll::Ready(Err(WebSocketException::from(e).into()));
+                }
                 // A control frame, or the rest of a message whose reader was forgotten.
                 Some(_) => {}
                 None => return Poll::Ready(Ok(None)),

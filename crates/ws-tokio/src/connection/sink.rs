@@ -16,7 +16,9 @@ use crate::error::Error;
 
 macro_rules! stream {
     ($($handle:ident)*) => {$(
-        /// Ends after a proper close; after any other end, gives the error once.
+        /// Ends after a proper close; after any other end, gives the error once. An
+        /// [`Error::WebSocket`] stands for a message that was [skipped](crate::Oversize::Skip), and doesn't
+        /// end it.
         impl<S: AsyncRead + AsyncWrite + Unpin> Stream for $handle<S> {
             type Item = Result<Message, Error>;
 
@@ -29,7 +31,7 @@ macro_rules! stream {
                     return Poll::Ready(None);
                 }
                 let item = ready!(driver.poll_recv(cx)).transpose();
-                driver.stream_ended = !matches!(item, Some(Ok(_)));
+                driver.stream_ended = matches!(item, None | Some(Err(Error::Closed(_))));
                 Poll::Ready(item)
             }
         }

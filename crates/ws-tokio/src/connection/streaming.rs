@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use ws_errors::WebSocketException;
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
@@ -24,8 +25,12 @@ pub struct MessageReader<'a, S> {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
     pub(super) async fn open(shared: &'a Shared<S>) -> Result<Option<Self>, Error> {
         while let Some(event) = shared.receive(true).await? {
-            if let Event::Chunk { data, last } = event {
-                return Ok(Some(Self { shared, kind: data.kind(), next: Some(data), last }));
+            match event {
+                Event::Chunk { data, last } => {
+                    return Ok(Some(Self { shared, kind: data.kind(), next: Some(data), last }));
+                }
+                Event::TooBig(e) => return Err(WebSocketException::from(e).into()),
+                _ => {}
             }
         }
         Ok(None)
@@ -41,7 +46,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
     /// a piece may be empty.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the connection ended before the message did.
+    /// [`Error::Closed`] when the connection ended before the message did. [`Error::WebSocket`] with a
+    /// [`PayloadTooBig`](ws_errors::PayloadTooBig) at the end of a message that has become too big, if
+    /// such ones are [skipped](crate::Oversize::Skip): the pieces before it are all there is of it. Then
+    /// `None`; the connection goes on.
     ///
     /// # Cancel safety
     /// Cancel safe: if the future is dropped, nothing is lost.
@@ -54,6 +62,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
                 Some(Event::Chunk { data, last }) => {
                     self.last = last;
                     return Ok(Some(data));
+                }
+                Some(Event::TooBig(e)) => {
+                    self.last = true;
+                    return Err(WebSocketException::from(e).into());
                 }
                 Some(_) => {}
                 None => {

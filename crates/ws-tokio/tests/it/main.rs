@@ -18,6 +18,7 @@ mod halves;
 mod handles;
 mod hostile;
 mod http;
+mod oversize;
 mod script;
 mod serve;
 mod stress;
