@@ -276,7 +276,8 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
                 Some(received) => {
                     rest = Some(received);
                     ready!(poll_timer(timer.as_mut(), cx, origin, open_deadline));
-                    return Poll::Ready(Err(Error::OpenTimeout));
+                    let limit = open_deadline.unwrap_or(Duration::MAX);
+                    return Poll::Ready(Err(HandshakeTimeout::new(limit).into()));
                 }
                 None => {}
             }
