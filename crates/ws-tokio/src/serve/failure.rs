@@ -18,8 +18,8 @@ const MAX_METHOD: usize = 32;
 ///
 /// Its text is a whole line for a log: the address of the peer, the method and the path of the request, and
 /// the error with its causes, such as `192.0.2.1:50412 GET /chat: the handler failed: no such room`. Control
-/// characters are escaped. It has no query and no header `Authorization` or `Cookie`; the text of a handler's
-/// own error is as the program wrote it.
+/// characters are escaped. It has no query, no user information, and no header `Authorization` or `Cookie`: where
+/// an error quotes a request, these are `***`. The text of a handler's own error is as the program wrote it.
 ///
 /// ```
 /// use ws_tokio::{Failure, FailureKind};
@@ -115,7 +115,7 @@ impl Failure {
     }
 
     /// The error. For its type see the [kind](FailureKind); `downcast_ref` gets at it, unless the handler's
-    /// error hides it, as `anyhow::Error` does.
+    /// error hides it, as `anyhow::Error` does. Its own text may quote a broken request, query included.
     #[must_use]
     pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.error
@@ -166,6 +166,9 @@ impl Failure {
             }
             cause = error.source();
         }
+        if self.kind == FailureKind::Handshake {
+            text = redacted(&text);
+        }
         if self.kind == FailureKind::Handler
             && let Some(closed) = &self.closed
         {
@@ -205,18 +208,39 @@ impl Caller {
     /// Keeps what may be shown of a request.
     pub(super) fn asks(&mut self, request: &Request) {
         let shown = request.method().chars().take(MAX_METHOD).chain([' ']);
-        self.request = shown.chain(path(request.path()).chars().take(MAX_PATH)).collect();
+        self.request = shown.chain(request.path().chars().take(MAX_PATH)).collect();
     }
 }
 
-/// The path of a request target. All else may be secret: a query, and a password before a host.
-fn path(target: &str) -> &str {
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    if path.starts_with('/') {
-        return path;
+/// The text about a request without queries and user information: it may quote a line that isn't one of
+/// HTTP. In doubt, more is left out, up to the end of the quotation.
+fn redacted(text: &str) -> String {
+    let mut escaped = false;
+    let ends_part = |c| {
+        c == '"' && !std::mem::replace(&mut escaped, false) || {
+            escaped = c == '\\';
+            false
+        }
+    };
+    let mut redacted = String::new();
+    for part in text.split_inclusive(ends_part) {
+        let (mut part, quote) = part.strip_suffix('"').map_or((part, ""), |part| (part, "\""));
+        if let Some((front, back)) = part.rsplit_once('@') {
+            let scheme = front.find("://").and_then(|at| front.get(..at + 3)).unwrap_or_default();
+            redacted.push_str(scheme);
+            redacted.push_str("***@");
+            part = back;
+        }
+        match part.split_once('?') {
+            Some((path, query)) if query.contains(char::is_alphanumeric) => {
+                redacted.push_str(path);
+                redacted.push_str("?***");
+            }
+            _ => redacted.push_str(part),
+        }
+        redacted.push_str(quote);
     }
-    let after_scheme = path.split_once("://").map(|(_, rest)| rest);
-    after_scheme.and_then(|rest| rest.get(rest.find('/')?..)).unwrap_or_default()
+    redacted
 }
 
 /// The value of a panic, as an error.
@@ -245,20 +269,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_has_neither_query_nor_user_information() {
-        for (target, expected) in [
-            ("/", "/"),
-            ("/chat", "/chat"),
-            ("/chat?token=secret", "/chat"),
-            ("/chat?next=/a", "/chat"),
-            ("ws://user:secret@host/chat?token=secret", "/chat"),
-            ("ws://user:secret@host", ""),
-            ("ws://user:s?/cret@host/chat", ""),
-            ("user:secret@host:80", ""),
-            ("*", ""),
-            ("//host/chat", "//host/chat"),
+    fn a_text_about_a_request_has_neither_query_nor_user_information() {
+        for (text, expected) in [
+            (
+                "invalid Origin header: https://evil.example",
+                "invalid Origin header: https://evil.example",
+            ),
+            (r#"a "GET /?a=secret HTTP/1", b"#, r#"a "GET /?***", b"#),
+            (r#"a "GET /?a=secret b=secret", b"#, r#"a "GET /?***", b"#),
+            (r#"a "GET /?a=\"secret\" b", b"#, r#"a "GET /?***", b"#),
+            (r#"a "GET ws://u:secret@host/?b=secret", c"#, r#"a "GET ws://***@host/?***", c"#),
+            (r#"a "u:sec@ret@host:80", c"#, r#"a "***@host:80", c"#),
+            (r#"a "ws://u:s?cret@host", c"#, r#"a "ws://***@host", c"#),
+            ("is it /?a=secret", "is it /?***"),
+            ("(did you mean it?)", "(did you mean it?)"),
         ] {
-            assert_eq!(path(target), expected, "{target}");
+            assert_eq!(redacted(text), expected);
         }
     }
 
