@@ -46,7 +46,9 @@ async fn talk(ws: &mut WebSocket, name: &str, room: &Room) -> Result<(), Error> 
 async fn main() -> Result<(), Error> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8765".to_owned());
     let room = Room::default();
-    let server = serve(addr, move |ws| chat(ws, room.clone())).await?;
+    let server = serve(addr, move |ws| chat(ws, room.clone()))
+        .on_error(|failure| eprintln!("{failure}"))
+        .await?;
     println!("listening on ws://{}/", server.local_addr());
     server.wait().await;
     Ok(())

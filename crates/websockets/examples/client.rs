@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
-use websockets::{Message, connect};
+use websockets::{Error, Message, connect};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -16,8 +16,10 @@ async fn main() -> ExitCode {
     };
     let code = match run(url).await {
         Ok(()) => 0,
+        // The server has closed while a line was being sent.
+        Err(e) if e.is_closed_ok() => 0,
         Err(e) => {
-            eprintln!("client: {}", escape(&e.to_string()));
+            eprintln!("client: {e}");
             1
         }
     };
@@ -25,7 +27,7 @@ async fn main() -> ExitCode {
     std::process::exit(code)
 }
 
-async fn run(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(url: &str) -> Result<(), Error> {
     let mut ws = connect(url).await?;
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     loop {

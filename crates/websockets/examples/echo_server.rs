@@ -76,6 +76,7 @@ async fn run(args: Args) -> Result<(), Error> {
         .max_fragments(args.max_fragments)
         .ping_interval(args.ping_interval)
         .compression(args.compression)
+        .on_error(|failure| eprintln!("{failure}"))
         .await?;
     println!("listening on ws://{}", server.local_addr());
     tokio::select! {

@@ -90,7 +90,8 @@ async fn answer(text: ByteString) -> Value {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let server = serve("127.0.0.1:0", answer_calls).await?;
+    let server =
+        serve("127.0.0.1:0", answer_calls).on_error(|failure| eprintln!("{failure}")).await?;
     let rpc = Rpc::new(connect(format!("ws://{}/", server.local_addr())).await?);
 
     let mut tasks = JoinSet::new();

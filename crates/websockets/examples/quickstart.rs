@@ -14,7 +14,7 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let server = serve("127.0.0.1:0", echo).await?;
+    let server = serve("127.0.0.1:0", echo).on_error(|failure| eprintln!("{failure}")).await?;
     let uri = format!("ws://{}/", server.local_addr());
     println!("server: listening on {uri}");
 

@@ -2,11 +2,11 @@
 
 pub use ws_tokio::{
     Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect,
-    ConnectError, Error, Event, Events, HandshakeLimits, Message, MessageKind, MessageReader,
-    MessageWriter, Origin, OriginRule, Outcome, Outgoing, Oversize, Payload, PongWaiter,
-    PreparedMessage, Receiver, Request, Response, ReuniteError, Sender, Serve, Server,
-    ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept, bytes, client,
-    connect, serve,
+    ConnectError, Error, Event, Events, Failure, FailureKind, HandshakeLimits, Message,
+    MessageKind, MessageReader, MessageWriter, Origin, OriginRule, Outcome, Outgoing, Oversize,
+    Payload, PongWaiter, PreparedMessage, Receiver, Request, Response, ReuniteError, Sender, Serve,
+    Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept, bytes,
+    client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
