@@ -122,7 +122,8 @@ async fn by_default_the_connection_fails() {
     raw.send(TEXT, "12345678901").await;
     let error = soon(ws.recv()).await.unwrap_err();
     assert_eq!(error.sent().map(|close| close.code.as_u16()), Some(1009));
-    assert!(error.get::<PayloadTooBig>().is_none(), "the class of the end is another one");
+    assert!(error.get::<PayloadTooBig>().is_some(), "the cause");
+    assert!(error.closed().is_some(), "and the end");
 }
 
 #[tokio::test(start_paused = true)]
