@@ -4,12 +4,15 @@ pub use ws_tokio::{
     Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect,
     ConnectError, Error, Event, Events, Failure, FailureKind, HandshakeLimits, Message,
     MessageKind, MessageReader, MessageWriter, Origin, OriginRule, Outcome, Outgoing, Oversize,
-    Payload, PongWaiter, PreparedMessage, Receiver, Request, Response, ReuniteError, Sender, Serve,
-    Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept, bytes,
-    client, connect, serve,
+    Payload, PongWaiter, PreparedMessage, Proxy, Receiver, Request, Response, ReuniteError, Sender,
+    Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept,
+    bytes, client, connect, serve,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
+#[cfg(feature = "tls")]
+pub use ws_tokio::{ClientTls, rustls};
+pub use ws_tokio::{Resolve, Resolving, Stream};
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.
@@ -72,5 +75,7 @@ pub mod protocol {
     pub use ws_proto::http::HttpVersion;
     #[doc(no_inline)]
     pub use ws_proto::*;
-    pub use ws_proto::{Config, Connection, FrameHeader, Output, PingId, Uri};
+    pub use ws_proto::{
+        Config, Connection, FrameHeader, Output, PingId, ProxyScheme, ProxyUri, Uri,
+    };
 }
