@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use ws_errors::{
     HandshakeTimeout, InvalidProxy, InvalidProxyMessage, InvalidProxyStatus, InvalidStatus,
-    ProxyError, SecurityError, SecurityErrorKind,
+    SecurityError, SecurityErrorKind,
 };
 use ws_tokio::{
     ClientSettings, Connect, Error, Headers, Proxy, Request, Resolve, Resolving, Response, Server,
@@ -466,7 +466,8 @@ async fn a_tunnel_through_a_socks_proxy_leads_to_the_server() {
     for credentials in ["", "me:wrong@"] {
         let uri = format!("socks5h://{credentials}{proxy}");
         let error = talk(connect("ws://host.test/").proxy(uri)).await.unwrap_err();
-        assert!(error.get::<ProxyError>().is_some() && !error.is_retryable(), "{error:?}");
+        let proxy_error = error.get::<ws_errors::ProxyError>();
+        assert!(proxy_error.is_some() && !error.is_retryable(), "{error:?}");
         let text = error.to_string();
         assert!(text.contains("failed to connect to SOCKS proxy: "), "{text}");
         assert!(!text.contains("wrong"), "{text}");
