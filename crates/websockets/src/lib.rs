@@ -8,11 +8,11 @@ pub use ws_tokio::{
     Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept,
     bytes, client, connect, serve,
 };
+pub use ws_tokio::{Backoff, Incoming, Reconnect, Reconnecting, Resolve, Resolving, Stream};
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]
 pub use ws_tokio::{ClientTls, rustls};
-pub use ws_tokio::{Resolve, Resolving, Stream};
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.

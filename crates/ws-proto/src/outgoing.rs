@@ -44,6 +44,21 @@ impl Outgoing {
         }
     }
 
+    /// The length of the message in bytes, before it is encoded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.body {
+            Body::Message(message) => message.len(),
+            Body::Prepared(prepared) => prepared.message().len(),
+        }
+    }
+
+    /// Whether the message carries no bytes; such messages are legal.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The message itself.
     #[must_use]
     pub fn into_message(self) -> Message {

@@ -187,7 +187,7 @@ fn answer(
             extensions: negotiated.extensions,
             info: Box::new(Info {
                 request: Some(Box::new(request)),
-                extensions: negotiated.extension_headers,
+                extensions: negotiated.extension_headers.into(),
                 subprotocol: negotiated.subprotocol,
                 ..Info::default()
             }),
@@ -242,7 +242,8 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let info = Info {
         request: Some(Box::new(request)),
         response: Some(Box::new(negotiated.response)),
-        extensions: negotiated.extension_headers,
+        ended: settings.ended.clone(),
+        extensions: negotiated.extension_headers.into(),
         subprotocol: negotiated.subprotocol,
         ..Info::default()
     };

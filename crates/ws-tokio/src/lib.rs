@@ -13,7 +13,10 @@ mod transport;
 pub use accept::{Accept, accept};
 #[cfg(feature = "tls")]
 pub use client::ClientTls;
-pub use client::{Client, Connect, Proxy, Resolve, Resolving, client, connect};
+pub use client::{
+    Backoff, Client, Connect, Incoming, Proxy, Reconnect, Reconnecting, Resolve, Resolving, client,
+    connect,
+};
 pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };

@@ -1,9 +1,10 @@
 //! Settings of clients and servers; `ws-proto` has the defaults.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ws_errors::ConnectionClosed;
 use ws_proto::client::ClientOptions;
 #[cfg(feature = "deflate")]
 use ws_proto::extension::{ClientDeflate, ServerDeflate};
@@ -64,6 +65,8 @@ pub struct ClientSettings {
     pub(crate) dial: Dial,
     pub(crate) max_redirects: usize,
     pub(crate) redirect_if: Option<RedirectIf>,
+    /// Where to note how the connection ended.
+    pub(crate) ended: Option<Arc<OnceLock<ConnectionClosed>>>,
     pub(crate) config: Arc<Config>,
     pub(crate) flow: FlowSettings,
     pub(crate) options: ClientOptions,
@@ -112,6 +115,7 @@ impl Default for ClientSettings {
             dial: Dial::default(),
             max_redirects: 10,
             redirect_if: None,
+            ended: None,
             config: Arc::default(),
             flow: FlowSettings::default(),
             options: ClientOptions::default(),

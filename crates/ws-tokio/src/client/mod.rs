@@ -1,9 +1,13 @@
 //! [`connect`] and [`client`]: the client's end of a connection.
 //!
-//! `dial` opens a stream to a server, with `tcp`, `proxy` and `tls`; `redirect` says where to go on.
+//! `dial` opens a stream to a server, with `tcp`, `proxy` and `tls`; `redirect` says where to go on;
+//! `reconnect` and `reconnecting` open one connection after another.
 
+mod backoff;
 pub(crate) mod dial;
 mod proxy;
+mod reconnect;
+mod reconnecting;
 mod redirect;
 mod settings;
 mod tcp;
@@ -22,7 +26,10 @@ use crate::handshake;
 use crate::settings::{ClientSettings, builder_settings};
 use crate::{Transport, WebSocket};
 
+pub use backoff::Backoff;
 pub use proxy::Proxy;
+pub use reconnect::Reconnect;
+pub use reconnecting::{Incoming, Reconnecting};
 pub(crate) use settings::connect_settings;
 pub use tcp::{Resolve, Resolving};
 #[cfg(feature = "tls")]
@@ -52,7 +59,7 @@ pub fn connect(uri: impl Into<String>) -> Connect {
 }
 
 /// Connects to a WebSocket server: see [`connect()`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Connect {
     uri: String,
@@ -62,6 +69,11 @@ pub struct Connect {
 impl Connect {
     builder_settings!(ClientSettings: client_settings);
     connect_settings!();
+
+    /// Connects again and again: see [`Reconnect`].
+    pub fn reconnect(self) -> Reconnect {
+        Reconnect::new(self)
+    }
 
     async fn run(self) -> Result<WebSocket, Error> {
         let Self { uri, mut settings } = self;

@@ -57,7 +57,6 @@ use crate::error::{Error, TrySendError};
 /// of it live on elsewhere.
 pub struct WebSocket<S = Transport> {
     pub(super) shared: Reading<S>,
-    info: Arc<Info>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`] and [`WebSocket::sender`].
@@ -74,23 +73,49 @@ pub struct Sender<S = Transport> {
 /// After this half is dropped, messages that arrive are dropped too.
 pub struct Receiver<S = Transport> {
     pub(super) shared: Reading<S>,
-    info: Arc<Info>,
 }
 
 /// The connection, with the right to receive. When it is dropped, data that arrives is dropped, too.
-pub(super) struct Reading<S>(Arc<Shared<S>>);
+pub(super) struct Reading<S> {
+    shared: Arc<Shared<S>>,
+    info: Arc<Info>,
+}
 
 impl<S> Deref for Reading<S> {
     type Target = Arc<Shared<S>>;
 
     fn deref(&self) -> &Arc<Shared<S>> {
-        &self.0
+        &self.shared
     }
 }
 
 impl<S> Drop for Reading<S> {
     fn drop(&mut self) {
-        self.0.lock().drop_reader();
+        let mut driver = self.shared.lock();
+        if let Some(ended) = &self.info.ended
+            && driver.conn.state() != State::Open
+        {
+            _ = ended.set(driver.conn.closed());
+        }
+        driver.drop_reader();
+    }
+}
+
+impl<S> WebSocket<S> {
+    fn info(&self) -> &Arc<Info> {
+        &self.shared.info
+    }
+}
+
+impl<S> Receiver<S> {
+    fn info(&self) -> &Arc<Info> {
+        &self.shared.info
+    }
+}
+
+impl<S> Sender<S> {
+    fn info(&self) -> &Arc<Info> {
+        &self.info
     }
 }
 
@@ -130,34 +155,34 @@ macro_rules! all {
             /// [taken](WebSocket::take_request), or somebody else did the handshake.
             #[must_use]
             pub fn request(&self) -> Option<&Request> {
-                self.info.request.as_deref()
+                self.info().request.as_deref()
             }
 
             /// The response of the opening handshake, on a client; a server doesn't keep it.
             #[must_use]
             pub fn response(&self) -> Option<&Response> {
-                self.info.response.as_deref()
+                self.info().response.as_deref()
             }
 
             /// The subprotocol that was agreed on
             /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)).
             #[must_use]
             pub fn subprotocol(&self) -> Option<&Subprotocol> {
-                self.info.subprotocol.as_ref()
+                self.info().subprotocol.as_ref()
             }
 
             /// The extensions that were agreed on, with their parameters as the server answered
             /// ([RFC 6455 §9.1](https://www.rfc-editor.org/rfc/rfc6455#section-9.1)).
             #[must_use]
             pub fn extensions(&self) -> &[ExtensionHeader] {
-                &self.info.extensions
+                &self.info().extensions
             }
 
             /// The parameters of permessage-deflate, if messages may be compressed
             /// ([RFC 7692 §7](https://www.rfc-editor.org/rfc/rfc7692#section-7)).
             #[must_use]
             pub fn compression(&self) -> Option<&ExtensionHeader> {
-                self.info.extensions.iter().find(|it| it.name == "permessage-deflate")
+                self.info().extensions.iter().find(|it| it.name == "permessage-deflate")
             }
 
             /// The address of the peer, if the stream is a [`Transport`] or a `TcpStream`; known after
@@ -165,14 +190,14 @@ macro_rules! all {
             #[must_use]
             #[doc(alias = "remote_address")]
             pub fn peer_addr(&self) -> Option<SocketAddr> {
-                self.info.peer_addr
+                self.info().peer_addr
             }
 
             /// The address of this end, if the stream is a [`Transport`] or a `TcpStream`.
             #[must_use]
             #[doc(alias = "local_address")]
             pub fn local_addr(&self) -> Option<SocketAddr> {
-                self.info.local_addr
+                self.info().local_addr
             }
 
             /// Looks at the stream; `None` when the connection is closed. The connection waits
@@ -438,17 +463,17 @@ receiving!(WebSocket Receiver);
 
 impl<S> WebSocket<S> {
     pub(crate) fn new(shared: Arc<Shared<S>>, info: Info) -> Self {
-        Self { shared: Reading(shared), info: Arc::new(info) }
+        Self { shared: Reading { shared, info: Arc::new(info) } }
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared<S>> {
-        Arc::clone(&self.shared.0)
+        Arc::clone(&self.shared)
     }
 
     /// A handle that sends on this connection, to be given to another task.
     #[must_use]
     pub fn sender(&self) -> Sender<S> {
-        Sender { shared: self.shared(), info: Arc::clone(&self.info) }
+        Sender { shared: self.shared(), info: Arc::clone(self.info()) }
     }
 
     /// Splits the connection into halves that can live in different tasks.
@@ -456,15 +481,15 @@ impl<S> WebSocket<S> {
     #[must_use]
     pub fn split(self) -> (Sender<S>, Receiver<S>) {
         let sender = self.sender();
-        (sender, Receiver { shared: self.shared, info: self.info })
+        (sender, Receiver { shared: self.shared })
     }
 
     /// Takes the request of the opening handshake, so that its memory (about 1 KiB for a browser's) is
     /// freed when it is no longer needed. While other handles of this connection exist, it is a copy.
     pub fn take_request(&mut self) -> Option<Request> {
-        let request = match Arc::get_mut(&mut self.info) {
+        let request = match Arc::get_mut(&mut self.shared.info) {
             Some(info) => info.request.take(),
-            None => self.info.request.clone(),
+            None => self.info().request.clone(),
         };
         request.map(|request| *request)
     }
@@ -496,7 +521,7 @@ impl<S> Receiver<S> {
         if !Arc::ptr_eq(&self.shared, &sender.shared) {
             return Err(ReuniteError { receiver: self, sender });
         }
-        Ok(WebSocket { shared: self.shared, info: self.info })
+        Ok(WebSocket { shared: self.shared })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
+use ws_errors::ConnectionClosed;
 use ws_proto::grammar::ExtensionHeader;
 use ws_proto::http::{Request, Response};
 use ws_types::Subprotocol;
@@ -15,10 +17,12 @@ use crate::Transport;
 pub(crate) struct Info {
     pub(crate) request: Option<Box<Request>>,
     pub(crate) response: Option<Box<Response>>,
-    pub(crate) extensions: Vec<ExtensionHeader>,
+    pub(crate) extensions: Box<[ExtensionHeader]>,
     pub(crate) subprotocol: Option<Subprotocol>,
     pub(crate) peer_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
+    /// Where to note how the connection ended, when its reader is dropped.
+    pub(crate) ended: Option<Arc<OnceLock<ConnectionClosed>>>,
 }
 
 impl Info {

@@ -19,6 +19,7 @@ mod handles;
 mod hostile;
 mod http;
 mod oversize;
+mod reconnecting;
 mod script;
 mod serve;
 mod stress;
