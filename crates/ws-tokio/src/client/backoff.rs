@@ -67,15 +67,14 @@ impl Backoff {
 
     /// The delay after this many failures in a row, at least 1. `random` is between 0 and 1.
     pub(super) fn delay(&self, failures: u32, random: f64) -> Duration {
-        let delay = match failures {
-            0 | 1 => self.initial.mul_f64(random.clamp(0.0, 1.0)),
+        let seconds = match failures {
+            0 | 1 => self.initial.as_secs_f64() * random,
             _ => {
                 let grown = self.factor.max(1.0).powf(f64::from(failures - 2));
-                let seconds = self.min.as_secs_f64() * grown;
-                Duration::try_from_secs_f64(seconds).unwrap_or(self.max)
+                self.min.as_secs_f64() * grown
             }
         };
-        delay.min(self.max)
+        Duration::try_from_secs_f64(seconds).map_or(self.max, |delay| delay.min(self.max))
     }
 }
 
