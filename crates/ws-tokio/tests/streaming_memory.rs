@@ -168,6 +168,8 @@ fn long_messages_and_bombs_stay_small() {
         });
         let most = used.join().unwrap().bytes_max;
         println!("64 MiB or more, skipped, {rsv:?}: at most {most} bytes held");
-        assert!(most < 200 << 10, "{most} bytes");
+        // Two buffers of 68 KiB, for input and for what is inflated; the inflater with its window and the tail
+        // that it keeps, 80 KiB; and 16 KiB to send.
+        assert!(most < 256 << 10, "{most} bytes");
     }
 }
