@@ -240,8 +240,9 @@ impl RequestReader {
     /// - [`InvalidProtocol`] at the end of the first line, when it is of another major version of
     ///   HTTP;
     /// - [`InvalidMessage`] when this isn't an HTTP request. Its cause is [`NotHttp`] at the first byte,
-    ///   when no request begins with it, and at the end of the first line, when that isn't a method, a
-    ///   target and `HTTP/` with a digit.
+    ///   when no request begins with it, and at the end of the first line, when no word after the first
+    ///   begins with `HTTP/`, in any case; [`Malformed`](MessageCause::Malformed) otherwise, with the line
+    ///   if that is the fault.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
     /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2
@@ -293,8 +294,11 @@ impl FirstLine for RequestLine {
     }
 
     fn parse(line: &[u8]) -> Result<Self, InvalidHandshake> {
-        let Some((method, target, version)) = split(line) else {
+        if !names_http(line) {
             return Err(Self::exception(NotHttp::new(line).into()));
+        }
+        let Some((method, target, version)) = split(line) else {
+            return Err(Self::exception(invalid_line("request line", line)));
         };
         let version = match version {
             [b'1', b'.', b'0'] => HttpVersion::Http10,
@@ -331,14 +335,20 @@ impl FirstLine for RequestLine {
     }
 }
 
-/// Splits a request line into method, target and the numbers of the version; `None` unless it is a
-/// token, something, and `HTTP/` with a digit.
+/// Whether a word after the first begins with `HTTP/`, in any case. A person or a program that writes such
+/// a line takes itself for a client of HTTP, and reads what is wrong with it.
+fn names_http(line: &[u8]) -> bool {
+    let mut words = line.split(u8::is_ascii_whitespace).skip(1);
+    words.any(|word| word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/")))
+}
+
+/// Splits a request line into method, target and the numbers of the version; `None` unless it begins with a
+/// token, and its last word begins with `HTTP/`.
 fn split(line: &[u8]) -> Option<(&str, &[u8], &[u8])> {
     let (method, rest) = line.split_at(line.iter().position(|&b| b == b' ')?);
     let method = str::from_utf8(method).ok().filter(|method| is_token(method))?;
     let (_, rest) = rest.split_first()?;
-    let is_version = |at: &[u8]| matches!(at, [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9']);
-    let (target, version) = rest.split_at(rest.windows(7).rposition(is_version)?);
+    let (target, version) = rest.split_at(rest.iter().rposition(|&b| b == b' ')?);
     Some((method, target, version.strip_prefix(b" HTTP/")?))
 }
 

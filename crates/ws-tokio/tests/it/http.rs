@@ -439,6 +439,8 @@ async fn a_client_whose_first_line_is_wrong_is_answered_before_the_second() {
         ("wants HTTP/3", b"GET / HTTP/3.0\r\n", "505 HTTP Version Not Supported"),
         ("sends a space too much", b"GET  / HTTP/1.1\r\n", "400 Bad Request"),
         ("sends a path that isn't ASCII", b"GET /\xe9 HTTP/1.1\r\n", "400 Bad Request"),
+        ("sends a method that is no token", b"G@T / HTTP/1.1\r\n", "400 Bad Request"),
+        ("writes HTTP in lower case", b"GET / http/1.1\r\n", "400 Bad Request"),
         ("sends two empty lines", b"\r\n\r\n", "400 Bad Request"),
         ("ends its lines with LF", b"GET / HTTP/1.1\n", "400 Bad Request"),
     ];
