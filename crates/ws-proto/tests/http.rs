@@ -164,7 +164,14 @@ fn targets() {
         ("GET", "http://user@b/", None),
         ("GET", "http://b,c d/", None),
         ("GET", "http://[::1/", None),
+        // No form has a fragment.
+        ("GET", "/#", None),
+        ("GET", "/chat#top", None),
+        ("GET", "/chat?room=1#top", None),
         ("GET", "http://b#c", None),
+        ("GET", "http://b/chat#top", None),
+        ("OPTIONS", "*#", None),
+        ("CONNECT", "b:443#", None),
         ("GET", "ftp://b/", None),
         ("GET", "http:b", None),
         ("GET", "://b/", None),
@@ -771,7 +778,7 @@ proptest! {
     #[test]
     fn requests_round_trip(
         method in "[A-Z-]{1,8}",
-        target in "/[!-~]{0,20}",
+        target in "/[!\"$-~]{0,20}",
         lines in prop::collection::vec(("[A-Za-z-]{1,12}", "([!-~\u{80}-\u{ff}]([ -~\t]{0,9}[!-~])?)?"), 0..8),
     ) {
         let mut original = Request::new(method, target).unwrap();

@@ -357,10 +357,14 @@ fn is_visible(target: &str) -> bool {
     !target.is_empty() && target.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Whether `target` has one of the forms of [RFC 9112 §3.2].
+/// Whether `target` has one of the forms of [RFC 9112 §3.2], none of which has a fragment: that is for the
+/// client alone.
 ///
 /// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
 fn is_target(method: &str, target: &str) -> bool {
+    if target.contains('#') {
+        return false;
+    }
     match absolute_form(target) {
         Some((authority, _)) => is_host(authority),
         None if method == "CONNECT" => is_host(target),

@@ -507,7 +507,7 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
         assert_eq!((&*seen_target, &*seen_path), (target, path));
         assert_eq!((seen_query.as_deref(), seen_host.as_deref()), (query, Some(host)), "{target}");
     }
-    for target in ["http://user@a/", "http:///", "http://a:b/", "ftp://a/", "chat"] {
+    for target in ["http://user@a/", "http:///", "http://a:b/", "ftp://a/", "chat", "/p#x"] {
         let request = REQUEST.replace("GET / ", &format!("GET {target} "));
         let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
         assert!(response.starts_with("HTTP/1.1 400 "), "{target}: {response}");
