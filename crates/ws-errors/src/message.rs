@@ -101,7 +101,8 @@ impl From<NotHttp> for MessageCause {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct NotHttp {
-    /// The first line as far as it was received when it was judged, without its end; at most 64 bytes.
+    /// The first line as far as it was received when it was judged, without its end; at most 64 bytes. For
+    /// version 2 of the PROXY protocol, its signature of 12 bytes, which begins with line breaks.
     pub line: Box<[u8]>,
     /// The protocol that it looks like; `None` if that isn't known.
     pub protocol: Option<OtherProtocol>,
@@ -111,6 +112,10 @@ impl NotHttp {
     /// Keeps the first line of `received`, and recognises its protocol.
     #[must_use]
     pub fn new(received: &[u8]) -> Self {
+        if received.starts_with(PROXY_V2) {
+            let protocol = Some(OtherProtocol::ProxyProtocol);
+            return Self { line: PROXY_V2.into(), protocol };
+        }
         let line = received.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.get(..MAX_LINE).unwrap_or(line);
@@ -131,6 +136,9 @@ impl fmt::Display for NotHttp {
 /// So much of a line that isn't HTTP is kept, in bytes.
 const MAX_LINE: usize = 64;
 
+/// The signature of version 2 of the PROXY protocol.
+const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+
 /// A protocol that is met where HTTP is expected, by its first bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -145,6 +153,11 @@ pub enum OtherProtocol {
     Smtp,
     /// Redis.
     Redis,
+    /// The [PROXY protocol]: a load balancer that tells the address of a client first, in text (version 1)
+    /// or binary (version 2). Switch it off there, or read its header before the stream is handed over.
+    ///
+    /// [PROXY protocol]: https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt
+    ProxyProtocol,
 }
 
 impl OtherProtocol {
@@ -159,6 +172,7 @@ impl OtherProtocol {
             [b'-', b'E', b'R', b'R', ..] | [b'-', b'N', b'O', b'A', b'U', b'T', b'H', ..] => {
                 Self::Redis
             }
+            [b'P', b'R', b'O', b'X', b'Y', b' ', ..] => Self::ProxyProtocol,
             [b'*', b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit) => Self::Redis,
             _ => {
                 let verb = line.get(..5).unwrap_or_default();
@@ -177,6 +191,7 @@ impl fmt::Display for OtherProtocol {
             Self::Ssh => "SSH",
             Self::Smtp => "SMTP or FTP",
             Self::Redis => "Redis",
+            Self::ProxyProtocol => "the PROXY protocol",
         })
     }
 }

@@ -171,6 +171,17 @@ fn other_protocols_are_recognised_by_their_first_bytes() {
         (b"ehlo x\r\n", r#"received "ehlo x", which looks like SMTP or FTP"#),
         (b"-ERR unknown\r\n", r#"received "-ERR unknown", which looks like Redis"#),
         (b"*1\r\n$4\r\nPING\r\n", r#"received "*1", which looks like Redis"#),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 50412 80\r\nGET / HTTP/1.1\r\n",
+            r#"received "PROXY TCP4 192.0.2.1 192.0.2.2 50412 80", which looks like the PROXY protocol"#,
+        ),
+        (b"PROXY UNKNOWN\r\n", r#"received "PROXY UNKNOWN", which looks like the PROXY protocol"#),
+        (b"proxy UNKNOWN\r\n", r#"received "proxy UNKNOWN", which isn't HTTP"#),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+            r#"received "\r\n\r\n\x00\r\nQUIT\n", which looks like the PROXY protocol"#,
+        ),
+        (b"\r\n\r\n\0\r\nQUIT", r#"received "", which isn't HTTP"#),
         (b"* OK ready\r\n", r#"received "* OK ready", which isn't HTTP"#),
         (b"\"\x1b[2J\n", r#"received "\"\x1b[2J", which isn't HTTP"#),
         (b"", r#"received "", which isn't HTTP"#),

@@ -82,6 +82,7 @@ fn request_lines() {
         ("GET / HTTP/1.9", "GET", "/", HttpVersion::Http11),
         ("\r\nGET / HTTP/1.1", "GET", "/", HttpVersion::Http11),
         ("POST /a HTTP/1.1", "POST", "/a", HttpVersion::Http11),
+        ("PROXY / HTTP/1.1", "PROXY", "/", HttpVersion::Http11),
         ("M-SEARCH * HTTP/1.1", "M-SEARCH", "*", HttpVersion::Http11),
         ("CONNECT a:443 HTTP/1.1", "CONNECT", "a:443", HttpVersion::Http11),
         ("OPTIONS http://a/b HTTP/1.1", "OPTIONS", "http://a/b", HttpVersion::Http11),
@@ -239,7 +240,7 @@ fn not_http<T: std::fmt::Debug>(data: &[u8], result: Fed<T>) -> (String, Option<
 
 #[test]
 fn requests_of_other_protocols_are_refused_at_their_first_byte_or_line() {
-    use OtherProtocol::{Http2, Redis, Smtp, Ssh, Tls};
+    use OtherProtocol::{Http2, ProxyProtocol, Redis, Smtp, Ssh, Tls};
     // What suffices, the line that is kept, and the protocol.
     let table: &[(&[u8], &str, Option<OtherProtocol>)] = &[
         (
@@ -258,6 +259,17 @@ fn requests_of_other_protocols_are_refused_at_their_first_byte_or_line() {
         (b"SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6", Some(Ssh)),
         (b"EHLO example.com\r\n", "EHLO example.com", Some(Smtp)),
         (b"*1\r\n$4\r\nPING\r\n", "*1", Some(Redis)),
+        (
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 50412 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "PROXY TCP4 192.0.2.1 192.0.2.2 50412 80",
+            Some(ProxyProtocol),
+        ),
+        (b"PROXY UNKNOWN\r\n", "PROXY UNKNOWN", Some(ProxyProtocol)),
+        (
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0cGET / HTTP/1.1\r\n",
+            r"\r\n\r\n\x00\r\nQUIT\n",
+            Some(ProxyProtocol),
+        ),
         (b"hello\n", "hello", None),
         (b"GET /\r\n", "GET /", None), // HTTP/0.9
         (b"GET\r\n", "GET", None),
@@ -272,6 +284,28 @@ fn requests_of_other_protocols_are_refused_at_their_first_byte_or_line() {
         if data.contains(&b'\n') && !data.starts_with(b"\n") && !data.starts_with(b"\r\n") {
             let (before, _) = data.split_at(data.iter().position(|&b| b == b'\n').unwrap());
             assert_eq!(request(before), Ok(None), "{}", data.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn two_empty_lines_are_the_proxy_protocol_only_with_its_whole_signature() {
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11";
+    for at in 0..=header.len() {
+        let (first, second) = header.split_at(at);
+        let mut reader = RequestReader::new(HandshakeLimits::default());
+        let result = match reader.receive_data(first) {
+            Ok(None) => reader.receive_data(second),
+            result => result,
+        };
+        if (4..12).contains(&at) {
+            // An answer doesn't wait for bytes that may never come.
+            assert_eq!(result.as_ref().unwrap_err().http_status(), HttpAnswer::Status(400));
+            assert_eq!(cause(header, result), "first line is empty", "cut at {at}");
+        } else {
+            let (line, protocol) = not_http(header, result);
+            assert_eq!(line, r"\r\n\r\n\x00\r\nQUIT\n", "cut at {at}");
+            assert_eq!(protocol, Some(OtherProtocol::ProxyProtocol), "cut at {at}");
         }
     }
 }

@@ -214,10 +214,15 @@ fn feed<R, T: Debug + PartialEq>(
     (whole, readers)
 }
 
-/// Whether this is the failure at bytes that aren't HTTP. It keeps as much of them as it has seen.
+/// Whether this is the failure at bytes that aren't HTTP, which keeps as much of them as it has seen; or at two
+/// empty lines, which begin the binary header of the PROXY protocol.
 fn is_not_http<T>(outcome: &Outcome<T>) -> bool {
     let Err(InvalidHandshake::InvalidMessage(error)) = outcome else { return false };
-    matches!(error.cause, Some(MessageCause::NotHttp(_)))
+    match &error.cause {
+        Some(MessageCause::NotHttp(_)) => true,
+        Some(MessageCause::Malformed(text)) => &**text == "first line is empty",
+        _ => false,
+    }
 }
 
 /// The most memory, in bytes, that a reader allocates while `data` comes in small pieces.

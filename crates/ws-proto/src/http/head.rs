@@ -156,7 +156,7 @@ impl<L: FirstLine> HeadReader<L> {
 
     /// Finds the end of the head in `data`; returns the number of bytes up to it. Sets `start` to the
     /// number of bytes that are ignored. The result doesn't depend on how the stream is cut into
-    /// pieces, but for the text of [`NotHttp`].
+    /// pieces, but for the text of [`NotHttp`], and for [two empty lines](two_empty_lines).
     fn scan(&mut self, data: &[u8], start: &mut usize) -> Result<Option<usize>, InvalidHandshake> {
         let mut rest = data;
         while let Some(&first) = rest.first() {
@@ -201,7 +201,7 @@ impl<L: FirstLine> HeadReader<L> {
             } else if self.first.is_some() {
                 return Ok(Some(data.len() - tail.len()));
             } else if self.after_empty_line || !L::MAY_FOLLOW_EMPTY_LINE {
-                return Err(L::exception(malformed("first line is empty")));
+                return Err(L::exception(two_empty_lines(tail)));
             } else {
                 self.after_empty_line = true;
                 self.buffer.clear();
@@ -240,6 +240,19 @@ impl<L: FirstLine> HeadReader<L> {
             (Some(_), true) => HeaderLineTooLong::new(size, max).into(),
         };
         L::exception(error.into())
+    }
+}
+
+/// The cause for two empty lines, with `rest` behind them: they also begin the binary header of the PROXY
+/// protocol, whose bytes nearly always come together. If they don't, nothing waits for the others, since a
+/// person who sends two empty lines may wait for an answer.
+fn two_empty_lines(rest: &[u8]) -> MessageCause {
+    const SIGNATURE: usize = 12;
+    let received: Vec<u8> = b"\r\n\r\n".iter().chain(rest).take(SIGNATURE).copied().collect();
+    let first = NotHttp::new(&received);
+    match first.protocol {
+        Some(_) => first.into(),
+        None => malformed("first line is empty"),
     }
 }
 

@@ -241,8 +241,8 @@ impl RequestReader {
     ///   HTTP;
     /// - [`InvalidMessage`] when this isn't an HTTP request. Its cause is [`NotHttp`] at the first byte,
     ///   when no request begins with it, and at the end of the first line, when no word after the first
-    ///   begins with `HTTP/`, in any case; [`Malformed`](MessageCause::Malformed) otherwise, with the line
-    ///   if that is the fault.
+    ///   begins with `HTTP/`, in any case, or at a header of the PROXY protocol, in text or binary;
+    ///   [`Malformed`](MessageCause::Malformed) otherwise, with the line if that is the fault.
     ///
     /// [RFC 9112 §2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-2.2
     /// [§5.2]: https://www.rfc-editor.org/rfc/rfc9112#section-5.2

@@ -4,7 +4,7 @@ use ws_errors::{InvalidHandshake, MessageCause};
 
 /// Calls `receive` for the pieces of `data` until it gives a result, for each way of cutting
 /// `data`: not at all, in two at every position, and into single bytes. The result must not
-/// depend on the cut, except for how much of a line is kept that isn't HTTP; how many bytes were used,
+/// depend on the cut, except for how much is seen of bytes that aren't HTTP; how many bytes were used,
 /// the number in it, counts from the start of `data`. Returns the result of `data` as a whole.
 #[track_caller]
 pub(crate) fn feed<S, T: PartialEq + std::fmt::Debug>(
@@ -40,10 +40,15 @@ pub(crate) fn feed<S, T: PartialEq + std::fmt::Debug>(
     whole
 }
 
-/// Whether two errors are equal, or both about bytes that aren't HTTP.
+/// Whether two errors are equal, or both about bytes that aren't HTTP. Two empty lines may be such bytes: they
+/// begin the binary header of the PROXY protocol.
 fn is_same(a: &InvalidHandshake, b: &InvalidHandshake) -> bool {
     let is_not_http = |error: &InvalidHandshake| match error {
-        InvalidHandshake::InvalidMessage(e) => matches!(e.cause, Some(MessageCause::NotHttp(_))),
+        InvalidHandshake::InvalidMessage(e) => match &e.cause {
+            Some(MessageCause::NotHttp(_)) => true,
+            Some(MessageCause::Malformed(text)) => &**text == "first line is empty",
+            _ => false,
+        },
         _ => false,
     };
     a == b || (is_not_http(a) && is_not_http(b))

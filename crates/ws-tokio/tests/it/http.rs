@@ -420,6 +420,18 @@ async fn a_client_that_speaks_another_protocol_is_cut_off_at_its_first_bytes() {
         ("speaks SSH", b"SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6", Some(OtherProtocol::Ssh)),
         ("speaks SMTP", b"EHLO example.com\r\n", "EHLO example.com", Some(OtherProtocol::Smtp)),
         ("looks for a Redis", b"*1\r\n$4\r\nPING\r\n", "*1", Some(OtherProtocol::Redis)),
+        (
+            "is a proxy that tells of another",
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 50412 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "PROXY TCP4 192.0.2.1 192.0.2.2 50412 80",
+            Some(OtherProtocol::ProxyProtocol),
+        ),
+        (
+            "is a proxy that tells of another in binary",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\xc4\xec\0\x50GET / HTTP/1.1\r\n",
+            r"\r\n\r\n\x00\r\nQUIT\n",
+            Some(OtherProtocol::ProxyProtocol),
+        ),
         ("sends a frame", b"\x81\x80\0\0\0\0", r"\x81\x80\x00\x00\x00\x00", None),
         ("speaks HTTP/0.9", b"GET /\r\n", "GET /", None),
         ("types", b"hello\n", "hello", None),

@@ -303,6 +303,11 @@ pub(super) fn serving() -> Vec<Row> {
             "a TLS client",
             request(NotHttp::new(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03").into()),
         ),
+        Row(
+            "InvalidMessage",
+            "a load balancer with the PROXY protocol",
+            request(NotHttp::new(b"PROXY TCP4 192.0.2.1 192.0.2.2 50412 80\r\n").into()),
+        ),
         Row("RequestLineTooLong", "", RequestLineTooLong::new(8193, 8192).into()),
         Row("HeaderLineTooLong", "", HeaderLineTooLong::new(8193, 8192).into()),
         Row("TooManyHeaders", "", TooManyHeaders::new(129, 128).into()),
