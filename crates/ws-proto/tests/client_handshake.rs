@@ -603,6 +603,7 @@ fn a_refusal_is_told_at_once_when_its_body_is_complete_or_too_long() {
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", 304, b""),
         (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", 302, b""),
         (b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nOK", 200, b"OK"),
+        (b"HTTP/1.1 299 Odd\r\nContent-Length: 2\r\n\r\nOK", 299, b"OK"), // no status that exists
         (b"HTTP/1.1 400 \r\nContent-Length: 5\r\n\r\nsorry", 400, b"sorr"),
         (b"HTTP/1.1 400 \r\nContent-Length: 500000000000\r\n\r\nsorry", 400, b"sorr"),
         (b"HTTP/1.1 400 \r\n\r\nsorry", 400, b"sorr"),

@@ -209,6 +209,7 @@ fn method_and_version_come_first() {
         ("HEAD / HTTP/1.1", 405, "unsupported HTTP method: HEAD"), // monitors
         ("get / HTTP/1.1", 405, "unsupported HTTP method: get"),
         ("CONNECT a:443 HTTP/1.1", 405, "unsupported HTTP method: CONNECT"), // open-proxy scanners
+        ("OPTIONS * HTTP/1.1", 405, "unsupported HTTP method: OPTIONS"),
         ("GET / HTTP/1.0", 505, "unsupported HTTP version: HTTP/1.0"), // nginx without proxy_http_version
         ("POST / HTTP/1.0", 405, "unsupported HTTP method: POST"),
     ];

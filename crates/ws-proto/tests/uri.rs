@@ -26,6 +26,8 @@ const VALID: &[(&str, Parts)] = &[
     ("ws://localhost/a#", (false, "localhost", 80, "/a", None)),
     ("ws://localhost/a?b#", (false, "localhost", 80, "/a?b", None)),
     ("ws://localhost/a;b=c?d", (false, "localhost", 80, "/a;b=c?d", None)),
+    ("ws://localhost/a/../b", (false, "localhost", 80, "/a/../b", None)), // as it is
+    ("ws://localhost/./?../", (false, "localhost", 80, "/./?../", None)),
     ("ws://localhost//a@b:c", (false, "localhost", 80, "//a@b:c", None)),
     ("ws://localhost/{a}|\"b\"", (false, "localhost", 80, "/%7Ba%7D%7C%22b%22", None)),
     ("ws://localhost/a\\b?c[]=\\", (false, "localhost", 80, "/a%5Cb?c%5B%5D=%5C", None)),

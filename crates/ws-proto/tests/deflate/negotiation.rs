@@ -51,7 +51,7 @@ fn client_takes_or_refuses_each_answer() {
     let no_client = Agreed { client_takeover: false, ..DEFAULT };
     let s = |server_bits| Agreed { server_bits, ..DEFAULT };
     let c = |client_bits| Agreed { client_bits, ..DEFAULT };
-    let rows: [(Text, ClientDeflate, Text, Result<Agreed, Text>); 37] = [
+    let rows: [(Text, ClientDeflate, Text, Result<Agreed, Text>); 38] = [
         ("server_no_ct off, off", client(), "", Ok(DEFAULT)),
         ("server_no_ct off, on", client(), "; server_no_context_takeover", Ok(no_server)),
         (
@@ -112,6 +112,12 @@ fn client_takes_or_refuses_each_answer() {
         ("client bits any, none", client_window(Any), "", Ok(c(15))),
         ("client bits any, 9", client_window(Any), "; client_max_window_bits=9", Ok(c(9))),
         ("client bits any, 15", client_window(Any), "; client_max_window_bits=15", Ok(c(15))),
+        (
+            "client bits any, quoted",
+            client_window(Any),
+            "; client_max_window_bits=\"10\"",
+            Ok(c(10)),
+        ),
         ("client bits any, 8", client_window(Any), "; client_max_window_bits=8", Ok(c(8))),
         (
             "client bits any, bare",
@@ -428,6 +434,7 @@ fn window_bits_are_8_to_15_in_exactly_that_spelling() {
         "99",
         "100",
         "08",
+        "09",
         "015",
         "+9",
         "-9",

@@ -484,11 +484,16 @@ async fn a_client_whose_host_is_not_one_is_refused_before_the_hook_is_asked() {
     ];
     for (name, host, text) in rows {
         let request = REQUEST.replace("Host: localhost\r\n", host);
-        let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
-        assert_eq!(error.get::<InvalidHeader>().map(InvalidHeader::name), Some("Host"), "{name}");
-        assert_eq!(python(&error), text, "a client that {name}");
-        assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{name}: {response}");
-        assert!(response.ends_with(&format!(" {text}.\n")), "{name}: {response}");
+        // A host in the target doesn't replace the header.
+        for target in ["/", "http://other.example/q"] {
+            let request = request.replace("GET / ", &format!("GET {target} "));
+            let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
+            let header = error.get::<InvalidHeader>().map(InvalidHeader::name);
+            assert_eq!(header, Some("Host"), "{target}, {name}");
+            assert_eq!(python(&error), text, "{target}, a client that {name}");
+            assert!(response.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{name}: {response}");
+            assert!(response.ends_with(&format!(" {text}.\n")), "{name}: {response}");
+        }
     }
 }
 
