@@ -14,7 +14,6 @@ mod macros;
 mod closed;
 mod detail;
 mod effect;
-mod escape;
 mod exception;
 mod handshake;
 mod header;
@@ -29,7 +28,6 @@ mod uri;
 
 pub use closed::{ConnectionClosed, ConnectionClosedError, ConnectionClosedOK};
 pub use effect::HttpAnswer;
-pub use escape::Escaped;
 pub use exception::{Exception, WebSocketException};
 pub use handshake::{
     AbortHandshake, HandshakeTimeout, InvalidHandshake, InvalidMethod, InvalidProtocol,
@@ -53,3 +51,4 @@ pub use security::{
 };
 pub use uri::{InvalidProxy, InvalidURI};
 pub use ws_headers::{Headers, InvalidHeaderValue, MultipleValuesError};
+pub use ws_types::Escaped;

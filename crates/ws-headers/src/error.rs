@@ -158,7 +158,10 @@ pub enum SetDefaultError {
 /// Writes `text` with control characters escaped, so that it can't forge lines of a log.
 fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for c in text.chars() {
-        if c.is_control() { write!(f, "{}", c.escape_debug())? } else { f.write_char(c)? }
+        // As `ws_types::Escaped` does it: also characters that end a line or change the direction.
+        let is_unsafe = c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if is_unsafe { write!(f, "{}", c.escape_debug())? } else { f.write_char(c)? }
     }
     Ok(())
 }

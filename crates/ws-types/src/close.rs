@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use crate::Escaped;
+
 /// The code of a close frame: 16 bits that tell why the connection closes ([RFC 6455 §7.4.1]).
 ///
 /// It holds any integer, since a peer may send any; registered codes are constants.
@@ -192,14 +194,7 @@ impl Close {
 impl fmt::Display for Close {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.code.fmt(f)?;
-        if self.reason.is_empty() {
-            return Ok(());
-        }
-        f.write_str(" ")?;
-        for c in self.reason.chars() {
-            if c.is_control() { write!(f, "{}", c.escape_debug())? } else { write!(f, "{c}")? }
-        }
-        Ok(())
+        if self.reason.is_empty() { Ok(()) } else { write!(f, " {}", Escaped(&self.reason)) }
     }
 }
 
@@ -251,8 +246,8 @@ mod tests {
     fn close_prints_the_reason_with_control_characters_escaped() {
         assert_eq!(Close::new(1000, "").to_string(), "1000 (OK)");
         assert_eq!(
-            Close::new(4000, "a\u{1b}[2J\r\né").to_string(),
-            "4000 (private use) a\\u{1b}[2J\\r\\né"
+            Close::new(4000, "a\u{1b}[2J\r\né\u{202e}").to_string(),
+            "4000 (private use) a\\u{1b}[2J\\r\\né\\u{202e}"
         );
         assert_eq!(Close::no_status().to_string(), "1005 (no status received [internal])");
     }

@@ -5,12 +5,14 @@
 //! `ws-errors`. Start reading at [`Close`].
 
 mod close;
+mod escape;
 mod names;
 mod opcode;
 mod side;
 mod state;
 
 pub use close::{Close, CloseCode};
+pub use escape::Escaped;
 pub use names::{ExtensionName, ExtensionParameter, InvalidToken, Origin, Subprotocol, is_token};
 pub use opcode::{InvalidOpcode, Opcode};
 pub use side::Side;

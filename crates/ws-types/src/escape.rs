@@ -4,15 +4,13 @@ use std::fmt::{self, Display, Formatter, Write};
 
 /// Prints a value with control characters escaped, for terminals and logs.
 ///
-/// Texts of exceptions contain text of the peer, unchanged: a header, a URI, a subprotocol. Unescaped,
-/// it could move the cursor, forge a line of a log, or reverse the direction of writing.
+/// Text of a peer, in a message, a header or a close reason, is printed unchanged otherwise. Unescaped, it could
+/// move the cursor, forge a line of a log, or reverse the direction of writing.
 ///
 /// ```
-/// use ws_errors::{Escaped, InvalidMethod};
+/// use ws_types::Escaped;
 ///
-/// let error = InvalidMethod::new("GET\u{1b}[2J");
-/// assert_eq!(error.to_string(), "unsupported HTTP method: GET\u{1b}[2J");
-/// assert_eq!(Escaped(error).to_string(), r"unsupported HTTP method: GET\u{1b}[2J");
+/// assert_eq!(Escaped("GET\u{1b}[2J").to_string(), r"GET\u{1b}[2J");
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "made by writing `Escaped(value)`")]
