@@ -45,7 +45,7 @@ impl WebSocketException {
     /// | --- | --- |
     /// | [`InvalidHandshake`] | see [there](InvalidHandshake::is_retryable) |
     /// | [`ConnectionClosed`] | see [there](ConnectionClosed::is_retryable) |
-    /// | [`KeepaliveTimeout`](crate::KeepaliveTimeout) | yes |
+    /// | [`KeepaliveTimeout`] | yes |
     /// | all others: broken rules, exceeded limits, misuse | no |
     #[must_use]
     pub fn is_retryable(&self) -> bool {

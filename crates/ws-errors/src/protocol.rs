@@ -181,7 +181,8 @@ impl InvalidUtf8 {
     }
 }
 
-/// A message exceeds the limit in bytes; the connection fails with 1009 ([RFC 6455 §10.4]).
+/// A message exceeds a limit in bytes: the connection fails with 1009, or the message is skipped
+/// ([RFC 6455 §10.4]).
 ///
 /// ```
 /// use ws_errors::PayloadTooBig;
@@ -201,7 +202,8 @@ pub struct PayloadTooBig {
     pub size: Option<u64>,
     /// Bytes of the message in earlier frames; `None` for the first frame.
     pub current: Option<u64>,
-    /// The limit of the whole message in bytes, inclusive.
+    /// The limit in bytes, inclusive: on the whole message, on a frame, or on the inflated bytes of a
+    /// compressed message that is skipped.
     pub max: u64,
 }
 
