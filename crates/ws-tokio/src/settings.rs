@@ -330,8 +330,15 @@ macro_rules! server_settings {
 
         /// Inspects each request before the handshake. A response from `process` is sent instead of
         /// opening a connection: a redirect, a refusal, an answer to a health check. Headers that HTTP
-        /// needs, such as `Content-Length`, are added if it lacks them. `process` runs in the task of
-        /// the connection and must not block. A panic, or a response with 101, is answered with 500.
+        /// needs, such as `Content-Length`, are added if it lacks them.
+        ///
+        /// `process` is asked about every valid request: with HEAD or OPTIONS too, with a body, which isn't
+        /// read, or in HTTP/1.0. With `None` the handshake goes on, which refuses these.
+        /// [`path()`](ws_proto::http::Request::path) is without the query. The answer to HEAD loses its body
+        /// and keeps its headers.
+        ///
+        /// `process` runs in the task of the connection and must not block. A panic, or a response with
+        /// 101, is answered with 500.
         pub fn process_request(
             mut self,
             process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>

@@ -64,7 +64,10 @@ pub enum Error {
     /// A connection could not be opened; with the URI, the addresses, and the reason, which is one of the
     /// other variants. [`get`](Self::get) and the other methods look through it.
     Connect(Box<ConnectError>),
-    /// Any other exception of the protocol: of the opening handshake, of negotiation, of a wrong use.
+    /// Any other exception of the protocol: of the opening handshake, of negotiation, of a wrong use; or a
+    /// [`PayloadTooBig`] that stands for a message that was [skipped](crate::Oversize::Skip), behind which
+    /// the connection goes on. [`closed`](Self::closed) tells such a message, with `None`, from one that
+    /// failed the connection.
     WebSocket(Box<WebSocketException>),
     /// A host name could not be resolved.
     Resolve(io::Error),
