@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{AcquireError, SemaphorePermit, TryAcquireError};
-use ws_errors::WebSocketException;
 use ws_proto::{Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
@@ -138,9 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         loop {
             match ready!(self.poll_receive(cx, false))? {
                 Some(Event::Message(message)) => return Poll::Ready(Ok(Some(message))),
-                Some(Event::TooBig(e)) => {
-                    return Poll::Ready(Err(WebSocketException::from(e).into()));
-                }
+                Some(Event::TooBig(e)) => return Poll::Ready(Err(e.into())),
                 // A control frame, or the rest of a message whose reader was forgotten.
                 Some(_) => {}
                 None => return Poll::Ready(Ok(None)),

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use ws_errors::WebSocketException;
 use ws_proto::{Event, Message, MessageKind, Outgoing};
 use ws_types::{Close, CloseCode};
 
@@ -29,7 +28,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
                 Event::Chunk { data, last } => {
                     return Ok(Some(Self { shared, kind: data.kind(), next: Some(data), last }));
                 }
-                Event::TooBig(e) => return Err(WebSocketException::from(e).into()),
+                Event::TooBig(e) => return Err(e.into()),
                 _ => {}
             }
         }
@@ -65,7 +64,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> MessageReader<'a, S> {
                 }
                 Some(Event::TooBig(e)) => {
                     self.last = true;
-                    return Err(WebSocketException::from(e).into());
+                    return Err(e.into());
                 }
                 Some(_) => {}
                 None => {
