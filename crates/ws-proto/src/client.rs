@@ -106,6 +106,21 @@ impl ClientOptions {
         self
     }
 
+    /// Appends the header `Authorization` with a user name and a password ([RFC 7617 §2]).
+    /// [`ClientHandshake::new`] refuses a user name with a colon, and control characters.
+    ///
+    /// [RFC 7617 §2]: https://www.rfc-editor.org/rfc/rfc7617#section-2
+    #[must_use]
+    pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+        match build_authorization_basic(user, password) {
+            Ok(value) => self.header("Authorization", &value),
+            Err(error) => {
+                self.invalid.get_or_insert(error.into());
+                self
+            }
+        }
+    }
+
     /// Forgets the headers with credentials, `Authorization`, `Proxy-Authorization` and `Cookie`: for a
     /// redirect to another origin.
     #[must_use]
@@ -114,6 +129,12 @@ impl ClientOptions {
             self.headers.remove(name);
         }
         self
+    }
+
+    /// The headers that were added to those of the handshake.
+    #[must_use]
+    pub fn added_headers(&self) -> &Headers {
+        &self.headers
     }
 
     /// The `User-Agent` header, as set; `None` sends none.

@@ -161,6 +161,13 @@ impl Uri {
         Redacted(self)
     }
 
+    /// The same without user information.
+    #[must_use]
+    pub fn without_user_info(mut self) -> Self {
+        self.user_info = None;
+        self
+    }
+
     /// The same with another path and query.
     pub(crate) fn with_resource(
         &self,

@@ -12,8 +12,10 @@ use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
 use ws_proto::{Config, Uri};
 
+use crate::client::auth::Credentials;
 use crate::client::connect_settings;
 use crate::client::dial::Dial;
+use crate::client::open::MakeHeaders;
 
 /// Inspects a request before the handshake; a returned response is sent instead.
 pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
@@ -65,6 +67,8 @@ pub struct ClientSettings {
     pub(crate) dial: Dial,
     pub(crate) max_redirects: usize,
     pub(crate) redirect_if: Option<RedirectIf>,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) make_headers: Option<MakeHeaders>,
     /// Where to note how the connection ended.
     pub(crate) ended: Option<Arc<OnceLock<ConnectionClosed>>>,
     pub(crate) config: Arc<Config>,
@@ -115,6 +119,8 @@ impl Default for ClientSettings {
             dial: Dial::default(),
             max_redirects: 10,
             redirect_if: None,
+            credentials: None,
+            make_headers: None,
             ended: None,
             config: Arc::default(),
             flow: FlowSettings::default(),
@@ -157,6 +163,7 @@ impl fmt::Debug for ServerSettings {
 impl fmt::Debug for ClientSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientSettings")
+            .field("credentials", &self.credentials)
             .field("dial", &self.dial)
             .field("max_redirects", &self.max_redirects)
             .field("config", &self.config)
@@ -383,6 +390,17 @@ macro_rules! client_settings {
         pub fn header(mut self, name: &str, value: &str) -> Self {
             let settings = self.settings_mut();
             settings.options = std::mem::take(&mut settings.options).header(name, value);
+            self
+        }
+
+        /// Sends a user name and a password with the request, by Basic authentication
+        /// ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617#section-2)); they replace those of the URI.
+        /// Anybody on the way can read them, unless the connection is encrypted.
+        ///
+        /// Connecting fails if the user name has a colon, or either a control character.
+        pub fn basic_auth(mut self, user: &str, password: &str) -> Self {
+            let settings = self.settings_mut();
+            settings.options = std::mem::take(&mut settings.options).basic_auth(user, password);
             self
         }
 

@@ -1,10 +1,16 @@
 //! [`connect`] and [`client`]: the client's end of a connection.
 //!
-//! `dial` opens a stream to a server, with `tcp`, `proxy` and `tls`; `redirect` says where to go on;
-//! `reconnect` and `reconnecting` open one connection after another.
+//! `open` makes the attempts of one connection, with the help of `redirect` and `auth`; `dial` opens a stream
+//! to a server, with `tcp`, `proxy` and `tls`. `reconnect` and `reconnecting` open one connection after another.
 
+#[cfg_attr(
+    not(feature = "auth"),
+    expect(dead_code, reason = "without the feature no challenge is answered")
+)]
+pub(crate) mod auth;
 mod backoff;
 pub(crate) mod dial;
+pub(crate) mod open;
 mod proxy;
 mod reconnect;
 mod reconnecting;
@@ -74,31 +80,6 @@ impl Connect {
     pub fn reconnect(self) -> Reconnect {
         Reconnect::new(self)
     }
-
-    async fn run(self) -> Result<WebSocket, Error> {
-        let Self { uri, mut settings } = self;
-        let mut uri = Uri::parse(&uri)?;
-        let origin = Instant::now();
-        let mut followed = 0;
-        loop {
-            let (mut attempt, mut response) = (Attempt::default(), None);
-            let options = &settings.options;
-            let (user_agent, limits) = (options.user_agent_header(), options.handshake_limits());
-            let stream = settings.dial.open(&uri, user_agent, limits, &mut attempt);
-            let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;
-            let Err(mut cause) = opened else { return opened };
-            match redirect::follow(&uri, &cause, &mut settings, followed) {
-                Ok(Some(to)) => {
-                    uri = to;
-                    followed += 1;
-                    continue;
-                }
-                Ok(None) => {}
-                Err(refused) => cause = refused,
-            }
-            return Err(Error::Connect(ConnectError::new(uri, attempt, response, cause).into()));
-        }
-    }
 }
 
 impl IntoFuture for Connect {
@@ -109,9 +90,10 @@ impl IntoFuture for Connect {
     /// exception of the opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout);
     /// [`Error::Resolve`] for a host without an address; [`Error::Io`] when the network failed;
     /// [`Error::TlsUnavailable`] for `wss://`.
-    fn into_future(mut self) -> Self::IntoFuture {
-        self.settings = self.settings.complete();
-        Box::pin(self.run())
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { uri, settings } = self;
+        let settings = settings.complete();
+        Box::pin(async move { open::open(&uri, settings).await })
     }
 }
 
@@ -153,9 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
             let mut response = None;
             let (stream, origin) = (ready(Ok(io)), Instant::now());
             let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;
-            opened.map_err(|cause| {
-                Error::Connect(ConnectError::new(uri, attempt, response, cause).into())
-            })
+            opened.map_err(|cause| Error::from(ConnectError::new(uri, attempt, response, cause)))
         })
     }
 }

@@ -9,9 +9,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use ws_errors::{
     InvalidHandshake, InvalidProxy, InvalidProxyMessage, InvalidProxyStatus, ProxyError,
 };
-use ws_proto::http::{HandshakeLimits, ResponseReader};
+use ws_proto::http::{HandshakeLimits, Request, ResponseReader};
 use ws_proto::{ProxyScheme, ProxyUri, Uri, proxy_from_env};
 
+use super::auth::{Answer, Answered, Credentials, Scheme};
 use super::dial::Dial;
 use crate::Transport;
 use crate::error::{Attempt, Error};
@@ -98,13 +99,54 @@ pub(super) async fn tunnel(
     attempt: &mut Attempt,
 ) -> Result<Transport, Error> {
     attempt.proxy = Some(proxy.clone());
-    let tcp = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
-    let stream = Transport::Tcp(tcp);
+    let request = proxy.connect_request(target.host, target.port, target.secure, user_agent)?;
+    let (mut request, mut answered) = (request, Answered::default());
+    loop {
+        let tcp = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
+        let stream = Transport::Tcp(tcp);
+        let opened = open(stream, proxy, target, &request, dial, limits).await;
+        let Err(error) = opened else { return opened };
+        // Basic was sent at once.
+        match answer(&error, proxy, &request, &mut answered) {
+            Some(answer) if answer.scheme > Scheme::Basic => {
+                let headers = request.headers_mut();
+                headers.remove("Proxy-Authorization");
+                headers.insert("Proxy-Authorization", &answer.value)?;
+            }
+            _ => return Err(error),
+        }
+    }
+}
+
+/// The answer to the challenge of a proxy that has refused a request.
+fn answer(
+    error: &Error,
+    proxy: &ProxyUri,
+    request: &Request,
+    answered: &mut Answered,
+) -> Option<Answer> {
+    let refusal = error.get::<InvalidProxyStatus>()?;
+    let (user, password) = proxy.user_info()?;
+    let credentials = Credentials { user: user.to_owned(), password: password.to_owned() };
+    let headers = &refusal.response.headers;
+    let target = request.target();
+    let answer = answered.answer(headers, "Proxy-Authenticate", &credentials, "CONNECT", target);
+    answer.filter(|_| refusal.response.status_code == 407)
+}
+
+/// Opens a tunnel over a stream to the proxy.
+async fn open(
+    stream: Transport,
+    proxy: &ProxyUri,
+    target: Target<'_>,
+    request: &Request,
+    dial: &Dial,
+    limits: HandshakeLimits,
+) -> Result<Transport, Error> {
     match proxy.scheme() {
-        ProxyScheme::Http => connect(stream, proxy, target, user_agent, limits).await,
+        ProxyScheme::Http => connect(stream, request, limits).await,
         ProxyScheme::Https => {
-            let stream = dial.proxy_tls(proxy.host(), stream).await?;
-            connect(stream, proxy, target, user_agent, limits).await
+            connect(dial.proxy_tls(proxy.host(), stream).await?, request, limits).await
         }
         ProxyScheme::Socks5 => {
             // The first address; the proxy knows best which family it can reach, but isn't asked.
@@ -126,13 +168,9 @@ pub(super) async fn tunnel(
 /// [RFC 9110 §9.3.6]: https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6
 async fn connect(
     mut stream: Transport,
-    proxy: &ProxyUri,
-    target: Target<'_>,
-    user_agent: Option<&str>,
+    request: &Request,
     limits: HandshakeLimits,
 ) -> Result<Transport, Error> {
-    let Target { host, port, secure } = target;
-    let request = proxy.connect_request(host, port, secure, user_agent)?;
     stream.write_all(&request.serialize()).await?;
     stream.flush().await?;
     let mut reader = ResponseReader::new(limits).for_proxy();

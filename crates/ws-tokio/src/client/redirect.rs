@@ -1,4 +1,4 @@
-//! Redirects that are followed, and what isn't shown to another origin.
+//! Redirects that are followed.
 
 use ws_errors::{InvalidStatus, SecurityError, SecurityErrorKind};
 use ws_proto::{Uri, redirect};
@@ -6,12 +6,11 @@ use ws_proto::{Uri, redirect};
 use crate::error::Error;
 use crate::settings::ClientSettings;
 
-/// The URI to go on with after `followed` redirects and this failure; `None` if it redirects nowhere. At
-/// another origin, the settings forget credentials.
+/// The URI to go on with after `followed` redirects and this failure; `None` if it redirects nowhere.
 pub(super) fn follow(
     uri: &Uri,
     failure: &Error,
-    settings: &mut ClientSettings,
+    settings: &ClientSettings,
     followed: usize,
 ) -> Result<Option<Uri>, Error> {
     let max = settings.max_redirects;
@@ -23,14 +22,9 @@ pub(super) fn follow(
     if settings.redirect_if.as_ref().is_some_and(|may_follow| !may_follow(uri, &to)) {
         return Ok(None);
     }
-    if !uri.is_same_origin(&to) {
-        if settings.dial.is_fixed() {
-            let uri = to.redacted().to_string().into();
-            let kind = SecurityErrorKind::CrossOriginRedirect { uri };
-            return Err(SecurityError::from(kind).into());
-        }
-        settings.options = std::mem::take(&mut settings.options).without_credentials();
-        settings.dial.forget_identity();
+    if !uri.is_same_origin(&to) && settings.dial.is_fixed() {
+        let uri = to.redacted().to_string().into();
+        return Err(SecurityError::from(SecurityErrorKind::CrossOriginRedirect { uri }).into());
     }
     Ok(Some(to))
 }

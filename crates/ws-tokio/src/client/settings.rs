@@ -113,6 +113,39 @@ macro_rules! connect_settings {
             self
         }
 
+        /// Makes headers anew for each attempt, with the URI that it goes to: for tokens that expire. They
+        /// are added to the others, and those with credentials aren't shown to another origin.
+        ///
+        /// The time that it takes counts for [`open_timeout`](Self::open_timeout). Its error becomes that of
+        /// connecting; `?` converts those of this library and of I/O.
+        pub fn headers_with<F, O>(mut self, make: F) -> Self
+        where
+            F: Fn(&ws_proto::Uri) -> O + Send + Sync + 'static,
+            O: Future<Output = Result<ws_headers::Headers, $crate::Error>> + Send + 'static,
+        {
+            let make = move |uri: &ws_proto::Uri| {
+                let made: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(make(uri));
+                made
+            };
+            self.settings_mut().make_headers = Some(std::sync::Arc::new(make));
+            self
+        }
+
+        /// Answers a server that refuses the request with 401 and a challenge: by Digest
+        /// ([RFC 7616](https://www.rfc-editor.org/rfc/rfc7616#section-3)) with SHA-256 or MD5 if that is on
+        /// offer, else by Basic ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617#section-2)). Nothing is
+        /// sent before the server asks. [`basic_auth`](Self::basic_auth), and a user name in the URI, send
+        /// Basic at once.
+        ///
+        /// Credentials that are refused aren't tried again in a weaker way, nor shown to another origin.
+        #[cfg(feature = "auth")]
+        pub fn credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+            let (user, password) = (user.into(), password.into());
+            let credentials = $crate::client::auth::Credentials { user, password };
+            self.settings_mut().credentials = Some(credentials);
+            self
+        }
+
         /// The most redirects that are followed; 0 follows none: they are an
         /// [`InvalidStatus`](ws_errors::InvalidStatus). Default: 10. See [`redirect`](ws_proto::redirect).
         ///

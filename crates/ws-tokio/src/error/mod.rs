@@ -333,6 +333,12 @@ from! {
     ws_types::InvalidOpcode
 }
 
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
 impl From<Closed> for Error {
     fn from(closed: Closed) -> Self {
         Self::Closed(closed)

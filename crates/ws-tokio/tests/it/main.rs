@@ -4,6 +4,7 @@
 #![allow(clippy::single_match, reason = "the arms say what each poll may give")]
 
 mod ahead;
+mod auth;
 mod background;
 mod cancel;
 mod common;

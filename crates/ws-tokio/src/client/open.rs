@@ -1,0 +1,139 @@
+//! The attempts of one connection: redirects, answers to challenges, headers that are made anew.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::time::{Instant, timeout_at};
+use ws_errors::{HandshakeTimeout, InvalidStatus};
+use ws_headers::Headers;
+use ws_proto::Uri;
+use ws_proto::client::ClientOptions;
+
+use super::auth::Answered;
+use super::redirect;
+use crate::WebSocket;
+use crate::error::{Attempt, ConnectError, Error};
+use crate::handshake;
+use crate::settings::ClientSettings;
+
+/// Makes the headers of a request.
+pub(crate) type MakeHeaders =
+    Arc<dyn Fn(&Uri) -> Pin<Box<dyn Future<Output = Result<Headers, Error>> + Send>> + Send + Sync>;
+
+/// Opens a connection. `settings` are complete.
+pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocket, Error> {
+    let mut uri = Uri::parse(uri)?;
+    if settings.credentials.is_some() {
+        uri = uri.without_user_info();
+    }
+    let mut opening = Opening {
+        uri,
+        settings,
+        origin: Instant::now(),
+        followed: 0,
+        is_foreign: false,
+        authorization: None,
+        answered: Answered::default(),
+    };
+    loop {
+        let (mut attempt, mut response) = (Attempt::default(), None);
+        let cause = match opening.attempt(&mut attempt, &mut response).await {
+            Ok(ws) => return Ok(ws),
+            Err(cause) => cause,
+        };
+        let cause = match opening.go_on(&cause) {
+            Ok(true) => continue,
+            Ok(false) => cause,
+            Err(refused) => refused,
+        };
+        return Err(ConnectError::new(opening.uri, attempt, response, cause).into());
+    }
+}
+
+/// A connection that is being opened.
+struct Opening {
+    /// The present target.
+    uri: Uri,
+    settings: ClientSettings,
+    /// When it began.
+    origin: Instant,
+    /// The redirects that were followed.
+    followed: usize,
+    /// A redirect has led to another origin, which sees no credentials.
+    is_foreign: bool,
+    /// The answer to the last challenge.
+    authorization: Option<String>,
+    answered: Answered,
+}
+
+impl Opening {
+    async fn attempt(
+        &self,
+        attempt: &mut Attempt,
+        response: &mut Option<Box<ws_proto::http::Response>>,
+    ) -> Result<WebSocket, Error> {
+        let mut settings = self.settings.clone();
+        settings.options = self.options().await?;
+        let (user_agent, limits) =
+            (settings.options.user_agent_header(), settings.options.handshake_limits());
+        let stream = settings.dial.open(&self.uri, user_agent, limits, attempt);
+        handshake::connect(stream, &self.uri, &settings, self.origin, response).await
+    }
+
+    /// The settings of this attempt's request.
+    async fn options(&self) -> Result<ClientOptions, Error> {
+        let mut options = self.settings.options.clone();
+        if let Some(make) = &self.settings.make_headers {
+            let limit = options.handshake_limits().open_timeout;
+            let deadline = limit.and_then(|limit| self.origin.checked_add(limit));
+            let made = make(&self.uri);
+            let made = match (limit, deadline) {
+                (Some(limit), Some(deadline)) => {
+                    timeout_at(deadline, made).await.map_err(|_| HandshakeTimeout::new(limit))?
+                }
+                _ => made.await,
+            }?;
+            for (name, value) in made.raw_items() {
+                options = options.header(name, value);
+            }
+        }
+        if self.is_foreign {
+            options = options.without_credentials();
+        }
+        if let Some(authorization) = &self.authorization {
+            options = options.header("Authorization", authorization);
+        }
+        Ok(options)
+    }
+
+    /// Whether another attempt may do better than the one that failed with `cause`.
+    fn go_on(&mut self, cause: &Error) -> Result<bool, Error> {
+        if let Some(to) = redirect::follow(&self.uri, cause, &self.settings, self.followed)? {
+            self.is_foreign |= !self.uri.is_same_origin(&to);
+            if self.is_foreign {
+                self.settings.dial.forget_identity();
+                self.settings.credentials = None;
+            }
+            self.uri = to;
+            self.followed += 1;
+            (self.authorization, self.answered) = (None, Answered::default());
+            return Ok(true);
+        }
+        let Some(refusal) = cause.get::<InvalidStatus>() else { return Ok(false) };
+        let Some(credentials) = &self.settings.credentials else { return Ok(false) };
+        // A header of the program's own stays as it is.
+        let has_header = self.settings.options.added_headers().contains("Authorization");
+        if refusal.response.status_code != 401 || has_header {
+            return Ok(false);
+        }
+        let answer = self.answered.answer(
+            &refusal.response.headers,
+            "WWW-Authenticate",
+            credentials,
+            "GET",
+            self.uri.resource_name(),
+        );
+        self.authorization = answer.map(|answer| answer.value);
+        Ok(self.authorization.is_some())
+    }
+}
