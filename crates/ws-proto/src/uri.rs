@@ -2,7 +2,7 @@
 //!
 //! The parser is written by hand: the grammar is small, and general URL parsers follow the rules for
 //! links in web pages, which repair errors instead of refusing them. Host names that aren't ASCII are
-//! refused, since IDNA takes large tables. In paths and queries, characters that can't stand there are
+//! refused without the feature `idna`, whose tables are large. In paths and queries, characters that can't stand there are
 //! percent-encoded: people write them, and mean nothing else.
 //!
 //! [RFC 6455 §3]: https://www.rfc-editor.org/rfc/rfc6455#section-3
@@ -65,8 +65,8 @@ impl Uri {
     /// - `contains a control character or a space`
     /// - `scheme isn't ws or wss`
     /// - `hostname isn't provided`
-    /// - `hostname isn't ASCII`, `hostname contains an invalid character`,
-    ///   `IPv6 address is invalid`
+    /// - `hostname isn't ASCII` (with the feature `idna`: isn't a valid name),
+    ///   `hostname contains an invalid character`, `IPv6 address is invalid`
     /// - `port isn't a number between 1 and 65535`
     /// - `fragment identifier is meaningless`
     /// - `user information is invalid`: a backslash, a percent sign without two digits after it,
@@ -380,12 +380,25 @@ fn parse_name(name: &str) -> Result<Box<str>, &'static str> {
         return Err("hostname isn't provided");
     }
     if !name.is_ascii() {
-        return Err("hostname isn't ASCII");
+        return international(name).ok_or("hostname isn't ASCII");
     }
     if !name.bytes().all(|b| is_unreserved(b) || is_sub_delim(b)) {
         return Err("hostname contains an invalid character");
     }
     Ok(name.to_ascii_lowercase().into())
+}
+
+/// The ASCII form of a name that isn't ASCII ([RFC 5890 §2.3.2.1]).
+///
+/// [RFC 5890 §2.3.2.1]: https://www.rfc-editor.org/rfc/rfc5890#section-2.3.2.1
+#[cfg(feature = "idna")]
+fn international(name: &str) -> Option<Box<str>> {
+    idna::domain_to_ascii_strict(name).ok().map(Into::into)
+}
+
+#[cfg(not(feature = "idna"))]
+fn international(_: &str) -> Option<Box<str>> {
+    None
 }
 
 /// Whether `b` is an `unreserved` character of [RFC 3986 §2.3].

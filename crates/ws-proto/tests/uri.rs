@@ -97,8 +97,13 @@ const INVALID: &[(&str, &str)] = &[
     ("ws://u@/", NO_HOST),
     ("ws://@/", NO_HOST),
     ("ws://#fragment", NO_HOST),
+    #[cfg(not(feature = "idna"))]
     ("ws://b\u{fc}cher.example/", ASCII),
+    #[cfg(not(feature = "idna"))]
     ("ws://\u{ff11}.example/", ASCII),
+    ("ws://\u{fffd}.example/", ASCII),
+    ("ws://b\u{fc}cher_.example/", ASCII),
+    ("ws://b\u{fc}cher..example/", ASCII),
     ("ws://a%41/", HOST),
     ("ws://a\\b/", HOST),
     ("ws://good.example\\@evil.example/", USER_INFO),
@@ -259,6 +264,21 @@ fn legal_characters_and_percent_encoding_are_kept() -> Result<(), ws_errors::Inv
         }
     }
     Ok(())
+}
+
+#[cfg(feature = "idna")]
+#[test]
+fn international_hosts_become_ascii() {
+    for (text, host) in [
+        ("ws://b\u{fc}cher.example/", "xn--bcher-kva.example"),
+        ("ws://B\u{dc}CHER.example/", "xn--bcher-kva.example"),
+        ("ws://\u{ff11}.example/", "1.example"),
+        ("ws://\u{4f8b}\u{3048}\u{3002}\u{30c6}\u{30b9}\u{30c8}:81/", "xn--r8jz45g.xn--zckzah"),
+    ] {
+        let uri = Uri::parse(text).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(uri.host(), host);
+        assert!(uri.to_string().is_ascii() && uri.host_header().starts_with(host));
+    }
 }
 
 #[test]

@@ -60,6 +60,24 @@ impl Transport {
         self.tcp().ok_or(io::ErrorKind::Unsupported)?.peer_addr()
     }
 
+    /// The facts of TLS, if there is any: version, cipher suite, certificates of the server, ALPN.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), ws_tokio::Error> {
+    /// let ws = ws_tokio::connect("wss://example.com/").await?;
+    /// let version = ws.with_stream(|stream| stream.tls().and_then(|tls| tls.protocol_version()));
+    /// println!("{version:?}");
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<&tokio_rustls::rustls::CommonState> {
+        match self {
+            Self::Tls(tls) => Some(tls.get_ref().1),
+            _ => None,
+        }
+    }
+
     /// The TCP connection at the bottom.
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {

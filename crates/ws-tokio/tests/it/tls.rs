@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use ws_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use ws_tokio::rustls::server::WebPkiClientVerifier;
 use ws_tokio::rustls::{self, RootCertStore, ServerConfig, version};
-use ws_tokio::{ClientTls, Connect, Error, Transport, accept, connect};
+use ws_tokio::{ClientTls, Connect, Error, accept, connect};
 use ws_types::Side;
 
 use crate::common::{TEXT, frame};
@@ -106,29 +106,34 @@ async fn echo(config: ServerConfig) -> (SocketAddr, JoinHandle<()>) {
 }
 
 /// Echoes one message.
-async fn talk(connect: Connect) -> Result<Option<u16>, Error> {
+async fn talk(connect: Connect) -> Result<Option<rustls::ProtocolVersion>, Error> {
     let mut ws = in_time(connect.into_future()).await?;
+    let version = ws.with_stream(|stream| {
+        let tls = stream.tls().unwrap();
+        assert!(tls.negotiated_cipher_suite().is_some() && tls.peer_certificates().is_some());
+        assert_eq!(tls.alpn_protocol(), Some(&b"http/1.1"[..]));
+        tls.protocol_version()
+    });
     ws.send("hello").await?;
     assert_eq!(in_time(ws.recv()).await?, Some("hello".into()));
     assert_eq!(in_time(ws.recv()).await?, None);
-    let version = ws.with_stream(|stream| match stream {
-        Transport::Tls(tls) => tls.get_ref().1.protocol_version().map(u16::from),
-        _ => None,
-    });
     Ok(version.flatten())
 }
 
 #[tokio::test]
 async fn a_client_talks_over_tls_of_both_versions() {
     let authority = Authority::new("ours");
-    for versions in
-        [&[&version::TLS12][..], &[&version::TLS13], &[&version::TLS12, &version::TLS13]]
-    {
+    for (versions, expected) in [
+        (&[&version::TLS12][..], &version::TLS12),
+        (&[&version::TLS13], &version::TLS13),
+        (&[&version::TLS12, &version::TLS13], &version::TLS13),
+    ] {
         let (addr, _serving) =
             echo(server_config(authority.server("localhost"), versions, None)).await;
         let tls = ClientTls::new().only_roots([authority.root()]);
         let uri = format!("wss://localhost:{}/", addr.port());
-        talk(connect(uri).tls(tls)).await.unwrap();
+        let version = talk(connect(uri).tls(tls)).await.unwrap();
+        assert_eq!(version, Some(expected.version));
     }
 }
 
