@@ -127,11 +127,15 @@ class Scenarios:
         expect(line[:len(ready)], ready, "the first line of the server")
         return process, line[len(ready):].rstrip("\n")
 
-    async def stopped(self, process):
-        """Asks the server to stop, and expects it to do so in peace."""
+    async def stopped(self, process, failures=()):
+        """Asks the server to stop, and expects it to do so in peace, after it has reported these failures."""
         process.send_signal(signal.SIGTERM)
         finished = await end(process)
-        expect((finished.status, finished.stdout, finished.stderr), (0, "", ""), "the end of the server")
+        expect((finished.status, finished.stdout), (0, ""), "the end of the server")
+        reports = finished.stderr.splitlines()
+        expect(len(reports), len(failures), "the number of reports in " + finished.stderr)
+        for report, failure in zip(reports, failures):
+            expect(failure in report, True, "%r in %r" % (failure, report))
 
     # -- client
 
@@ -175,34 +179,41 @@ class Scenarios:
     async def badly_treated(self, behave):
         server, port = await raw_server(behave)
         async with server:
-            return await self.run_client("ws://127.0.0.1:%d/" % port)
+            finished = await self.run_client("ws://127.0.0.1:%d/" % port)
+        # The error names where it came from.
+        at = "client: cannot connect to ws://127.0.0.1:%d/ at 127.0.0.1:%d: " % (port, port)
+        return at, finished
 
     async def client_refused(self):
         async def refuse(request, reader, writer):
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nnot you!\n")
             await writer.drain()
 
-        finished = await self.badly_treated(refuse)
-        finished.refused(1, "client: server rejected WebSocket connection: HTTP 403")
+        at, finished = await self.badly_treated(refuse)
+        finished.refused(1, at + "server rejected WebSocket connection: HTTP 403 (Forbidden)")
 
     async def client_nobody_there(self):
-        finished = await self.run_client("ws://127.0.0.1:%d/" % closed_port())
-        finished.refused(1, "client: Connection refused (os error 111)")
+        port = closed_port()
+        finished = await self.run_client("ws://127.0.0.1:%d/" % port)
+        at = "client: cannot connect to ws://127.0.0.1:%d/: 127.0.0.1:%d: " % (port, port)
+        finished.refused(1, at + "Connection refused (os error 111)")
 
     async def client_no_http(self):
         async def mail(request, reader, writer):
             writer.write(b"220 mail.example ESMTP\r\n")
             await writer.drain()
 
-        finished = await self.badly_treated(mail)
-        finished.refused(1, "client: did not receive a valid HTTP response")
+        at, finished = await self.badly_treated(mail)
+        what = 'received "220 mail.example ESMTP", which looks like SMTP or FTP'
+        finished.refused(1, at + "did not receive a valid HTTP response (%s)" % what)
 
     async def client_hung_up(self):
         async def hang_up(request, reader, writer):
             pass
 
-        finished = await self.badly_treated(hang_up)
-        finished.refused(1, "client: did not receive a valid HTTP response")
+        at, finished = await self.badly_treated(hang_up)
+        what = "unexpected end of stream"
+        finished.refused(1, at + "did not receive a valid HTTP response (%s)" % what)
 
     async def client_reset_inside_a_frame(self):
         async def tear(request, reader, writer):
@@ -219,28 +230,41 @@ class Scenarios:
             expect(await process.stdout.readline(), b"whole\n", "the message before")
             process.stdin.write(b"hello\n")
             finished = await end(process)
-        finished.refused(1, "client: no close frame received or sent")
+        what = "Connection reset by peer (os error 104)"
+        finished.refused(1, "client: no close frame received or sent (%s)" % what)
 
     async def client_bad_arguments(self):
         (await self.run_client()).refused(2, "usage: client URL")
         (await self.run_client("ws://127.0.0.1/", "more")).refused(2, "usage: client URL")
         finished = await self.run_client("http://127.0.0.1/")
-        finished.refused(1, "client: http://127.0.0.1/ isn't a valid URI: scheme isn't ws or wss")
+        what = "scheme isn't ws or wss (did you mean ws://127.0.0.1/?)"
+        finished.refused(1, "client: http://127.0.0.1/ isn't a valid URI: " + what)
         finished = await self.run_client("ws://127.0.0.1/#part")
         finished.refused(1, "client: ws://127.0.0.1/#part isn't a valid URI: fragment identifier is meaningless")
         finished = await self.run_client("ws://")
         finished.refused(1, "client: ws:// isn't a valid URI: hostname isn't provided")
 
     async def client_secure(self):
-        finished = await self.run_client("wss://127.0.0.1:%d/" % closed_port())
-        finished.refused(1, "client: wss:// needs TLS, which is not supported yet")
+        async def end(reader, writer):
+            await reader.read(1)
+            writer.close()
+
+        server = await asyncio.start_server(end, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server:
+            finished = await self.run_client("wss://127.0.0.1:%d/" % port)
+        expect((finished.status, finished.stdout), (1, ""), "exit status and standard output")
+        at = "client: cannot connect to wss://127.0.0.1:%d/ at 127.0.0.1:%d: " % (port, port)
+        expect(finished.stderr[:len(at)], at, "the line")
+        expect("the TLS handshake failed" in finished.stderr, True, "the reason in " + finished.stderr)
 
     # -- echo_server
 
     async def server_address_in_use(self):
         server, address = await self.serving("127.0.0.1:0")
         finished = await end(await start(self.echo_server, address))
-        finished.refused(1, "echo_server: %s: Address already in use (os error 98)" % address)
+        what = "cannot listen on %s: Address already in use (os error 98)" % address
+        finished.refused(1, "echo_server: " + what)
         await self.stopped(server)
 
     async def server_bad_arguments(self):
@@ -279,7 +303,8 @@ class Scenarios:
         finished = await end(await start(self.echo_server, "127.0.0.1:port"))
         expect((finished.status, finished.stdout), (1, ""), "exit status and standard output")
         expect(finished.stderr.count("\n"), 1, "the number of lines of " + finished.stderr)
-        expect(finished.stderr[:29], "echo_server: 127.0.0.1:port: ", "the line")
+        line = 'echo_server: cannot resolve the host: "127.0.0.1:port": '
+        expect(finished.stderr[:len(line)], line, "the line")
 
     async def server_terminated(self):
         for options in ([], ["--threads", "1"]):
@@ -317,7 +342,7 @@ class Scenarios:
                     await ws.send(message)
                     await ws.recv()
                 expect(ws.close_code, 1009, "the code of %r" % message)
-        await self.stopped(server)
+        await self.stopped(server, ["exceeds limit of 10 bytes", "exceeds limit of 3 frames"])
 
 
 async def run(client, echo_server):

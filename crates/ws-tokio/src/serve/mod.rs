@@ -13,6 +13,7 @@ mod stop;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::io;
 use std::pin::Pin;
 
 use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
@@ -94,7 +95,7 @@ pub use server::Server;
 /// ```
 pub fn serve<A, H, F>(addr: A, handler: H) -> Serve<A, H>
 where
-    A: ToSocketAddrs + Send + 'static,
+    A: ToSocketAddrs + fmt::Debug + Send + 'static,
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
@@ -142,7 +143,7 @@ impl<A: fmt::Debug, H> fmt::Debug for Serve<A, H> {
 
 impl<A, H, F> IntoFuture for Serve<A, H>
 where
-    A: ToSocketAddrs + Send + 'static,
+    A: ToSocketAddrs + fmt::Debug + Send + 'static,
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
@@ -156,7 +157,10 @@ where
         let settings = settings.complete();
         Box::pin(async move {
             settings.options.validate()?;
-            let addrs: Box<[_]> = lookup_host(addr).await.map_err(Error::Resolve)?.collect();
+            let name = format!("{addr:?}");
+            let unknown =
+                |e: io::Error| Error::Resolve(io::Error::new(e.kind(), format!("{name}: {e}")));
+            let addrs: Box<[_]> = lookup_host(addr).await.map_err(unknown)?.collect();
             let started = async {
                 let listener = TcpListener::bind(&*addrs).await?;
                 Server::start(listener, Host::new(handler, settings, reports))
