@@ -344,10 +344,10 @@ fn poll_timer(
 }
 
 /// Waits for a handshake until `timeout` after `origin`.
-async fn within<T>(
+pub(crate) async fn within<T>(
     origin: Instant,
     timeout: Option<Duration>,
-    handshake: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    handshake: Pin<&mut (impl Future<Output = Result<T, Error>> + ?Sized)>,
 ) -> Result<T, Error> {
     let Some(timeout) = timeout else { return handshake.await };
     let Some(deadline) = origin.checked_add(timeout) else { return handshake.await };

@@ -214,8 +214,9 @@ macro_rules! common_settings {
             self
         }
 
-        /// Limits the duration of the opening handshake, connecting included. `None`: no limit.
-        /// Default: 10 s.
+        /// Limits the duration of the opening handshake. With [`connect`](crate::connect()), that is all
+        /// it takes: resolving the host, connecting, proxies, TLS, redirects, challenges, and
+        /// [`headers_with`](crate::Connect::headers_with). `None`: no limit. Default: 10 s.
         pub fn open_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             let settings = self.settings_mut();
             settings.options = std::mem::take(&mut settings.options).open_timeout(timeout);

@@ -101,9 +101,12 @@ fn strongest(
                 challenge.params.iter().find(|(name, _)| name.eq_ignore_ascii_case("stale"));
             let is_stale =
                 stale.is_some_and(|(_, it)| it.to_unescaped().eq_ignore_ascii_case("true"));
-            let params =
-                PasswordParams { username, password, uri: target, method, body: Some(&[]) };
-            (scheme, is_stale, client.respond(&params).ok())
+            // Without a body, `auth-int` isn't chosen where `auth` will do.
+            let value = [None, Some(&[][..])].into_iter().find_map(|body| {
+                let params = PasswordParams { username, password, uri: target, method, body };
+                client.respond(&params).ok()
+            });
+            (scheme, is_stale, value)
         } else {
             continue;
         };
@@ -172,7 +175,7 @@ mod tests {
             "algorithm=SHA-256",
             r#"nonce="n""#,
             "nc=00000001",
-            "qop=auth",
+            "qop=auth,",
         ] {
             assert!(digest.contains(part), "{part}: {digest}");
         }

@@ -17,7 +17,7 @@ use super::tcp::TcpSettings;
 #[cfg(feature = "tls")]
 use super::tls::ClientTls;
 use crate::Transport;
-use crate::error::{Attempt, Error};
+use crate::error::{Attempt, Error, Stage};
 use crate::transport::Stream;
 
 /// Makes a stream with TLS out of one that leads to a host.
@@ -68,8 +68,13 @@ impl Dial {
         if uri.secure() && !self.has_tls() {
             return Err(Error::TlsUnavailable);
         }
-        let stream = self.route(uri, user_agent, limits, attempt).await?;
-        if uri.secure() { self.tls(uri.host(), stream).await } else { Ok(stream) }
+        let mut stream = self.route(uri, user_agent, limits, attempt).await?;
+        if uri.secure() {
+            attempt.stage = Stage::Tls;
+            stream = self.tls(uri.host(), stream).await?;
+        }
+        attempt.stage = Stage::Response;
+        Ok(stream)
     }
 
     fn has_tls(&self) -> bool {
@@ -114,7 +119,7 @@ impl Dial {
         let target = self.connect_to.as_ref().map(|it| parse_authority(it, uri)).transpose()?;
         let target = target.as_ref().unwrap_or(uri);
         let (host, port) = (target.host(), target.port());
-        match self.proxy.choose(uri)? {
+        match self.proxy.choose(target)? {
             Some(proxy) => {
                 let target = Target { host, port, secure: uri.secure() };
                 tunnel(&proxy, target, self, user_agent, limits, attempt).await
@@ -153,6 +158,9 @@ impl Dial {
 
 /// Takes `host:port` apart; without a port, it is the usual one for `uri`.
 fn parse_authority(authority: &str, uri: &Uri) -> Result<Uri, InvalidURI> {
+    if authority.contains(['/', '?', '#', '@']) {
+        return Err(InvalidURI::new("the address to connect to", "it isn't a host and a port"));
+    }
     // A URI has the same grammar.
     Uri::parse(&format!("{}://{authority}", if uri.secure() { "wss" } else { "ws" }))
 }

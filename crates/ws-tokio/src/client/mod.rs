@@ -20,6 +20,7 @@ mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 
+use std::fmt;
 use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
@@ -27,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use ws_proto::Uri;
 
-use crate::error::{Attempt, ConnectError, Error};
+use crate::error::{Attempt, ConnectError, Error, Stage};
 use crate::handshake;
 use crate::settings::{ClientSettings, builder_settings};
 use crate::{Transport, WebSocket};
@@ -65,7 +66,7 @@ pub fn connect(uri: impl Into<String>) -> Connect {
 }
 
 /// Connects to a WebSocket server: see [`connect()`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Connect {
     uri: String,
@@ -86,10 +87,15 @@ impl IntoFuture for Connect {
     type Output = Result<WebSocket, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), or with [`Error::Connect`], whose cause is an
-    /// exception of the opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout);
-    /// [`Error::Resolve`] for a host without an address; [`Error::Io`] when the network failed;
-    /// [`Error::TlsUnavailable`] for `wss://`.
+    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), or with [`Error::Connect`], whose cause is one of
+    /// these: an exception of the opening handshake, among them
+    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) and, for redirects,
+    /// [`SecurityError`](ws_errors::SecurityError); [`Error::Resolve`] for a host without an address;
+    /// [`Error::Io`] when the network failed; [`Error::Tls`], or [`Error::TlsUnavailable`] for `wss://`
+    /// without the feature `tls`; [`InvalidProxy`](ws_errors::InvalidProxy) and
+    /// [`ProxyError`](ws_errors::ProxyError); an error of [`headers_with`](Connect::headers_with).
+    ///
+    /// If the future is dropped, the attempt ends, and nothing is left of it.
     fn into_future(self) -> Self::IntoFuture {
         let Self { uri, settings } = self;
         let settings = settings.complete();
@@ -101,13 +107,13 @@ impl IntoFuture for Connect {
 /// into the request.
 ///
 /// The stream may be anything: a Unix socket, a TLS stream, a tunnel. [`accept`](crate::accept()) has
-/// an example.
+/// an example. There is one attempt: redirects aren't followed, challenges not answered, and
+/// [`headers_with`](Connect::headers_with) isn't asked.
 pub fn client<S: AsyncRead + AsyncWrite + Unpin>(io: S, uri: impl Into<String>) -> Client<S> {
     Client { io, uri: uri.into(), settings: ClientSettings::new() }
 }
 
 /// Opens a WebSocket connection on a stream: see [`client()`].
-#[derive(Debug)]
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Client<S = Transport> {
     io: S,
@@ -117,6 +123,29 @@ pub struct Client<S = Transport> {
 
 impl<S> Client<S> {
     builder_settings!(ClientSettings: client_settings);
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("uri", &redacted(&self.uri))
+            .field("settings", &self.settings)
+            .finish()
+    }
+}
+
+impl<S> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("uri", &redacted(&self.uri))
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URI without user information and values of the query.
+fn redacted(uri: &str) -> String {
+    Uri::parse(uri).map_or_else(|e| e.uri.into(), |uri| uri.redacted().to_string())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S> {
@@ -131,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
         let settings = settings.complete();
         Box::pin(async move {
             let uri = Uri::parse(&uri)?;
-            let attempt = Attempt { connected: true, ..Attempt::default() };
+            let attempt = Attempt { connected: true, stage: Stage::Response, ..Attempt::default() };
             let mut response = None;
             let (stream, origin) = (ready(Ok(io)), Instant::now());
             let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::time::{Instant, timeout_at};
-use ws_errors::{HandshakeTimeout, InvalidStatus};
+use tokio::time::Instant;
+use ws_errors::InvalidStatus;
 use ws_headers::Headers;
 use ws_proto::Uri;
 use ws_proto::client::ClientOptions;
@@ -34,6 +34,7 @@ pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocke
         is_foreign: false,
         authorization: None,
         answered: Answered::default(),
+        is_authorized: false,
     };
     loop {
         let (mut attempt, mut response) = (Attempt::default(), None);
@@ -41,7 +42,9 @@ pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocke
             Ok(ws) => return Ok(ws),
             Err(cause) => cause,
         };
-        let cause = match opening.go_on(&cause) {
+        // Only a response of this server is heeded, not one in an error of the program's own.
+        let next = if response.is_some() { opening.go_on(&cause) } else { Ok(false) };
+        let cause = match next {
             Ok(true) => continue,
             Ok(false) => cause,
             Err(refused) => refused,
@@ -64,11 +67,13 @@ struct Opening {
     /// The answer to the last challenge.
     authorization: Option<String>,
     answered: Answered,
+    /// The program itself has sent an `Authorization`, which stays as it is.
+    is_authorized: bool,
 }
 
 impl Opening {
     async fn attempt(
-        &self,
+        &mut self,
         attempt: &mut Attempt,
         response: &mut Option<Box<ws_proto::http::Response>>,
     ) -> Result<WebSocket, Error> {
@@ -81,18 +86,11 @@ impl Opening {
     }
 
     /// The settings of this attempt's request.
-    async fn options(&self) -> Result<ClientOptions, Error> {
+    async fn options(&mut self) -> Result<ClientOptions, Error> {
         let mut options = self.settings.options.clone();
         if let Some(make) = &self.settings.make_headers {
             let limit = options.handshake_limits().open_timeout;
-            let deadline = limit.and_then(|limit| self.origin.checked_add(limit));
-            let made = make(&self.uri);
-            let made = match (limit, deadline) {
-                (Some(limit), Some(deadline)) => {
-                    timeout_at(deadline, made).await.map_err(|_| HandshakeTimeout::new(limit))?
-                }
-                _ => made.await,
-            }?;
+            let made = handshake::within(self.origin, limit, make(&self.uri).as_mut()).await?;
             for (name, value) in made.raw_items() {
                 options = options.header(name, value);
             }
@@ -100,7 +98,10 @@ impl Opening {
         if self.is_foreign {
             options = options.without_credentials();
         }
-        if let Some(authorization) = &self.authorization {
+        self.is_authorized = options.added_headers().contains("Authorization");
+        if let Some(authorization) = &self.authorization
+            && !self.is_authorized
+        {
             options = options.header("Authorization", authorization);
         }
         Ok(options)
@@ -121,9 +122,7 @@ impl Opening {
         }
         let Some(refusal) = cause.get::<InvalidStatus>() else { return Ok(false) };
         let Some(credentials) = &self.settings.credentials else { return Ok(false) };
-        // A header of the program's own stays as it is.
-        let has_header = self.settings.options.added_headers().contains("Authorization");
-        if refusal.response.status_code != 401 || has_header {
+        if refusal.response.status_code != 401 || self.is_authorized {
             return Ok(false);
         }
         let answer = self.answered.answer(

@@ -15,7 +15,7 @@ use ws_proto::{ProxyScheme, ProxyUri, Uri, proxy_from_env};
 use super::auth::{Answer, Answered, Credentials, Scheme};
 use super::dial::Dial;
 use crate::Transport;
-use crate::error::{Attempt, Error};
+use crate::error::{Attempt, Error, Stage};
 
 /// The proxy of a client: see [`Connect::proxy`](crate::Connect::proxy).
 ///
@@ -47,7 +47,10 @@ impl Proxy {
     /// The address of the proxy for a connection to `uri`, if there is one.
     pub(super) fn choose(&self, uri: &Uri) -> Result<Option<ProxyUri>, InvalidProxy> {
         match &self.0 {
-            Choice::Environment => proxy_from_env(uri, |name| std::env::var(name).ok()),
+            // One that isn't text isn't a valid address, either.
+            Choice::Environment => proxy_from_env(uri, |name| {
+                std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+            }),
             Choice::Direct => Ok(None),
             Choice::Uri(uri) => uri.clone().map(Some),
         }
@@ -104,7 +107,8 @@ pub(super) async fn tunnel(
     loop {
         let tcp = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
         let stream = Transport::Tcp(tcp);
-        let opened = open(stream, proxy, target, &request, dial, limits).await;
+        attempt.stage = Stage::Proxy;
+        let opened = open(stream, proxy, target, &request, dial, limits, attempt).await;
         let Err(error) = opened else { return opened };
         // Basic was sent at once.
         match answer(&error, proxy, &request, &mut answered) {
@@ -142,11 +146,15 @@ async fn open(
     request: &Request,
     dial: &Dial,
     limits: HandshakeLimits,
+    attempt: &mut Attempt,
 ) -> Result<Transport, Error> {
     match proxy.scheme() {
         ProxyScheme::Http => connect(stream, request, limits).await,
         ProxyScheme::Https => {
-            connect(dial.proxy_tls(proxy.host(), stream).await?, request, limits).await
+            attempt.stage = Stage::ProxyTls;
+            let stream = dial.proxy_tls(proxy.host(), stream).await?;
+            attempt.stage = Stage::Proxy;
+            connect(stream, request, limits).await
         }
         ProxyScheme::Socks5 => {
             // The first address; the proxy knows best which family it can reach, but isn't asked.
@@ -224,6 +232,14 @@ async fn socks(
     match tunnel {
         Ok(tunnel) => Ok(tunnel.into_inner()),
         Err(tokio_socks::Error::Io(e)) => Err(e.into()),
+        // As a direct connection would fail, so that trying again may help.
+        Err(
+            e @ (tokio_socks::Error::ConnectionRefused
+            | tokio_socks::Error::HostUnreachable
+            | tokio_socks::Error::NetworkUnreachable
+            | tokio_socks::Error::TtlExpired
+            | tokio_socks::Error::GeneralSocksServerFailure),
+        ) => Err(Error::Io(io::Error::new(io::ErrorKind::ConnectionRefused, e.to_string()))),
         Err(e) => Err(ProxyError::new(format!("failed to connect to SOCKS proxy: {e}")).into()),
     }
 }

@@ -127,7 +127,8 @@ impl Reconnect {
     }
 
     /// Is told of each failure after which there will be another attempt, and of the delay before it: for a
-    /// log, or a light on a panel.
+    /// log, or a light on a panel. A connection that ended, or was dropped, within 30 s is a failure, too; if
+    /// there was no close frame, the error says so.
     pub fn on_retry(self, told: impl FnMut(&Error, Duration) + Send + 'static) -> Self {
         self.set(|state| state.on_retry = Some(Box::new(told)))
     }
@@ -217,7 +218,8 @@ impl State {
         let asked = error.retry_after().unwrap_or_default().min(self.max_retry_after);
         let delay = delay.max(asked);
         let too_many = self.max_attempts.is_some_and(|max| self.failures >= max);
-        let too_long = self.max_elapsed.is_some_and(|max| since.elapsed() + delay > max);
+        let too_long =
+            self.max_elapsed.is_some_and(|max| since.elapsed().saturating_add(delay) > max);
         if too_many || too_long {
             self.done = true;
             return Err(error);

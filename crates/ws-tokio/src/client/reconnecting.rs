@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
 use ws_proto::{Message, Outgoing};
 use ws_types::{Close, CloseCode};
@@ -23,7 +26,8 @@ use crate::error::Error;
 /// let mut feed = connect("wss://example.com/feed").reconnect().into_handle();
 /// while let Some(incoming) = feed.recv().await? {
 ///     match incoming {
-///         Incoming::Connected => feed.send(r#"{"subscribe": "prices"}"#).await?,
+///         // If the connection is lost again at once, `recv` opens another one.
+///         Incoming::Connected => _ = feed.send(r#"{"subscribe": "prices"}"#).await,
 ///         Incoming::Message(message) => println!("{message:?}"),
 ///     }
 /// }
@@ -64,8 +68,9 @@ impl Reconnect {
 }
 
 impl Reconnecting {
-    /// Keeps messages that are sent while there is no connection, up to so many bytes; they are sent when
-    /// there is one, after [`Incoming::Connected`] was received and what was sent then. Default: 0, such messages are an error.
+    /// Keeps messages that are sent while there is no connection, up to so many bytes, with some 100 more for
+    /// each message; they are sent while `recv` waits, when there is a connection, after
+    /// [`Incoming::Connected`] was received and what was sent then. Default: 0, such messages are an error.
     ///
     /// Only these are kept: a message that was given to a connection may have arrived, and is never sent
     /// twice.
@@ -97,16 +102,7 @@ impl Reconnecting {
                 self.ws = Some(ws?);
                 return Ok(Some(Incoming::Connected));
             };
-            while let Some(message) = self.unsent.front() {
-                // From here on it may arrive. A connection that takes no more is looked after by `recv`.
-                if ws.try_send(message.clone()).is_err() {
-                    break;
-                }
-                if let Some(sent) = self.unsent.pop_front() {
-                    self.unsent_len = self.unsent_len.saturating_sub(sent.len());
-                }
-            }
-            match ws.recv().await {
+            match recv_and_send(ws, &mut self.unsent, &mut self.unsent_len).await {
                 Ok(Some(message)) => return Ok(Some(Incoming::Message(message))),
                 // A message that was skipped.
                 Err(error) if error.closed().is_none() => return Err(error),
@@ -131,21 +127,26 @@ impl Reconnecting {
     /// As [`WebSocket::send`].
     pub async fn send(&mut self, message: impl Into<Outgoing>) -> Result<(), Error> {
         let message = message.into();
-        match &self.ws {
-            Some(ws) => ws.send(message).await,
-            None => {
-                let len = message.len();
-                if len > self.keep_unsent.saturating_sub(self.unsent_len) {
-                    return Err(Error::Io(std::io::ErrorKind::NotConnected.into()));
-                }
-                self.unsent_len += len;
-                self.unsent.push_back(message);
-                Ok(())
-            }
+        if let Some(ws) = &self.ws {
+            return ws.send(message).await;
         }
+        let size = size(&message);
+        if size > self.keep_unsent.saturating_sub(self.unsent_len) {
+            return Err(Error::Io(std::io::ErrorKind::NotConnected.into()));
+        }
+        self.unsent_len += size;
+        self.unsent.push_back(message);
+        Ok(())
     }
 
-    /// Closes the present connection, if there is one, and opens no other: see [`WebSocket::close`].
+    /// The messages that are kept and were not given to a connection.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
+    /// Closes the present connection, if there is one, and opens no other: see [`WebSocket::close`]. Messages
+    /// that are still kept are dropped.
     ///
     /// # Errors
     /// As [`WebSocket::close`].
@@ -163,6 +164,41 @@ impl Reconnecting {
             None => Ok(()),
         }
     }
+}
+
+/// Receives, and meanwhile sends what was kept, as fast as the connection takes it.
+async fn recv_and_send(
+    ws: &mut WebSocket,
+    unsent: &mut VecDeque<Outgoing>,
+    unsent_len: &mut usize,
+) -> Result<Option<Message>, Error> {
+    let sender = ws.sender();
+    while let Some(message) = unsent.front().cloned() {
+        let mut queued = pin!(sender.feed(message));
+        let mut received = pin!(ws.recv());
+        let queued = poll_fn(|cx| match received.as_mut().poll(cx) {
+            // A message that isn't queued yet stays where it is.
+            Poll::Ready(received) => Poll::Ready(Err(received)),
+            Poll::Pending => queued.as_mut().poll(cx).map(Ok),
+        });
+        match queued.await {
+            Err(received) => return received,
+            // From here on it may arrive.
+            Ok(Ok(())) => {
+                if let Some(sent) = unsent.pop_front() {
+                    *unsent_len = unsent_len.saturating_sub(size(&sent));
+                }
+            }
+            // `recv` tells of the end.
+            Ok(Err(_)) => break,
+        }
+    }
+    ws.recv().await
+}
+
+/// The memory that a kept message counts for.
+fn size(message: &Outgoing) -> usize {
+    message.len().saturating_add(size_of::<Outgoing>())
 }
 
 impl fmt::Debug for Reconnecting {

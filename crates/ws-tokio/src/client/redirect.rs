@@ -16,11 +16,11 @@ pub(super) fn follow(
     let max = settings.max_redirects;
     let Some(refusal) = failure.get::<InvalidStatus>().filter(|_| max > 0) else { return Ok(None) };
     let Some(to) = redirect(uri, &refusal.response)? else { return Ok(None) };
-    if followed >= max {
-        return Err(SecurityError::from(SecurityErrorKind::TooManyRedirects { max }).into());
-    }
     if settings.redirect_if.as_ref().is_some_and(|may_follow| !may_follow(uri, &to)) {
         return Ok(None);
+    }
+    if followed >= max {
+        return Err(SecurityError::from(SecurityErrorKind::TooManyRedirects { max }).into());
     }
     if !uri.is_same_origin(&to) && settings.dial.is_fixed() {
         let uri = to.redacted().to_string().into();

@@ -31,8 +31,8 @@ macro_rules! connect_settings {
             self
         }
 
-        /// The proxy. Default: the one that the environment names, if it does; a connection to
-        /// loopback takes none of these. A proxy that can't be used is an error, never a direct connection.
+        /// The proxy. Default: the one that the environment names, if it does, for the host that is
+        /// connected to; loopback takes none of these. A proxy that can't be used is an error, never a direct connection.
         pub fn proxy(mut self, proxy: impl Into<$crate::Proxy>) -> Self {
             self.settings_mut().dial.proxy = proxy.into();
             self
@@ -58,7 +58,8 @@ macro_rules! connect_settings {
             self
         }
 
-        /// Connects to this Unix socket instead of a TCP port. A redirect to another origin is refused then.
+        /// Connects to this Unix socket instead of a TCP port, without a proxy. A redirect to another origin
+        /// is refused then.
         #[cfg(unix)]
         #[doc(alias = "unix_connect")]
         pub fn unix_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {
@@ -157,7 +158,8 @@ macro_rules! connect_settings {
         }
 
         /// Asks before a redirect is followed, with the URIs that it leads from and to. If the function says
-        /// no, it is an [`InvalidStatus`](ws_errors::InvalidStatus). Default: all are followed.
+        /// no, it is an [`InvalidStatus`](ws_errors::InvalidStatus). Default: all are followed. It isn't asked
+        /// about one from `wss` to `ws`, which is always refused.
         pub fn redirect_if(
             mut self,
             may_follow: impl Fn(&ws_proto::Uri, &ws_proto::Uri) -> bool + Send + Sync + 'static,

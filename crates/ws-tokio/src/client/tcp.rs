@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::error::{Attempt, Error};
+use crate::error::{Attempt, Error, Stage};
 
 /// The time before the next address is tried beside those that have not answered yet
 /// ([RFC 8305 §5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
@@ -117,7 +117,9 @@ impl TcpSettings {
         port: u16,
         attempt: &mut Attempt,
     ) -> Result<TcpStream, Error> {
+        (attempt.stage, attempt.addr, attempt.connected) = (Stage::Resolving, None, false);
         let mut waiting = interleave(self.resolve(host, port).await?).into_iter();
+        attempt.stage = Stage::Connecting;
         // Dropping it ends all attempts.
         let mut running = JoinSet::new();
         loop {

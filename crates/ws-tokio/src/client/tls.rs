@@ -5,9 +5,11 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
+use rustls::client::ResolvesClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -40,6 +42,8 @@ use crate::error::Error;
 #[must_use]
 pub struct ClientTls {
     settings: Settings,
+    /// Settings of rustls that the program made.
+    given: Option<Arc<ClientConfig>>,
     /// Made of the settings, once.
     config: Arc<OnceLock<Arc<ClientConfig>>>,
     server_name: Option<String>,
@@ -79,11 +83,11 @@ impl ClientTls {
             roots: Vec::new(),
             identity: None,
         };
-        Self { settings, config: Arc::default(), server_name: None }
+        Self { settings, given: None, config: Arc::default(), server_name: None }
     }
 
     fn settings_mut(&mut self) -> &mut Settings {
-        self.config = Arc::default();
+        (self.given, self.config) = (None, Arc::default());
         &mut self.settings
     }
 
@@ -140,14 +144,16 @@ impl ClientTls {
 
     /// The same without the client's certificate.
     pub(super) fn without_identity(&self) -> Self {
-        match self.settings.identity {
-            Some(_) => {
-                let mut tls = self.clone();
-                tls.settings_mut().identity = None;
-                tls
-            }
-            None => self.clone(),
+        let mut tls = self.clone();
+        if let Some(given) = &self.given {
+            let mut config = ClientConfig::clone(given);
+            config.client_auth_cert_resolver = Arc::new(NoIdentity);
+            return Self { server_name: tls.server_name, ..Self::from(Arc::new(config)) };
         }
+        if self.settings.identity.is_some() {
+            tls.settings_mut().identity = None;
+        }
+        tls
     }
 
     /// Does the TLS handshake on a stream to `host`.
@@ -166,7 +172,7 @@ impl ClientTls {
 
     /// The settings of rustls, made at the first use, in a thread that may block.
     async fn config(&self) -> io::Result<Arc<ClientConfig>> {
-        if let Some(config) = self.config.get() {
+        if let Some(config) = self.given.as_ref().or_else(|| self.config.get()) {
             return Ok(Arc::clone(config));
         }
         let settings = self.settings.clone();
@@ -180,9 +186,7 @@ impl From<Arc<ClientConfig>> for ClientTls {
     /// [server name](ClientTls::server_name), replace them. They should allow ALPN `http/1.1`, or have no
     /// protocols.
     fn from(config: Arc<ClientConfig>) -> Self {
-        let tls = Self::new();
-        _ = tls.config.set(config);
-        tls
+        Self { given: Some(config), ..Self::new() }
     }
 }
 
@@ -257,6 +261,20 @@ fn default_provider() -> io::Result<Arc<CryptoProvider>> {
 fn default_provider() -> io::Result<Arc<CryptoProvider>> {
     let text = "TLS has no cryptography: turn on the feature ring or aws-lc-rs, or set a provider";
     Err(io::Error::new(io::ErrorKind::Unsupported, text))
+}
+
+/// Shows no certificate of the client.
+#[derive(Debug)]
+struct NoIdentity;
+
+impl ResolvesClientCert for NoIdentity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// Takes any certificate; only checks that the server has the key of the one that it shows.

@@ -51,8 +51,8 @@ use crate::error::{Error, TrySendError};
 /// Dropping all handles without [`close`](Self::close) ends the TCP connection at once; the peer
 /// sees an abnormal closure, code 1006. Queued messages are written as far as the stream takes them
 /// at once; only [`flush`](Self::flush) and [`close`](Self::close) wait for that, and so they should before
-/// [`std::process::exit`], which runs nothing else. A connection that has failed is closed in the background
-/// even when its handles are dropped, within `close_timeout`. In a handler of
+/// [`std::process::exit`], which runs nothing else. Once a receiver was told that the connection has failed,
+/// it is closed in the background even if its handles are dropped, within `close_timeout`. In a handler of
 /// [`serve`](crate::serve()), returning from the handler closes the connection properly, even if handles
 /// of it live on elsewhere.
 pub struct WebSocket<S = Transport> {

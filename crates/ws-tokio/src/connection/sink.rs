@@ -70,7 +70,8 @@ macro_rules! sink {
             fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
                 let mut driver = self.shared.lock();
                 driver.start_close(Close::new(CloseCode::NORMAL_CLOSURE, ""))?;
-                driver.poll_closed(cx).map(Ok)
+                ready!(driver.poll_closed(cx));
+                Poll::Ready(driver.close_result())
             }
         }
     )*};

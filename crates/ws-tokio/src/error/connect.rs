@@ -30,8 +30,23 @@ pub(crate) struct Attempt {
     pub(crate) addr: Option<SocketAddr>,
     /// There is a connection to the address.
     pub(crate) connected: bool,
+    pub(crate) stage: Stage,
     /// The addresses that could not be connected to.
     pub(crate) failed: Vec<(SocketAddr, io::Error)>,
+}
+
+/// The thing that an attempt waits for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Stage {
+    /// Headers that the program makes.
+    #[default]
+    Headers,
+    Resolving,
+    Connecting,
+    ProxyTls,
+    Proxy,
+    Tls,
+    Response,
 }
 
 impl ConnectError {
@@ -110,13 +125,15 @@ impl fmt::Display for ConnectError {
             cause => cause.text(f)?,
         }
         if cause.is_timeout() {
-            match (attempt.addr, attempt.connected) {
-                (Some(addr), false) => write!(f, " while connecting to {addr}")?,
-                (_, true) => f.write_str(" while waiting for the response")?,
-                (None, false) => {
-                    let host = attempt.proxy.as_ref().map_or(uri.host(), ProxyUri::host);
-                    write!(f, " while resolving {host}")?;
-                }
+            let host = attempt.proxy.as_ref().map_or(uri.host(), ProxyUri::host);
+            match (attempt.stage, attempt.addr) {
+                (Stage::Headers, _) => f.write_str(" while the headers were made")?,
+                (Stage::Connecting, Some(addr)) => write!(f, " while connecting to {addr}")?,
+                (Stage::Resolving | Stage::Connecting, _) => write!(f, " while resolving {host}")?,
+                (Stage::ProxyTls, _) => f.write_str(" during the TLS handshake of the proxy")?,
+                (Stage::Proxy, _) => f.write_str(" while waiting for the proxy")?,
+                (Stage::Tls, _) => f.write_str(" during the TLS handshake")?,
+                (Stage::Response, _) => f.write_str(" while waiting for the response")?,
             }
         }
         if failed.peek().is_some() {

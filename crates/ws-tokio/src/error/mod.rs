@@ -26,8 +26,8 @@ use ws_proto::http::Response;
 use ws_types::Close;
 
 pub use closed::Closed;
-pub(crate) use connect::Attempt;
 pub use connect::ConnectError;
+pub(crate) use connect::{Attempt, Stage};
 
 /// Any error of this crate.
 ///
@@ -213,7 +213,8 @@ impl Error {
             Self::Io(e) => write!(f, "{e}"),
             Self::Tls(e) => {
                 write!(f, "the TLS handshake failed: {e}")?;
-                if is_not_tls(e) { f.write_str("; the server wants ws://") } else { Ok(()) }
+                // The peer may be a proxy, too.
+                if is_not_tls(e) { f.write_str("; the peer speaks no TLS") } else { Ok(()) }
             }
             Self::TlsUnavailable => f.write_str("wss:// needs the feature tls"),
             Self::Other(e) => match e.downcast_ref::<ws_headers::MultipleValuesError>() {

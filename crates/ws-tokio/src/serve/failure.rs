@@ -33,7 +33,6 @@ const MAX_METHOD: usize = 32;
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
 pub struct Failure {
     kind: FailureKind,
     /// `None` unless the connection was accepted.
@@ -189,6 +188,13 @@ impl fmt::Display for Failure {
             write!(f, " with {status}")?;
         }
         write!(f, ": {}", Escaped(self.error_text()))
+    }
+}
+
+impl fmt::Debug for Failure {
+    /// As its text, for the sake of what the text leaves out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Failure({self})")
     }
 }
 

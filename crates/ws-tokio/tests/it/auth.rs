@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ws_errors::InvalidStatus;
 use ws_tokio::{Connect, Error, Headers, Request, Response, Server, WebSocket, connect, serve};
 
 /// Fails instead of waiting without end, on a clock that runs.
@@ -103,7 +104,7 @@ async fn credentials_that_are_refused_are_not_shown_in_a_weaker_way() {
     .await;
     let uri = format!("ws://{}/", server.local_addr());
     let error = open(connect(&uri).credentials("me", "wrong")).await.unwrap_err();
-    assert_eq!(error.get::<ws_errors::InvalidStatus>().unwrap().response.status_code, 401);
+    assert_eq!(error.get::<InvalidStatus>().unwrap().response.status_code, 401);
     assert!(!error.is_retryable() && !format!("{error:?}").contains("wrong"), "{error:?}");
     assert_eq!(values.lock().unwrap().len(), 2);
 
@@ -175,6 +176,42 @@ async fn headers_that_can_not_be_made_fail_the_connection_in_time() {
     assert!(error.to_string().ends_with(": the token service is down"), "{error}");
     let error = open(connecting().headers_with(|_| std::future::pending())).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_by_another_server_is_not_followed() {
+    let (tokens, _) = deciding(|_| {
+        let headers = Headers::try_from([("Location", "/elsewhere")]).unwrap();
+        Some(Response::new(307, "", headers, ""))
+    })
+    .await;
+    let (server, values) = deciding(|_| None).await;
+    let uri = format!("ws://{}/", server.local_addr());
+    let tokens = format!("ws://{}/", tokens.local_addr());
+    let error = open(connect(uri).headers_with(move |_| {
+        let asking = connect(&tokens).max_redirects(0);
+        async move { asking.await.map(|_| Headers::new()) }
+    }))
+    .await
+    .unwrap_err();
+    assert_eq!(error.get::<InvalidStatus>().unwrap().response.status_code, 307);
+    assert_eq!(*values.lock().unwrap(), [None; 0]);
+}
+
+#[cfg(feature = "auth")]
+#[tokio::test]
+async fn a_header_of_the_program_is_not_replaced_by_an_answer() {
+    let (server, values) = deciding(|_| Some(challenge(&["Basic realm=r"]))).await;
+    let uri = format!("ws://{}/", server.local_addr());
+    let error = open(
+        connect(uri)
+            .credentials("me", "secret")
+            .headers_with(|_| async { Ok(Headers::try_from([("Authorization", "Bearer x")])?) }),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.get::<InvalidStatus>().unwrap().response.status_code, 401);
+    assert_eq!(*values.lock().unwrap(), [Some("Bearer x".to_owned())]);
 }
 
 #[cfg(feature = "auth")]

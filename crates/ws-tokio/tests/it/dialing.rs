@@ -57,9 +57,11 @@ async fn dead() -> (SocketAddr, impl Sized) {
     (addr, (listener, waiting))
 }
 
-/// An address that refuses connections.
-async fn refusing() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// An address that refuses connections, and belongs to nobody else as long as the socket lives.
+fn refusing() -> (SocketAddr, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    (socket.local_addr().unwrap(), socket)
 }
 
 /// A table of hosts.
@@ -79,7 +81,7 @@ fn host(addrs: impl IntoIterator<Item = SocketAddr>) -> Hosts {
 #[tokio::test]
 async fn a_dead_address_does_not_hold_up_the_next_one() {
     let server = echo().await;
-    let ((dead, _guard), refusing) = (dead().await, refusing().await);
+    let ((dead, _guard), (refusing, _socket)) = (dead().await, refusing());
     for addrs in [
         vec![dead, server.local_addr()],
         vec![refusing, server.local_addr()],
@@ -95,7 +97,7 @@ async fn a_dead_address_does_not_hold_up_the_next_one() {
 
 #[tokio::test]
 async fn an_error_names_all_addresses_that_were_tried() {
-    let (one, two) = (refusing().await, refusing().await);
+    let ((one, _socket), (two, _other)) = (refusing(), refusing());
     let connecting = || connect("ws://host.test/").proxy(Proxy::direct());
     let error = talk(connecting().resolver(host([one, two]))).await.unwrap_err();
     let refused = "Connection refused (os error 111)";
@@ -286,7 +288,7 @@ async fn a_proxy_that_can_not_be_used_is_an_error_that_names_it() {
             "",
             |e| e.get::<HandshakeTimeout>().is_some() && e.is_timeout(),
             true,
-            "timed out during opening handshake (after 0.5 s) while waiting for the response",
+            "timed out during opening handshake (after 0.5 s) while waiting for the proxy",
         ),
     ];
     for (answer, is, retryable, text) in table {
@@ -300,7 +302,7 @@ async fn a_proxy_that_can_not_be_used_is_an_error_that_names_it() {
         assert_eq!(error.to_string(), at + text);
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
-    let nobody = refusing().await;
+    let (nobody, _socket) = refusing();
     let error =
         talk(connect("ws://host.test/").proxy(format!("http://{nobody}"))).await.unwrap_err();
     assert!(error.to_string().contains("through http://127.0.0.1"), "{error}");
@@ -318,6 +320,9 @@ async fn the_environment_names_the_proxy_but_not_for_loopback() {
         let direct = talk(connect(format!("ws://{server}/"))).await.unwrap();
         assert_eq!(direct.peer_addr(), Some(server.parse().unwrap()));
         assert_ne!(through.peer_addr(), direct.peer_addr());
+        // The address that is connected to decides, not the host of the URI.
+        let local = talk(connect("ws://host.test/").connect_to(&*server)).await.unwrap();
+        assert_eq!(local.peer_addr(), direct.peer_addr());
         let error = talk(connect("ws://host.test/").proxy(Proxy::direct())).await.unwrap_err();
         assert!(error.is_retryable(), "{error:?}");
         return;

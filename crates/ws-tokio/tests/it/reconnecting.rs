@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpSocket;
 use ws_errors::InvalidStatus;
 use ws_tokio::{
-    Backoff, Error, Headers, Incoming, Message, Reconnect, Response, Server, WebSocket, connect,
-    serve,
+    Backoff, Error, Headers, Incoming, Message, Outgoing, Reconnect, Response, Server, WebSocket,
+    connect, serve,
 };
 
 const MOMENT: Duration = Duration::from_millis(20);
@@ -170,7 +170,10 @@ async fn a_server_can_ask_for_a_delay_within_a_bound() {
 
 #[tokio::test]
 async fn attempts_and_their_time_are_bounded() {
-    let nobody = TcpListener::bind(any_port()).await.unwrap().local_addr().unwrap();
+    // Nobody listens, nor can anybody else.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(any_port()).unwrap();
+    let nobody = socket.local_addr().unwrap();
     let failures = Arc::new(AtomicUsize::new(0));
     let told = Arc::clone(&failures);
     let counting = |reconnect: Reconnect| {
@@ -186,7 +189,7 @@ async fn attempts_and_their_time_are_bounded() {
     let mut connections = counting(reconnect(nobody)).max_elapsed(10 * MOMENT);
     in_time(connections.next()).await.unwrap().unwrap_err();
     assert!((1..=10).contains(&failures.load(Ordering::SeqCst)));
-    let mut connections = counting(reconnect(nobody)).max_attempts(1);
+    let mut connections = counting(reconnect(nobody)).max_elapsed(Duration::MAX).max_attempts(1);
     in_time(connections.next()).await.unwrap().unwrap_err();
 }
 
@@ -241,16 +244,48 @@ async fn messages_that_were_not_sent_are_kept_within_a_bound_and_sent_once() {
     let error = feed.send("nobody").await.unwrap_err();
     assert!(matches!(&error, Error::Io(e) if e.kind() == std::io::ErrorKind::NotConnected));
 
-    let mut feed = feed.keep_unsent(10);
+    let mut feed = feed.keep_unsent(2 * (5 + size_of::<Outgoing>()));
     feed.send("12345").await.unwrap();
     feed.send("67890").await.unwrap();
-    feed.send("1").await.unwrap_err();
+    feed.send("").await.unwrap_err();
+    assert_eq!(feed.unsent(), 2);
     assert_eq!(in_time(feed.recv()).await.unwrap(), Some(Incoming::Connected));
     feed.send("subscribe").await.unwrap();
     for expected in ["0", "subscribe", "12345", "67890"] {
         assert_eq!(in_time(feed.recv()).await.unwrap(), Some(Incoming::Message(expected.into())));
     }
     assert_eq!(*received.lock().unwrap(), ["subscribe", "12345", "67890"].map(Message::from));
+    assert_eq!(feed.unsent(), 0);
+}
+
+#[tokio::test]
+async fn messages_that_are_kept_do_not_hold_up_what_arrives() {
+    // It sends a lot before it receives, and so does the client.
+    const MESSAGES: usize = 200;
+    let sent = "x".repeat(50_000);
+    let echo = sent.clone();
+    let server = numbering(any_port(), move |_, mut ws| {
+        let echo = echo.clone();
+        async move {
+            for _ in 0..MESSAGES {
+                ws.send(&*echo).await.unwrap();
+            }
+            for _ in 0..MESSAGES {
+                assert_eq!(ws.recv().await.unwrap().unwrap().len(), echo.len());
+            }
+            ws.close(1000, "").await.unwrap();
+        }
+    })
+    .await;
+    let mut feed = reconnect(server.local_addr()).into_handle().keep_unsent(usize::MAX);
+    for _ in 0..MESSAGES {
+        feed.send(&*sent).await.unwrap();
+    }
+    let mut received = 0;
+    while let Some(incoming) = in_time(feed.recv()).await.unwrap() {
+        received += usize::from(matches!(incoming, Incoming::Message(_)));
+    }
+    assert_eq!((received, feed.unsent()), (1 + MESSAGES, 0));
 }
 
 #[tokio::test]

@@ -195,6 +195,56 @@ async fn a_client_shows_its_certificate_to_a_server_that_asks_for_one() {
 }
 
 #[tokio::test]
+async fn another_origin_does_not_see_the_certificate() {
+    let authority = Authority::new("ours");
+    let config = || server_config(authority.server("localhost"), &[&version::TLS13], None);
+    // It asks for a certificate, and tells whether it got one.
+    let (addr, _serving) = {
+        let config =
+            server_config(authority.server("localhost"), &[&version::TLS13], Some(&authority));
+        echo(config).await
+    };
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = format!("wss://localhost:{}/", addr.port());
+    let from = format!("wss://localhost:{}/", other.local_addr().unwrap().port());
+    let acceptor = TlsAcceptor::from(Arc::new(config()));
+    let _redirecting = tokio::spawn({
+        let response = format!("HTTP/1.1 307 x\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
+        async move {
+            loop {
+                let (tcp, _) = other.accept().await.unwrap();
+                let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
+                _ = tls.read(&mut [0; 4096]).await;
+                _ = tls.write_all(response.as_bytes()).await;
+                _ = tls.shutdown().await;
+            }
+        }
+    });
+    let Identity(chain, key) = authority.server("me");
+    let ours = ClientTls::new().only_roots([authority.root()]);
+    let ours = ours.client_certificate(chain, key);
+    talk(connect(&to).tls(ours.clone())).await.unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(authority.root()).unwrap();
+    let Identity(chain, key) = authority.server("me");
+    let mut given = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain, key)
+        .unwrap();
+    given.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let given = Arc::new(given);
+    talk(connect(&to).tls(Arc::clone(&given))).await.unwrap();
+    for error in [
+        talk(connect(&from).tls(ours)).await.unwrap_err(),
+        talk(connect(&from).tls(given)).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("CertificateRequired"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn roots_of_a_file_that_the_environment_names_are_trusted() {
     // A process of its own, since the environment belongs to all threads.
     const NAME: &str = "SSL_CERT_FILE";
@@ -227,7 +277,7 @@ async fn a_server_that_speaks_no_tls_is_told_at_its_first_bytes() {
         _ = tcp.read_to_end(&mut Vec::new()).await;
     });
     let error = talk(connect(uri)).await.unwrap_err();
-    assert!(error.to_string().ends_with("; the server wants ws://"), "{error}");
+    assert!(error.to_string().ends_with("; the peer speaks no TLS"), "{error}");
     assert!(!error.is_retryable() && !error.is_timeout());
     in_time(serving).await.unwrap();
 }

@@ -10,7 +10,7 @@ use ws_proto::http::Response;
 use ws_proto::{ProxyUri, Uri};
 use ws_types::{Close, ExtensionName, State, Subprotocol};
 
-use crate::error::{Attempt, Closed, ConnectError, Error, TrySendError};
+use crate::error::{Attempt, Closed, ConnectError, Error, Stage, TrySendError};
 
 /// An error of the table: the class or variant, the situation, and the error.
 pub(super) struct Row(pub(super) &'static str, pub(super) &'static str, pub(super) Error);
@@ -32,7 +32,8 @@ pub(super) fn addr(last: u8) -> SocketAddr {
 
 /// The handshake over a connection to an address has failed.
 pub(super) fn refused(cause: impl Into<Error>) -> Error {
-    connect(Attempt { addr: Some(addr(1)), connected: true, ..Attempt::default() }, cause)
+    let (addr, stage) = (Some(addr(1)), Stage::Response);
+    connect(Attempt { addr, connected: true, stage, ..Attempt::default() }, cause)
 }
 
 fn proxy() -> ProxyUri {
@@ -149,13 +150,17 @@ pub(super) fn connecting() -> Vec<Row> {
         Row(
             "HandshakeTimeout",
             "the name server doesn't answer",
-            connect(Attempt::default(), timeout()),
+            connect(Attempt { stage: Stage::Resolving, ..Attempt::default() }, timeout()),
         ),
         Row(
             "HandshakeTimeout",
             "the host drops packets, after another one has refused",
             connect(
-                Attempt { addr: Some(addr(2)), ..failed(&[Kind::ConnectionRefused]) },
+                Attempt {
+                    addr: Some(addr(2)),
+                    stage: Stage::Connecting,
+                    ..failed(&[Kind::ConnectionRefused])
+                },
                 timeout(),
             ),
         ),
