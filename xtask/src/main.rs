@@ -50,9 +50,11 @@ Options:
                            but some of 12.* and 13.*
     server --url URL       the same against a server that is already running
     client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
-  interop [--deflate] [--self-test] [--without-chromium]
+  interop [--deflate] [--self-test] [--without-chromium] [--all | --network]
                            --deflate: only what is about compression; --self-test lets the peers
-                           talk to each other, without our library
+                           talk to each other, without our library; --all: also TLS servers,
+                           proxies and failures of the network, with programs of Debian;
+                           --network: only these
 
 Besides the steps:
   bench [OPTION]...        our server and the peers, side by side; `bench --help` lists the options,

@@ -3,9 +3,10 @@
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
 //! The scenarios are theirs and `interop_client`'s; here is who talks to whom, and in [`deflate`] with
-//! which compression.
+//! which compression. [`network`] has TLS servers, proxies and failures.
 
 mod deflate;
+mod network;
 mod tap;
 
 use std::{
@@ -24,20 +25,38 @@ struct Options {
     /// The peers among themselves.
     self_test: bool,
     chromium: bool,
+    part: Part,
+}
+
+/// The scenarios to be run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    /// All but those of the network.
+    Usual,
+    All,
     /// Only what is about compression.
-    deflate: bool,
+    Deflate,
+    /// Only TLS servers, proxies and failures.
+    Network,
 }
 
 /// Reads the options and runs the scenarios.
 pub(crate) fn command(args: lexopt::Parser) -> Result {
-    let [self_test, without_chromium, deflate] =
-        run::flags(args, ["self-test", "without-chromium", "deflate"])?;
-    run(&mut Log::screen(), Options { self_test, chromium: !without_chromium, deflate })
+    let [self_test, without_chromium, deflate, all, network] =
+        run::flags(args, ["self-test", "without-chromium", "deflate", "all", "network"])?;
+    let part = match (deflate, all, network) {
+        (false, false, false) => Part::Usual,
+        (true, false, false) => Part::Deflate,
+        (false, true, false) if !self_test => Part::All,
+        (false, false, true) if !self_test => Part::Network,
+        _ => return Err("options that exclude each other; see `cargo xtask --help`".to_owned()),
+    };
+    run(&mut Log::screen(), Options { self_test, chromium: !without_chromium, part })
 }
 
 /// The step of `ci`.
 pub(crate) fn step(log: &mut Log) -> Result {
-    run(log, Options { self_test: false, chromium: true, deflate: false })
+    run(log, Options { self_test: false, chromium: true, part: Part::Usual })
 }
 
 fn run(log: &mut Log, options: Options) -> Result {
@@ -48,17 +67,22 @@ fn run(log: &mut Log, options: Options) -> Result {
     let ours = if options.self_test { None } else { Some(Ours::build(log, &target)?) };
 
     let mut failed = Vec::new();
-    if !options.deflate {
+    if matches!(options.part, Part::Usual | Part::All) {
         match &ours {
             Some(ours) => test_ours(log, &out, &peers, ours, &mut failed)?,
             None => test_peers(log, &out, &peers, &mut failed)?,
         }
     }
-    failed.extend(deflate::test(log, &out, &peers, ours.as_ref()));
+    if options.part != Part::Network {
+        failed.extend(deflate::test(log, &out, &peers, ours.as_ref()));
+    }
+    if let (Some(ours), Part::All | Part::Network) = (&ours, options.part) {
+        failed.extend(network::test(log, &peers, ours).err());
+    }
     if !failed.is_empty() {
         return Err(failed.join("\n"));
     }
-    match (peers.chromium, options.chromium) {
+    match (peers.chromium, options.chromium && options.part != Part::Network) {
         (None, true) => Ok(Outcome::Skipped("only Chromium: it isn't installed".to_owned())),
         _ => Ok(Outcome::Done),
     }
@@ -142,6 +166,7 @@ struct Ours {
     interop_server: PathBuf,
     interop_client: PathBuf,
     interop_deflate: PathBuf,
+    interop_network: PathBuf,
 }
 
 impl Ours {
@@ -156,6 +181,7 @@ impl Ours {
             interop_server: release.join("interop_server"),
             interop_client: release.join("interop_client"),
             interop_deflate: release.join("interop_deflate"),
+            interop_network: release.join("interop_network"),
         })
     }
 
