@@ -178,8 +178,8 @@ impl InvalidHandshake {
     }
 
     /// Whether the opening handshake failed for a reason that may pass: it took too long, the stream ended
-    /// before the response did, or the response of the server or proxy has status 408, 425, 429, or one from
-    /// 500 to 599 other than 501 and 505.
+    /// before the response did, the response of the server or proxy has status 408, 425, 429, or one from
+    /// 500 to 599 other than 501 and 505, or a SOCKS proxy can't reach the server.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -195,9 +195,9 @@ impl InvalidHandshake {
             Self::InvalidStatusCode(InvalidStatusCode { status_code }) => {
                 is_temporary_status(*status_code)
             }
+            Self::ProxyError(ProxyError::Base { temporary, .. }) => *temporary,
             Self::Base { .. }
             | Self::SecurityError(_)
-            | Self::ProxyError(ProxyError::Base { .. })
             | Self::InvalidMethod(_)
             | Self::InvalidProtocol(_)
             | Self::InvalidHeader(_)

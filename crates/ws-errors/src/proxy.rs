@@ -23,6 +23,8 @@ pub enum ProxyError {
     Base {
         /// The failure.
         msg: Box<str>,
+        /// Whether it may pass, such as a server that the proxy can't reach.
+        temporary: bool,
     },
     /// The response of the proxy isn't valid HTTP, or isn't complete.
     #[error(transparent)]
@@ -33,10 +35,16 @@ pub enum ProxyError {
 }
 
 impl ProxyError {
-    /// Makes the exception for a failure without a class of its own.
+    /// Makes the exception for a failure without a class of its own, which will not pass.
     #[must_use]
     pub fn new(msg: impl Into<Box<str>>) -> Self {
-        Self::Base { msg: msg.into() }
+        Self::Base { msg: msg.into(), temporary: false }
+    }
+
+    /// Makes the exception for a failure without a class of its own, after which trying again may help.
+    #[must_use]
+    pub fn temporary(msg: impl Into<Box<str>>) -> Self {
+        Self::Base { msg: msg.into(), temporary: true }
     }
 }
 

@@ -117,6 +117,7 @@ fn failed_handshakes_are_retryable_if_their_reason_may_pass() {
     assert!(!retryable(limit.into()));
     assert!(!retryable(InvalidHandshake::new("a")));
     assert!(!retryable(ProxyError::new("a").into()));
+    assert!(retryable(ProxyError::temporary("a").into()));
     assert!(!retryable(InvalidHeader::new("Upgrade", None).into()));
     assert!(!retryable(NegotiationErrorKind::NoExtensions.into()));
 }

@@ -104,6 +104,9 @@ pub(super) async fn tunnel(
     attempt.proxy = Some(proxy.clone());
     let request = proxy.connect_request(target.host, target.port, target.secure, user_agent)?;
     let (mut request, mut answered) = (request, Answered::default());
+    if proxy.scheme() == ProxyScheme::Socks5 {
+        return socks_to_any(proxy, target, dial, attempt).await;
+    }
     loop {
         let tcp = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
         let stream = Transport::Tcp(tcp);
@@ -156,16 +159,35 @@ async fn open(
             attempt.stage = Stage::Proxy;
             connect(stream, request, limits).await
         }
-        ProxyScheme::Socks5 => {
-            // The first address; the proxy knows best which family it can reach, but isn't asked.
-            let addr = dial.tcp.resolve(target.host, target.port).await?.first().copied();
-            let host = addr.map_or_else(|| target.host.to_owned(), |addr| addr.ip().to_string());
-            socks(stream, proxy, &host, target.port).await
-        }
         ProxyScheme::Socks5h => socks(stream, proxy, target.host, target.port).await,
         other => {
             let text = format!("proxies of the kind {other:?} aren't supported");
             Err(ProxyError::new(text).into())
+        }
+    }
+}
+
+/// Asks a SOCKS proxy for a tunnel to each address of the host, until there is one: the proxy may reach only
+/// one family.
+async fn socks_to_any(
+    proxy: &ProxyUri,
+    target: Target<'_>,
+    dial: &Dial,
+    attempt: &mut Attempt,
+) -> Result<Transport, Error> {
+    let mut addrs = None;
+    loop {
+        let stream = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
+        let addrs = match &mut addrs {
+            Some(addrs) => addrs,
+            None => addrs.insert(dial.tcp.resolve(target.host, target.port).await?.into_iter()),
+        };
+        let host = addrs.next().map(|addr| addr.ip().to_string());
+        let host = host.as_deref().unwrap_or(target.host);
+        let tunnel = socks(Transport::Tcp(stream), proxy, host, target.port).await;
+        match tunnel {
+            Err(e) if e.get::<ProxyError>().is_some() && e.is_retryable() && addrs.len() > 0 => {}
+            tunnel => return tunnel,
         }
     }
 }
@@ -221,6 +243,7 @@ async fn socks(
     host: &str,
     port: u16,
 ) -> Result<Transport, Error> {
+    use tokio_socks::Error as Socks;
     use tokio_socks::tcp::Socks5Stream;
     let target = (host, port);
     let tunnel = match proxy.user_info() {
@@ -231,15 +254,17 @@ async fn socks(
     };
     match tunnel {
         Ok(tunnel) => Ok(tunnel.into_inner()),
-        Err(tokio_socks::Error::Io(e)) => Err(e.into()),
-        // As a direct connection would fail, so that trying again may help.
+        Err(Socks::Io(e)) => Err(e.into()),
         Err(
-            e @ (tokio_socks::Error::ConnectionRefused
-            | tokio_socks::Error::HostUnreachable
-            | tokio_socks::Error::NetworkUnreachable
-            | tokio_socks::Error::TtlExpired
-            | tokio_socks::Error::GeneralSocksServerFailure),
-        ) => Err(Error::Io(io::Error::new(io::ErrorKind::ConnectionRefused, e.to_string()))),
+            e @ (Socks::GeneralSocksServerFailure
+            | Socks::NetworkUnreachable
+            | Socks::HostUnreachable
+            | Socks::ConnectionRefused
+            | Socks::TtlExpired),
+        ) => {
+            let text = format!("the SOCKS proxy cannot reach the server: {e}");
+            Err(ProxyError::temporary(text).into())
+        }
         Err(e) => Err(ProxyError::new(format!("failed to connect to SOCKS proxy: {e}")).into()),
     }
 }

@@ -112,6 +112,7 @@ impl Error {
     /// | anything that [took too long](Self::is_timeout) | yes |
     /// | other errors of a stream before the connection is open, such as a bad certificate | no |
     /// | a refusal with 408, 425, 429, or one of 500 to 599 but 501 and 505 | yes |
+    /// | a server that a SOCKS proxy can't reach | yes |
     /// | any other status; a response that isn't right, or isn't HTTP | no |
     /// | a peer that vanished from an open connection (1006), or didn't answer keepalive pings | yes |
     /// | a connection closed with 1001, or 1011 to 1014 | yes |

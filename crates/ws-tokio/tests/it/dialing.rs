@@ -479,6 +479,34 @@ async fn a_tunnel_through_a_socks_proxy_leads_to_the_server() {
     }
 }
 
+#[cfg(feature = "socks")]
+#[tokio::test]
+async fn a_server_that_a_socks_proxy_can_not_reach_may_come_back() {
+    for (code, retryable) in
+        [(1, true), (2, false), (3, true), (4, true), (5, true), (6, true), (7, false), (8, false)]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            // It reaches neither address.
+            for _ in 0..if retryable { 2 } else { 1 } {
+                let (mut client, _) = listener.accept().await.unwrap();
+                client.read_exact(&mut [0; 3]).await.unwrap();
+                client.write_all(&[5, 0]).await.unwrap();
+                client.read_exact(&mut [0; 10]).await.unwrap();
+                client.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            }
+        });
+        let addrs = host([([127, 0, 0, 1], 80).into(), ([127, 0, 0, 2], 80).into()]);
+        let connecting = connect("ws://host.test/").proxy(format!("socks5://{proxy}"));
+        let error = talk(connecting.resolver(addrs)).await.unwrap_err();
+        assert!(error.get::<ws_errors::ProxyError>().is_some(), "{code}: {error:?}");
+        assert_eq!(error.is_retryable(), retryable, "{code}: {error:?}");
+        assert!(error.to_string().contains(&format!("through socks5://{proxy}")), "{error}");
+        in_time(serving).await.unwrap();
+    }
+}
+
 /// A server that redirects, by the path of the request, and keeps the requests.
 async fn redirecting(to: SocketAddr) -> (Server, Arc<Mutex<Vec<Request>>>) {
     let requests = Arc::new(Mutex::new(Vec::new()));

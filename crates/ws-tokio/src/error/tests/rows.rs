@@ -125,8 +125,10 @@ pub(super) fn connecting() -> Vec<Row> {
         ),
         Row(
             "ProxyError",
-            "a SOCKS proxy refuses",
-            by_proxy(ProxyError::new("failed to connect to SOCKS proxy: Connection refused")),
+            "a SOCKS proxy finds nobody at the server",
+            by_proxy(ProxyError::temporary(
+                "the SOCKS proxy cannot reach the server: Connection refused",
+            )),
         ),
         Row(
             "SecurityError",

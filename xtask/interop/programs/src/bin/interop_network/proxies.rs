@@ -71,8 +71,6 @@ async fn through(lab: &Lab, kind: Kind, scheme: &str, auth: Auth) -> Outcome<Str
     let (proxy, behind) = kind.start(lab, auth).await?;
     let plain = lab.echo_server().await?;
     let secure = lab.nginx(ServerTls::new("valid"), plain.addr).await?;
-    // The certificate has this name; SOCKS 5 takes addresses only, and dante has no IPv6 here.
-    let host = if scheme == "socks5" { "127.0.0.1" } else { "localhost" };
     let port = proxy.addr.port();
     let shown = format!("{scheme}://localhost:{port}");
     let address = |user_info: &str| format!("{scheme}://{user_info}localhost:{port}");
@@ -84,7 +82,8 @@ async fn through(lab: &Lab, kind: Kind, scheme: &str, auth: Auth) -> Outcome<Str
         Auth::None => address(""),
         Auth::Password => address(&format!("{USER}:{PASSWORD}@")),
     };
-    let uris = [format!("ws://{}/", plain.addr), format!("wss://{host}:{}/", secure.addr.port())];
+    let uris =
+        [format!("ws://{}/", plain.addr), format!("wss://localhost:{}/", secure.addr.port())];
     for uri in &uris {
         talk(to(uri, right.clone())).await.map_err(|e| format!("{uri}: {e}"))?;
         if auth == Auth::Password {
