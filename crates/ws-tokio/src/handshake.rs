@@ -24,7 +24,7 @@ use ws_proto::{Connection, Uri};
 
 use crate::connection::state::Shared;
 use crate::connection::{Info, WebSocket};
-use crate::error::Error;
+use crate::error::{Error, is_end, of_stream};
 use crate::settings::{ClientSettings, ServerSettings};
 
 /// The most bytes that are read at once.
@@ -297,10 +297,10 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
                     return Poll::Ready(Err(match (error, ended) {
                         // Of the two, the response tells more.
                         (Some(error), Err(_)) if error.get::<InvalidStatus>().is_some() => error,
+                        (Some(error), Err(e)) if is_end(&e) => error,
                         (Some(error), Ok(())) => error,
-                        (_, ended) => Error::Io(
-                            ended.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()),
-                        ),
+                        (_, Err(e)) => of_stream(e),
+                        (None, Ok(())) => Error::Io(io::ErrorKind::UnexpectedEof.into()),
                     }));
                 }
                 Poll::Pending => {
@@ -371,7 +371,7 @@ async fn receive<S: AsyncRead + Unpin>(
             let mut buf = ReadBuf::new(&mut memory);
             let read = Pin::new(&mut *io).poll_read(cx, &mut buf);
             let result = read.map(|read| {
-                read?;
+                read.or_else(|e| if is_end(&e) { Ok(()) } else { Err(e) })?;
                 let data = buf.filled();
                 if data.is_empty() {
                     return feed(None).map(|_| true).map_err(Error::from);

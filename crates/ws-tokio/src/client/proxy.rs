@@ -15,7 +15,7 @@ use ws_proto::{ProxyScheme, ProxyUri, Uri, proxy_from_env};
 use super::auth::{Answer, Answered, Credentials, Scheme};
 use super::dial::Dial;
 use crate::Transport;
-use crate::error::{Attempt, Error, Stage};
+use crate::error::{Attempt, Error, Stage, is_end, of_stream};
 
 /// The proxy of a client: see [`Connect::proxy`](crate::Connect::proxy).
 ///
@@ -206,10 +206,15 @@ async fn connect(
     let mut reader = ResponseReader::new(limits).for_proxy();
     let mut memory = [0; 4096];
     let (response, rest) = loop {
-        let n = stream.read(&mut memory).await?;
-        let data = memory.get(..n).unwrap_or_default();
+        let read = stream.read(&mut memory).await;
+        let data = memory.get(..*read.as_ref().unwrap_or(&0)).unwrap_or_default();
         if data.is_empty() {
-            break (reader.receive_eof().map_err(of_proxy)?, Bytes::new());
+            // Of the two, the response tells more.
+            match (reader.receive_eof(), read) {
+                (Ok(response), _) => break (response, Bytes::new()),
+                (Err(_), Err(e)) if !is_end(&e) => return Err(of_stream(e)),
+                (Err(e), _) => return Err(of_proxy(e)),
+            }
         }
         if let Some((response, used)) = reader.receive_data(data).map_err(of_proxy)? {
             break (response, Bytes::copy_from_slice(data.get(used..).unwrap_or_default()));

@@ -21,7 +21,7 @@ use super::backlog::Backlog;
 use super::pong::{PongWaiter, Pongs};
 use super::state::{Driver, Leaving, Reader, Writing};
 use super::timer::Timer;
-use crate::error::{Closed, Error};
+use crate::error::{Closed, Error, is_end};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Moves bytes until an event has arrived for the reader, or nothing moves any more. `None` when the
@@ -92,6 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         match read {
             Poll::Ready(Ok(0)) => self.conn.receive_eof(),
             Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(e)) if is_end(&e) => self.conn.receive_eof(),
             Poll::Ready(Err(e)) => {
                 self.failed.get_or_insert_with(|| Arc::new(e));
                 self.abort();

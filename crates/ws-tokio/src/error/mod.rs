@@ -313,6 +313,22 @@ fn is_temporary(e: &io::Error) -> bool {
     )
 }
 
+/// Whether an error of reading is only the end of the stream: TCP's, without an end of TLS. The protocols here
+/// tell themselves whether anything is missing.
+pub(crate) fn is_end(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::UnexpectedEof
+}
+
+/// The error of a stream before there is a connection. With TLS 1.3, a server that doesn't accept the client's
+/// certificate says so behind the TLS handshake.
+pub(crate) fn of_stream(e: io::Error) -> Error {
+    #[cfg(feature = "tls")]
+    if e.get_ref().is_some_and(|e| e.is::<tokio_rustls::rustls::Error>()) {
+        return Error::Tls(e);
+    }
+    Error::Io(e)
+}
+
 macro_rules! from {
     ($($class:ty)*) => {$(
         impl From<$class> for Error {

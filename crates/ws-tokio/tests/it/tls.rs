@@ -188,9 +188,14 @@ async fn a_client_shows_its_certificate_to_a_server_that_asks_for_one() {
     let with = |Identity(chain, key)| tls.clone().client_certificate(chain, key);
     talk(connect(&uri).tls(with(authority.server("me")))).await.unwrap();
     // TLS 1.3: the client learns of it when it waits for the response.
-    for tls in [tls.clone(), with(other.server("me"))] {
+    for (tls, alert) in
+        [(tls.clone(), "CertificateRequired"), (with(other.server("me")), "UnknownCA")]
+    {
         let error = talk(connect(&uri).tls(tls)).await.unwrap_err();
-        assert!(!error.is_timeout(), "{error:?}");
+        let Error::Connect(e) = &error else { panic!("{error:?}") };
+        assert!(matches!(e.cause(), Error::Tls(_)) && !error.is_retryable(), "{error:?}");
+        let text = format!("the TLS handshake failed: received fatal alert: {alert}");
+        assert!(error.to_string().ends_with(&text), "{error}");
     }
 }
 
@@ -349,8 +354,47 @@ async fn an_end_without_close_notify_is_clean_only_after_the_closing_handshake()
                 let error = end.unwrap_err();
                 assert_eq!(error.closed().unwrap().code(), 1006, "{error:?}");
                 assert!(error.is_retryable(), "{error:?}");
+                // As of a process that ends, without TLS.
+                assert_eq!(error.to_string(), "no close frame received or sent");
             }
         }
+        in_time(serving).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_end_without_close_notify_ends_a_response_like_that_of_tcp() {
+    for (answer, expected) in [
+        ("", "did not receive a valid HTTP response (unexpected end of stream)"),
+        ("HTTP/1.1 503 \r\n\r\nlater", "server rejected WebSocket connection: HTTP 503"),
+        ("", "did not receive a valid HTTP response from proxy (unexpected end of stream)"),
+        ("HTTP/1.1 503 \r\n\r\nlater", "proxy rejected connection: HTTP 503"),
+    ] {
+        let authority = Authority::new("ours");
+        let config = server_config(authority.server("localhost"), &[&version::TLS13], None);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut tls = TlsAcceptor::from(Arc::new(config)).accept(tcp).await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(tls.read_u8().await.unwrap());
+            }
+            tls.write_all(answer.as_bytes()).await.unwrap();
+            tls.flush().await.unwrap();
+            drop(tls.into_inner());
+        });
+        let tls = ClientTls::new().only_roots([authority.root()]);
+        let connecting = match expected.contains("proxy") {
+            false => connect(format!("wss://localhost:{port}/")).tls(tls),
+            true => {
+                connect("ws://host.test/").proxy(format!("https://localhost:{port}")).proxy_tls(tls)
+            }
+        };
+        let error = talk(connecting).await.unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert!(error.is_retryable(), "{error:?}");
         in_time(serving).await.unwrap();
     }
 }
