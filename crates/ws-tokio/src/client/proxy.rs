@@ -178,6 +178,7 @@ async fn socks_to_any(
     let mut addrs = None;
     loop {
         let stream = dial.tcp.connect(proxy.host(), proxy.port(), attempt).await?;
+        attempt.stage = Stage::Proxy;
         let addrs = match &mut addrs {
             Some(addrs) => addrs,
             None => addrs.insert(dial.tcp.resolve(target.host, target.port).await?.into_iter()),

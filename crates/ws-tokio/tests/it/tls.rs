@@ -303,6 +303,8 @@ async fn a_server_that_stops_in_the_tls_handshake_is_retryable() {
         let error = talk(connecting).await.unwrap_err();
         assert!(error.is_retryable(), "{end}: {error:?}");
         assert_eq!(error.is_timeout(), timeout, "{end}: {error:?}");
+        let text = error.to_string();
+        assert_eq!(text.ends_with(" during the TLS handshake"), timeout, "{end}: {error}");
         in_time(serving).await.unwrap();
     }
 }

@@ -32,8 +32,13 @@ pub(super) fn addr(last: u8) -> SocketAddr {
 
 /// The handshake over a connection to an address has failed.
 pub(super) fn refused(cause: impl Into<Error>) -> Error {
-    let (addr, stage) = (Some(addr(1)), Stage::Response);
-    connect(Attempt { addr, connected: true, stage, ..Attempt::default() }, cause)
+    connect(connected(1), cause)
+}
+
+/// An attempt that has led to a connection to this address.
+fn connected(last: u8) -> Attempt {
+    let (addr, stage) = (Some(addr(last)), Stage::Response);
+    Attempt { addr, connected: true, stage, ..Attempt::default() }
 }
 
 fn proxy() -> ProxyUri {
@@ -42,8 +47,7 @@ fn proxy() -> ProxyUri {
 
 /// The proxy has answered.
 fn by_proxy(cause: impl Into<Error>) -> Error {
-    let (proxy, addr) = (Some(proxy()), Some(addr(9)));
-    connect(Attempt { proxy, addr, connected: true, ..Attempt::default() }, cause)
+    connect(Attempt { proxy: Some(proxy()), ..connected(9) }, cause)
 }
 
 pub(super) fn io(kind: io::ErrorKind) -> io::Error {
@@ -167,6 +171,19 @@ pub(super) fn connecting() -> Vec<Row> {
             ),
         ),
         Row("HandshakeTimeout", "the server is silent", refused(timeout())),
+        Row(
+            "HandshakeTimeout",
+            "the server stops in the TLS handshake",
+            connect(Attempt { stage: Stage::Tls, ..connected(1) }, timeout()),
+        ),
+        Row(
+            "HandshakeTimeout",
+            "the proxy hangs",
+            connect(
+                Attempt { proxy: Some(proxy()), stage: Stage::Proxy, ..connected(9) },
+                timeout(),
+            ),
+        ),
         Row("Io", "the connection is reset", refused(io(Kind::ConnectionReset))),
         Row(
             "InvalidMessage",
