@@ -51,4 +51,4 @@ pub use security::{
 };
 pub use uri::{InvalidProxy, InvalidURI};
 pub use ws_headers::{Headers, InvalidHeaderValue, MultipleValuesError};
-pub use ws_types::Escaped;
+pub use ws_types::{Escaped, redact_uri};

@@ -20,7 +20,7 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct InvalidURI {
-    /// The string. `ws-proto` leaves out user information and the values of the query.
+    /// The string; from `ws-proto` as [`redact_uri`](crate::redact_uri) shows it.
     pub uri: Box<str>,
     /// The fault, if known.
     pub msg: Option<Box<str>>,
@@ -64,7 +64,7 @@ impl Error for InvalidURI {}
 #[error("{proxy} isn't a valid proxy: {msg}")]
 #[non_exhaustive]
 pub struct InvalidProxy {
-    /// The string; it may contain a password.
+    /// The string; from `ws-proto` as [`redact_uri`](crate::redact_uri) shows it.
     pub proxy: Box<str>,
     /// The fault.
     pub msg: Box<str>,

@@ -5,12 +5,13 @@
 use core::net::IpAddr;
 use std::fmt;
 
-use ws_errors::{InvalidHeaderValue, InvalidProxy};
+use ws_errors::{InvalidHeaderValue, InvalidProxy, redact_uri};
+use ws_types::is_scheme;
 
 use crate::Uri;
 use crate::grammar::{build_authorization_basic, build_host};
 use crate::http::Request;
-use crate::uri::{parse_host_and_port, parse_user_info, redact};
+use crate::uri::{CONTROL, parse_host_and_port, parse_user_info};
 
 /// The protocol of a proxy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -61,12 +62,13 @@ impl ProxyUri {
     /// Parses the address of a proxy, like [`FromStr`](std::str::FromStr).
     ///
     /// # Errors
-    /// [`InvalidProxy`], without the user information, with one of these as `msg`: `scheme … isn't supported`,
-    /// `path is meaningless`, `query component is meaningless`, `fragment identifier is meaningless`, and those
-    /// of [`Uri::parse`] about host, port and user information.
+    /// [`InvalidProxy`], with the address as [`redact_uri`] shows it, and with one of these as `msg`: `contains
+    /// a control character or a space`, `scheme … isn't supported` (empty if there is none), `path is
+    /// meaningless`, `query component is meaningless`, `fragment identifier is meaningless`, and those of
+    /// [`Uri::parse`] about host, port and user information.
     #[doc(alias = "parse_proxy")]
     pub fn parse(proxy: &str) -> Result<Self, InvalidProxy> {
-        parse(proxy).map_err(|msg| InvalidProxy::new(redact(proxy), msg))
+        parse(proxy).map_err(|msg| InvalidProxy::new(redact_uri(proxy), msg))
     }
 
     /// The protocol.
@@ -155,9 +157,11 @@ impl fmt::Debug for ProxyUri {
 
 fn parse(proxy: &str) -> Result<ProxyUri, String> {
     if proxy.contains(|c: char| c == ' ' || c.is_control()) {
-        return Err("contains a control character or a space".to_owned());
+        return Err(CONTROL.to_owned());
     }
-    let (scheme, rest) = proxy.split_once("://").unwrap_or(("", proxy));
+    // Other text before it may be a password.
+    let parts = proxy.split_once("://").filter(|(scheme, _)| is_scheme(scheme));
+    let (scheme, rest) = parts.unwrap_or(("", proxy));
     let scheme = match &*scheme.to_ascii_lowercase() {
         "http" => ProxyScheme::Http,
         "https" => ProxyScheme::Https,

@@ -4,6 +4,7 @@
 //! [RFC 9110 §15.4]: https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 
 use ws_errors::{InvalidURI, SecurityError, SecurityErrorKind, WebSocketException};
+use ws_types::is_scheme;
 
 use crate::Uri;
 use crate::http::Response;
@@ -89,10 +90,7 @@ impl Uri {
 
 /// Splits off a scheme, if there is one.
 fn split_scheme(reference: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = reference.split_once(':')?;
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    is_scheme.then_some((scheme, rest))
+    reference.split_once(':').filter(|(scheme, _)| is_scheme(scheme))
 }
 
 /// Resolves `.` and `..` in an absolute path

@@ -11,7 +11,8 @@ use core::net::Ipv6Addr;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use ws_errors::InvalidURI;
+use ws_errors::{InvalidURI, redact_uri};
+use ws_types::redact_query;
 
 use crate::grammar::build_host;
 
@@ -60,8 +61,8 @@ impl Uri {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidURI`], with the URI without user information and values of the query, as far as they can
-    /// be told, and with one of these as `msg`, checked in this order:
+    /// [`InvalidURI`], with the URI as [`redact_uri`] shows it, and with one of these as `msg`, checked in
+    /// this order:
     /// - `contains a control character or a space`
     /// - `scheme isn't ws or wss`
     /// - `hostname isn't provided`
@@ -77,7 +78,7 @@ impl Uri {
     /// [§3.4]: https://www.rfc-editor.org/rfc/rfc3986#section-3.4
     #[doc(alias = "parse_uri")]
     pub fn parse(uri: &str) -> Result<Self, InvalidURI> {
-        parse(uri).map_err(|msg| InvalidURI::new(redact(uri), msg))
+        parse(uri).map_err(|msg| InvalidURI::new(redact_uri(uri), msg))
     }
 
     /// Tells whether the connection is encrypted: `true` for `wss`, `false` for `ws`.
@@ -176,7 +177,7 @@ impl Uri {
     ) -> Result<Self, InvalidURI> {
         let query = query.unwrap_or_default();
         if path.chars().chain(query.chars()).any(|c| c == ' ' || c.is_control()) {
-            return Err(InvalidURI::new(redact(path), CONTROL));
+            return Err(InvalidURI::new(redact_uri(path), CONTROL));
         }
         let (resource_name, path_len) = build_resource_name(path, query);
         Ok(Self { resource_name, path_len, ..self.clone() })
@@ -196,7 +197,7 @@ impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt_base(f)?;
         match self.0.query() {
-            Some(query) => f.write_str(&redact_query(query)),
+            Some(query) => write!(f, "?{}", redact_query(query)),
             None => Ok(()),
         }
     }
@@ -281,40 +282,7 @@ fn build_resource_name(path: &str, query: &str) -> (Box<str>, usize) {
     (resource_name.into(), path_len)
 }
 
-/// A URI that isn't valid, without all that may be a secret: user information, which ends at the last
-/// `@`, and values of the query.
-pub(crate) fn redact(uri: &str) -> String {
-    let (base, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let start = base.find("://").map_or(0, |at| at + "://".len());
-    let (scheme, rest) = base.split_at(start);
-    let (hidden, rest, query) = match (rest.rsplit_once('@'), query.rsplit_once('@')) {
-        // A question mark in a password is no beginning of a query.
-        (_, Some((_, rest))) => {
-            let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-            ("***@", rest, query)
-        }
-        (Some((_, rest)), None) => ("***@", rest, query),
-        (None, None) => ("", rest, query),
-    };
-    format!("{scheme}{hidden}{rest}{}", redact_query(query))
-}
-
-/// A query with its question mark and names, and `***` for values. A part without a name may be a secret
-/// as a whole.
-fn redact_query(query: &str) -> String {
-    let mut redacted = String::new();
-    for part in query.split('&').filter(|part| !part.is_empty()) {
-        redacted.push(if redacted.is_empty() { '?' } else { '&' });
-        if let Some((name, _)) = part.split_once('=') {
-            redacted.push_str(name);
-            redacted.push('=');
-        }
-        redacted.push_str("***");
-    }
-    redacted
-}
-
-const CONTROL: &str = "contains a control character or a space";
+pub(crate) const CONTROL: &str = "contains a control character or a space";
 
 /// Splits at the first `separator`; without one, what follows it is empty.
 fn split_at<'a>(text: &'a str, separator: &str) -> (&'a str, &'a str) {

@@ -36,9 +36,14 @@ fn invalid_addresses_say_why_and_keep_the_password_to_themselves() {
         ("http://[::1", "IPv6 address is invalid"),
         ("http://a b", "contains a control character or a space"),
         ("http://user:%zz@proxy", "user information is invalid"),
+        ("alice:secret@http://proxy:3128", "scheme  isn't supported"),
+        ("secret@http://proxy", "scheme  isn't supported"),
+        ("alice:http://secret@proxy", "scheme  isn't supported"),
+        ("http://proxy?email=a@b&token=secret", "query component is meaningless"),
         ("http://user:secret@proxy:x", "port isn't a number between 1 and 65535"),
     ] {
         let error = ProxyUri::parse(text).expect_err(text);
+        assert_eq!(*error.proxy, ws_errors::redact_uri(text));
         assert_eq!(&*error.msg, msg, "{text}");
         assert!(!format!("{error}{error:?}").contains("secret"), "{error}");
     }

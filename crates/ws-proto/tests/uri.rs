@@ -172,9 +172,7 @@ fn invalid_uris_say_why() {
         let error = Uri::parse(text).expect_err(text);
         assert_eq!(error.msg.as_deref(), Some(msg), "{text}");
         assert_eq!(error.to_string(), format!("{} isn't a valid URI: {msg}", error.uri));
-        if !text.contains(['@', '?']) {
-            assert_eq!(&*error.uri, text);
-        }
+        assert_eq!(*error.uri, ws_errors::redact_uri(text));
     }
 }
 
@@ -318,17 +316,9 @@ fn printing_leaves_credentials_out() -> Result<(), ws_errors::InvalidURI> {
 #[test]
 fn errors_and_debug_have_no_secrets() {
     for (text, redacted) in [
+        // `redact_uri` has a table of its own.
         ("ws://user:secret@host:0/", "ws://***@host:0/"),
-        ("ws://user:se@cret@host:0/", "ws://***@host:0/"),
-        ("ws://user:se/cret@host:0/", "ws://***@host:0/"),
-        ("ws://user:se?cret@host:0/", "ws://***@host:0/"),
-        ("ws://user:se?cret@host:0/?a=secret", "ws://***@host:0/?a=***"),
-        ("http://secret@host/", "http://***@host/"),
-        ("user:secret@host", "***@host"),
-        ("ws://host:0/?a=secret&b&c=&=secret", "ws://host:0/?a=***&***&c=***&=***"),
-        ("ws://host:0/?secret", "ws://host:0/?***"),
-        ("ws://host:0/?a=secret#f", "ws://host:0/?a=***"),
-        ("ws://host:0/path", "ws://host:0/path"),
+        ("ws://host:0/?a=secret#secret", "ws://host:0/?a=***#***"),
     ] {
         let error = Uri::parse(text).expect_err(text);
         assert_eq!(&*error.uri, redacted, "{text}");
@@ -336,6 +326,7 @@ fn errors_and_debug_have_no_secrets() {
     }
     for (text, redacted) in [
         ("ws://user:secret@host/a?b=secret&secret", "ws://host/a?b=***&***"),
+        ("ws://host/?secret==", "ws://host/?***"),
         ("ws://host/a@b?", "ws://host/a@b"),
     ] {
         let uri = Uri::parse(text).expect(text);

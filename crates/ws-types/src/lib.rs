@@ -10,6 +10,7 @@ mod names;
 mod opcode;
 mod side;
 mod state;
+mod uri;
 
 pub use close::{Close, CloseCode};
 pub use escape::Escaped;
@@ -17,3 +18,4 @@ pub use names::{ExtensionName, ExtensionParameter, InvalidToken, Origin, Subprot
 pub use opcode::{InvalidOpcode, Opcode};
 pub use side::Side;
 pub use state::State;
+pub use uri::{is_scheme, redact_query, redact_uri};
