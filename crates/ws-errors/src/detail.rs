@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::{
     ConnectionClosed, HttpMessage, InvalidHandshake, InvalidHeader, InvalidMessage, MessageCause,
     OtherProtocol, ProtocolErrorKind, ProxyError, Response, SecurityError, SecurityErrorKind,
-    WebSocketException,
+    WebSocketException, redact_uri,
 };
 
 impl WebSocketException {
@@ -46,7 +46,17 @@ impl WebSocketException {
 
 /// The likely intention behind a URI with another scheme, or none.
 fn scheme(uri: &str) -> Option<String> {
+    // A guess can't give back what is hidden.
+    if uri.contains("***") {
+        return None;
+    }
     let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let begins =
+        |start: &str| uri.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start));
+    // Without a host, another scheme doesn't help.
+    if scheme.is_empty() && ["/", "ws:", "wss:"].into_iter().any(begins) {
+        return None;
+    }
     let scheme = match scheme {
         "" | "http" => "ws",
         "https" => "wss",
@@ -70,10 +80,14 @@ fn handshake(e: &InvalidHandshake) -> Option<String> {
         InvalidHandshake::HandshakeTimeout(e) => Some(format!("after {}", time(e.open_timeout))),
         InvalidHandshake::SecurityError(e) => limit(e),
         InvalidHandshake::ProxyError(ProxyError::InvalidProxyMessage(e)) => {
-            message(HttpMessage::Response, e.cause.as_ref()?)
+            message("the proxy wants https://", e.cause.as_ref()?)
         }
         InvalidHandshake::InvalidMessage(InvalidMessage { message: of, cause }) => {
-            message(*of, cause.as_ref()?)
+            let tls = match of {
+                HttpMessage::Response => "the server wants wss://",
+                HttpMessage::Request => "the client wants wss://",
+            };
+            message(tls, cause.as_ref()?)
         }
         InvalidHandshake::InvalidMethod(_) => Some("expected GET".to_owned()),
         InvalidHandshake::InvalidProtocol(_) => Some("expected HTTP/1.1".to_owned()),
@@ -89,15 +103,13 @@ fn handshake(e: &InvalidHandshake) -> Option<String> {
     }
 }
 
-/// The fault of a message that isn't HTTP, and the likely reason.
-fn message(message: HttpMessage, cause: &MessageCause) -> Option<String> {
+/// The fault of a message that isn't HTTP, and the likely reason: `tls` if it is TLS.
+fn message(tls: &str, cause: &MessageCause) -> Option<String> {
     let mut text = cause.to_string();
     match cause {
         MessageCause::NotHttp(e) if e.protocol == Some(OtherProtocol::Tls) => {
-            text.push_str(match message {
-                HttpMessage::Response => "; the server wants wss://",
-                HttpMessage::Request => "; the client wants wss://",
-            });
+            text.push_str("; ");
+            text.push_str(tls);
         }
         MessageCause::SecurityError(e) => {
             if let Some(limit) = limit(e) {
@@ -109,17 +121,28 @@ fn message(message: HttpMessage, cause: &MessageCause) -> Option<String> {
     Some(text)
 }
 
-/// The reason phrase, and the target of a redirect.
+/// The reason phrase, and the target of a redirect without its secrets.
 fn reason(response: &Response) -> Option<String> {
-    let phrase = (!response.reason_phrase.is_empty()).then(|| response.reason_phrase.clone());
+    const MAX_PHRASE: usize = 64;
+    const MAX_LOCATION: usize = 256;
+    let phrase = Some(&response.reason_phrase).filter(|phrase| !phrase.is_empty());
+    let phrase = phrase.map(|phrase| bounded(phrase, MAX_PHRASE));
     let location = match response.status_code {
         300..=399 => response.headers.get("Location").ok().flatten(),
         _ => None,
     };
-    // Its query may hold a secret.
-    let location = location.map(|it| format!("redirect to {}", it.split('?').next().unwrap_or(it)));
+    let location =
+        location.map(|it| format!("redirect to {}", bounded(&redact_uri(it), MAX_LOCATION)));
     let parts: Vec<_> = [phrase, location].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The first `max` characters, and dots for more.
+fn bounded(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// The value that a header should have.

@@ -204,7 +204,7 @@ fn details_are_the_values_that_texts_leave_out() {
         let sent = Some(Close::new(cause.close_code(), reason));
         ConnectionClosed::new(None, sent, None, Some(Box::new(cause)))
     };
-    let rows: [(WebSocketException, Option<&str>); 26] = [
+    let rows: &[(WebSocketException, Option<&str>)] = &[
         (K::InvalidOpcode(11).into(), Some("0xb")),
         (K::ReservedBits.into(), None),
         (closed("invalid opcode", K::InvalidOpcode(11).into()).into(), Some("invalid opcode: 0xb")),
@@ -231,7 +231,11 @@ fn details_are_the_values_that_texts_leave_out() {
         ),
         (RequestLineTooLong::new(9, 8).into(), Some("the request line")),
         (InvalidStatus::new(response(401)).into(), Some("reason")),
-        (InvalidStatus::new(redirect).into(), Some("Found, redirect to /login")),
+        (InvalidStatus::new(redirect).into(), Some("Found, redirect to /login?next=***")),
+        (
+            InvalidProxyMessage::new(tls()).into(),
+            Some(r#"received "\x15\x03\x03", which looks like TLS; the proxy wants https://"#),
+        ),
         (InvalidProtocol::new("HTTP/1.0").into(), Some("expected HTTP/1.1")),
         (InvalidUpgrade::new("Upgrade", None).into(), Some("expected websocket")),
         (InvalidHeader::new("Cookie", Some("multiple values")).into(), None),
@@ -239,10 +243,35 @@ fn details_are_the_values_that_texts_leave_out() {
         (InvalidURI::new("http://a/", "b").into(), Some("did you mean ws://a/?")),
         (InvalidURI::new("https://a/", "b").into(), Some("did you mean wss://a/?")),
         (InvalidURI::new("ws://a:x/", "b").into(), None),
+        (InvalidURI::new("/chat", "b").into(), None),
+        (InvalidURI::new("//a/chat", "b").into(), None),
+        (InvalidURI::new("ws:a", "b").into(), None),
+        (InvalidURI::new("WSS:/a", "b").into(), None),
+        (InvalidURI::new("ws", "b").into(), Some("did you mean ws://ws?")),
+        (InvalidURI::new("http://***@a/", "b").into(), None),
+        (InvalidURI::new("a/?b=***", "b").into(), None),
         (InvalidURI::new("", "b").into(), None),
     ];
     for (error, detail) in rows {
-        assert_eq!(error.detail().as_deref(), detail, "{error}");
+        assert_eq!(error.detail().as_deref(), *detail, "{error}");
+    }
+}
+
+#[test]
+fn text_of_a_response_is_bounded_and_has_no_secrets() {
+    let a = "a".repeat(300);
+    for (phrase, location, detail) in [
+        ("", "https://u:secret@a/?b=secret#secret", "redirect to https://***@a/?b=***#***".into()),
+        ("", "//u:secret@a/", "redirect to ***@a/".into()),
+        ("", "//u:se?cret@a/", "redirect to ***".into()),
+        ("", &*a, format!("redirect to {}...", "a".repeat(256))),
+        ("", &a[..256], format!("redirect to {}", "a".repeat(256))),
+        (&"\u{e9}".repeat(65), "/", format!("{}..., redirect to /", "\u{e9}".repeat(64))),
+        (&a[..64], "/", format!("{}, redirect to /", "a".repeat(64))),
+    ] {
+        let headers = Headers::try_from([("Location", location)]).unwrap();
+        let error = InvalidStatus::new(Response::new(302, phrase, headers, ""));
+        assert_eq!(WebSocketException::from(error).detail(), Some(detail), "{location}");
     }
 }
 
