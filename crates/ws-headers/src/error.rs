@@ -91,7 +91,8 @@ pub struct InvalidHeaderValue {
     /// The header's name; empty when [`HeaderValue::new`](crate::HeaderValue::new) refused the value.
     pub name: String,
     /// The refused value; `None` when the header is missing. `Display` escapes control characters,
-    /// this field doesn't.
+    /// this field doesn't. For a value that may be a secret, the fault instead: see
+    /// [`CREDENTIALS`](crate::CREDENTIALS).
     pub value: Option<String>,
 }
 

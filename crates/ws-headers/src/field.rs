@@ -186,12 +186,52 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidHeaderName> {
     if valid { Ok(()) } else { Err(InvalidHeaderName::new(name)) }
 }
 
+/// The names of the headers whose values are credentials of a client: `Authorization`,
+/// `Proxy-Authorization` and `Cookie`.
+///
+/// Refused values of these, and of `Set-Cookie`, aren't kept in errors, and `{:?}` of
+/// [`Headers`](crate::Headers) writes `***` for them.
+///
+/// ```
+/// use ws_headers::{CREDENTIALS, Headers};
+///
+/// let mut headers = Headers::try_from([("Host", "a"), ("Cookie", "session=secret")])?;
+/// assert_eq!(format!("{headers:?}"), r#"Headers([("Host", "a"), ("Cookie", "***")])"#);
+/// let error = headers.insert("Authorization", "Bearer secret\n").unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "invalid Authorization header: contains a character that no header can hold",
+/// );
+/// for name in CREDENTIALS {
+///     headers.remove(name);
+/// }
+/// assert_eq!(headers, Headers::try_from([("Host", "a")])?);
+/// # Ok::<(), ws_headers::InvalidHeaderField>(())
+/// ```
+pub const CREDENTIALS: &[&str] = &["Authorization", "Proxy-Authorization", "Cookie"];
+
+/// Whether values of the header `name` are secrets.
+fn is_secret(name: &str) -> bool {
+    CREDENTIALS.iter().chain(&["Set-Cookie"]).any(|secret| same_name(secret, name))
+}
+
+/// A value of the header `name`, as `{:?}` shows it.
+pub(crate) fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    if is_secret(name) { "***" } else { value }
+}
+
 /// Refuses values that would break out of their line, or that ISO-8859-1 can't encode.
 pub(crate) fn check_value(name: &str, value: &str) -> Result<(), InvalidHeaderValue> {
     // In UTF-8, U+0080 to U+00FF begin with C2 or C3, and all characters above with C4 or more.
     // Without branches, the compiler checks many bytes at once.
     let valid = value.bytes().fold(true, |valid, b| valid & is_value_octet(b) & (b < 0xC4));
-    if valid { Ok(()) } else { Err(InvalidHeaderValue::new(name, Some(value.to_owned()))) }
+    if valid {
+        return Ok(());
+    }
+    // A line break at the end, from a file perhaps, shouldn't bring a password into a log.
+    let value =
+        if is_secret(name) { "contains a character that no header can hold" } else { value };
+    Err(InvalidHeaderValue::new(name, Some(value.to_owned())))
 }
 
 /// Whether values may consist of these octets, all of them ASCII.

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use unicase::Ascii;
 
+use crate::field::shown;
 use crate::lines::Lines;
 use crate::table::Table;
 use crate::{HeaderName, HeaderValue, MultipleValuesError};
@@ -273,4 +274,37 @@ macro_rules! debug_as_list {
     )*};
 }
 
-debug_as_list! { RawItems<'_> GetAll<'_> Keys<'_> Items<'_> Values<'_> IntoIter }
+debug_as_list! { GetAll<'_> Keys<'_> Values<'_> }
+
+/// The items still to come, as a list, with `***` for secrets as in `Headers`.
+impl fmt::Debug for RawItems<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.clone().map(|(name, value)| (name, shown(name, value))))
+            .finish()
+    }
+}
+
+/// The items still to come, as a list, with `***` for secrets as in `Headers`.
+impl fmt::Debug for Items<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = self.clone().map(|item| {
+            item.map(|(name, value)| {
+                let value = shown(name.as_written(), value);
+                (name, value)
+            })
+        });
+        f.debug_list().entries(items).finish()
+    }
+}
+
+/// The items still to come, as a list, with `***` for secrets as in `Headers`.
+impl fmt::Debug for IntoIter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let items = self.clone().map(|(name, value)| {
+            let value = HeaderValue::trusted(shown(name.as_str(), value.as_str()));
+            (name, value)
+        });
+        f.debug_list().entries(items).finish()
+    }
+}

@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![doc(html_root_url = "https://docs.rs/ws-headers/latest")]
 //!
-//! Start reading at [`Headers`]. Nothing here parses requests or knows the meaning of a header.
+//! Start reading at [`Headers`]. Nothing here parses requests or knows the meaning of a header, but for
+//! [`CREDENTIALS`], which aren't for logs.
 
 mod convert;
 mod error;
@@ -21,6 +22,6 @@ mod wire;
 pub use error::{
     InvalidHeaderField, InvalidHeaderName, InvalidHeaderValue, MultipleValuesError, SetDefaultError,
 };
-pub use field::{HeaderName, HeaderValue};
+pub use field::{CREDENTIALS, HeaderName, HeaderValue};
 pub use headers::Headers;
 pub use iter::{GetAll, IntoIter, Items, Key, Keys, RawItems, Values};

@@ -38,7 +38,7 @@ impl Headers {
     }
 }
 
-/// `Name: value\r\n` for each line, then `\r\n`.
+/// `Name: value\r\n` for each line, then `\r\n`. Nothing is hidden: for logs there is `{:?}`.
 impl fmt::Display for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self {
@@ -48,18 +48,10 @@ impl fmt::Display for Headers {
     }
 }
 
-/// The lines as pairs, with control characters escaped: `Headers([("Host", "example.com")])`.
+/// The lines as pairs, with control characters escaped, and `***` for values of
+/// [`CREDENTIALS`](crate::CREDENTIALS) and `Set-Cookie`: `Headers([("Host", "a"), ("Cookie", "***")])`.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// The pairs in brackets.
-        struct Pairs<'a>(&'a Headers);
-
-        impl fmt::Debug for Pairs<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.0).finish()
-            }
-        }
-
-        f.debug_tuple("Headers").field(&Pairs(self)).finish()
+        f.debug_tuple("Headers").field(&self.raw_items()).finish()
     }
 }

@@ -280,6 +280,21 @@ fn debug_shows_the_pairs() {
 }
 
 #[test]
+fn debug_hides_secrets() {
+    for name in ["Authorization", "proxy-authorization", "COOKIE", "Set-Cookie"] {
+        let headers = Headers::try_from([("A", "b"), (name, "secret")]).unwrap();
+        let pairs = format!("[(\"A\", \"b\"), ({name:?}, \"***\")]");
+        assert_eq!(format!("{headers:?}"), format!("Headers({pairs})"));
+        assert_eq!(format!("{:?}", headers.raw_items()), pairs);
+        for text in [format!("{:?}", headers.items()), format!("{:?}", headers.into_iter())] {
+            assert!(text.contains("***") && !text.contains("secret"), "{text}");
+        }
+    }
+    let headers = Headers::try_from([("X-Cookie", "b")]).unwrap();
+    assert_eq!(format!("{headers:?}"), r#"Headers([("X-Cookie", "b")])"#);
+}
+
+#[test]
 fn capacities_are_hints_that_cannot_fail() {
     let mut headers = Headers::with_capacity(usize::MAX);
     headers.reserve(usize::MAX, usize::MAX);

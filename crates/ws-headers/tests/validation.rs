@@ -33,6 +33,30 @@ fn values_are_printable_latin_1_and_tab() {
 }
 
 #[test]
+fn refused_secrets_are_not_kept() {
+    const FAULT: &str = "contains a character that no header can hold";
+    for name in ["Authorization", "proxy-authorization", "COOKIE", "Set-Cookie"] {
+        let (value, octets) = ("Bearer secret\n", b"Bearer secret\n");
+        let mut headers = Headers::new();
+        let results = [
+            headers.insert(name, value),
+            headers.insert_latin1(name, octets),
+            headers.try_extend([(name, value)]),
+            Headers::try_from([(name, value)]).map(drop),
+            Headers::from_latin1([(name, &octets[..])]).map(drop),
+        ];
+        let expected = InvalidHeaderValue::new(name, Some(FAULT.to_owned()));
+        for result in results {
+            assert_eq!(result, Err(InvalidHeaderField::Value(expected.clone())));
+        }
+        let error = headers.setdefault(name, value).unwrap_err();
+        assert!(!format!("{error}{error:?}").contains("secret"), "{error:?}");
+    }
+    let error = Headers::new().insert("X-Cookie", "a\n").unwrap_err();
+    assert_eq!(error.to_string(), r"invalid X-Cookie header: a\n");
+}
+
+#[test]
 fn octets_are_checked_like_characters() {
     for octet in 0..=u8::MAX {
         for value in [vec![octet], vec![b'a', octet, b'b'], vec![octet, 0xC3, 0xA9]] {
