@@ -1,5 +1,6 @@
 //! Requests and responses that aren't valid HTTP, or aren't complete.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::SecurityError;
@@ -102,7 +103,8 @@ impl From<NotHttp> for MessageCause {
 #[non_exhaustive]
 pub struct NotHttp {
     /// The first line as far as it was received when it was judged, without its end; at most 64 bytes. For
-    /// version 2 of the PROXY protocol, its signature of 12 bytes, which begins with line breaks.
+    /// version 2 of the PROXY protocol, its signature of 12 bytes, which begins with line breaks. In a line
+    /// that looks like a request, `***` stands for all behind a question mark.
     pub line: Box<[u8]>,
     /// The protocol that it looks like; `None` if that isn't known.
     pub protocol: Option<OtherProtocol>,
@@ -119,7 +121,8 @@ impl NotHttp {
         let line = received.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = line.get(..MAX_LINE).unwrap_or(line);
-        Self { line: line.into(), protocol: OtherProtocol::of(line) }
+        let protocol = OtherProtocol::of(line);
+        Self { line: without_query(line, protocol).into(), protocol }
     }
 }
 
@@ -130,6 +133,22 @@ impl fmt::Display for NotHttp {
             Some(protocol) => write!(f, "looks like {protocol}"),
             None => f.write_str("isn't HTTP"),
         }
+    }
+}
+
+/// A line for people. One of no known protocol that begins with a word may be a request without a version:
+/// its query may hold a secret.
+fn without_query(line: &[u8], protocol: Option<OtherProtocol>) -> Cow<'_, [u8]> {
+    let word = line.iter().position(|&b| b == b' ').and_then(|end| line.get(..end));
+    let is_request = protocol.is_none()
+        && word.and_then(|word| str::from_utf8(word).ok()).is_some_and(ws_types::is_token);
+    match line.iter().position(|&b| b == b'?').and_then(|at| line.split_at_checked(at + 1)) {
+        Some((front, [_, ..])) if is_request => {
+            let mut line = [front, b"***"].concat();
+            line.truncate(MAX_LINE);
+            Cow::Owned(line)
+        }
+        _ => Cow::Borrowed(line),
     }
 }
 

@@ -185,9 +185,16 @@ fn other_protocols_are_recognised_by_their_first_bytes() {
         (b"* OK ready\r\n", r#"received "* OK ready", which isn't HTTP"#),
         (b"\"\x1b[2J\n", r#"received "\"\x1b[2J", which isn't HTTP"#),
         (b"", r#"received "", which isn't HTTP"#),
+        // A request, perhaps.
+        (b"GET /chat?token=secret\r\n", r#"received "GET /chat?***", which isn't HTTP"#),
+        (b"GET /chat?", r#"received "GET /chat?", which isn't HTTP"#),
+        (b"\x01 a?b", r#"received "\x01 a?b", which isn't HTTP"#),
+        (b"{\"a\": \"b?\"}", r#"received "{\"a\": \"b?\"}", which isn't HTTP"#),
+        (b"220 ready?!", r#"received "220 ready?!", which looks like SMTP or FTP"#),
     ] {
         assert_eq!(NotHttp::new(received).to_string(), text);
     }
+    assert_eq!(NotHttp::new(&[&b"GET /"[..], &[b'a'; 57], b"?secret"].concat()).line.len(), 64);
     assert_eq!(NotHttp::new(&[b'a'; 1000]).line.len(), 64);
 }
 

@@ -71,6 +71,12 @@ fn a_request_is_taken_apart() {
         ("Cookie", "b=2"),
     ]));
     assert_eq!(request.serialize(), head);
+    let text = format!("{request:?}");
+    assert!(
+        text.starts_with(r#"Request { method: "GET", target: "/chat?***", version: Http11"#),
+        "{text}"
+    );
+    assert!(text.contains(r#"("cookie", "***")"#), "{text}");
 }
 
 #[test]
@@ -134,6 +140,19 @@ fn request_lines() {
         assert_eq!(cause(&data, request(&data)), expected);
         assert_eq!(request(line), Ok(None));
     }
+    for (line, shown) in [
+        ("GET /chat?token=secret HTTP/1", "line \"GET /chat?***\""),
+        ("GET /chat ?token=secret HTTP/1.1", "line \"GET /chat ?***\""),
+        ("GET chat?token=secret HTTP/1.1", "target \"chat?***\""),
+        ("GET /?a=b#secret HTTP/1.1", "target \"/?***\""),
+        ("GET chat? HTTP/1.1", "target \"chat?\""),
+    ] {
+        let data = format!("{line}\r\n");
+        assert_eq!(
+            cause(data.as_bytes(), request(data.as_bytes())),
+            format!("invalid request {shown}")
+        );
+    }
     let long = format!("GET {} HTTP/1.1\r\n", "/ ".repeat(100));
     let expected = format!("invalid request line \"GET {}\"...", "/ ".repeat(30));
     assert_eq!(cause(long.as_bytes(), request(long.as_bytes())), expected);
@@ -157,6 +176,7 @@ fn targets() {
         ("GET", "wss://[::1]:2?c", Some(("/", Some("c"), "[::1]:2"))),
         ("GET", "http://b/c://d?e://f", Some(("/c://d", Some("e://f"), "b"))),
         ("OPTIONS", "*", Some(("", None, "a:1"))),
+        ("GET", "*", None),
         ("CONNECT", "b:443", Some(("", None, "a:1"))),
         ("CONNECT", "[::1]:443", Some(("", None, "a:1"))),
         ("GET", "http:///chat", None),
@@ -462,11 +482,10 @@ fn header_129_trips_before_the_block_ends() {
             assert_eq!(result.unwrap_err().to_string(), "expected no more than 128 headers");
             // Its first byte is enough.
             let cut = data.len() - b"A: b\r\n\r\n".len() + 1;
-            let (before, after) = data.split_at(cut);
+            let (before, _) = data.split_at(cut);
             assert_eq!(request_error(before), "expected no more than 128 headers");
             let (before, _) = before.split_at(cut - 1);
             assert_eq!(request(before), Ok(None));
-            assert!(!after.is_empty());
         }
     }
     let limits = limits(|limits| limits.max_headers = 1000);
@@ -689,6 +708,11 @@ fn bodies() {
         (CHUNKED, b"1\nx", b"1\nx", Eof),
         (CHUNKED, b"1;\nx", b"1;\nx", Eof),
         (CHUNKED, b"1\rx", b"1\rx", Eof),
+        // There is no first chunk.
+        (CHUNKED, b"DEAD", b"DEAD", Eof),
+        (CHUNKED, b"DEAD;beef\r", b"DEAD;beef\r", Eof),
+        (CHUNKED, b"1;aaaaaaaaaaaaaaaaaaaaa", b"1;aaaaaaaaaaaaaa", Eof),
+        (CHUNKED, b"DEAD\r\n", b"", Eof),
         (CHUNKED, b"1\r\nx\n\r", b"x\n\r", Eof),
         (CHUNKED, b"1\r\nx\r\r", b"x\r\r", Eof),
         (CHUNKED, b"1\r\nxyz1", b"xyz1", Eof),

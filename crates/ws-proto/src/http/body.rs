@@ -69,9 +69,16 @@ impl BodyReader {
         Self { max_body, max_line, body: Vec::new(), framing }
     }
 
-    /// The received bytes.
+    /// The received bytes. Where not even a first chunk has begun, these need not be chunks: they are kept
+    /// as they came.
     pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.body
+        match self.framing {
+            Framing::Chunked { mut line, next } if self.body.is_empty() && next.is_size() => {
+                line.truncate(self.max_body);
+                line
+            }
+            _ => self.body,
+        }
     }
 
     /// Takes bytes from the server. Returns `None` while the body is incomplete and below the limit,
@@ -138,6 +145,11 @@ impl BodyReader {
 
 impl Next {
     const START: Self = Self::Size { digits: 0, value: 0 };
+
+    /// Whether this is a part of the line in front of a chunk.
+    fn is_size(self) -> bool {
+        matches!(self, Self::Size { .. } | Self::Extension(_) | Self::SizeLf(_))
+    }
 
     /// The part behind `byte`, which isn't one of a chunk; `None` if it can't be there.
     fn after(self, byte: u8) -> Option<Self> {

@@ -4,10 +4,10 @@
 //!
 //! httparse parses header lines, once a head is complete. This module adds what httparse doesn't
 //! check: limits, also on incomplete lines; CRLF at the end of each line; first lines, which are
-//! judged as soon as they are there; ASCII request targets. Nothing outside the grammar is tolerated in a request, nor in a
-//! response that opens a connection, since disagreement between proxies and servers allows attacks
-//! (request smuggling). A response that refuses one only explains a failure, so it is read leniently:
-//! see [`ResponseReader::receive_data`].
+//! judged as soon as they are there; ASCII request targets. Nothing outside the grammar is tolerated in a
+//! request, nor in a response that opens a connection, since disagreement between proxies and servers
+//! allows attacks (request smuggling). A response that refuses one only explains a failure, so its status
+//! line and body are read leniently: see [`ResponseReader::receive_data`].
 //!
 //! [`client`](crate::client) and [`server`](crate::server) decide what the headers mean. Start
 //! reading at [`RequestReader`].
@@ -25,6 +25,8 @@ pub use limits::HandshakeLimits;
 pub use request::{HttpVersion, Request, RequestReader};
 pub use response::{Response, ResponseReader};
 
+use std::borrow::Cow;
+
 use ws_errors::MessageCause;
 
 /// The cause for a line that breaks the grammar: its text has the line, bounded and escaped.
@@ -35,6 +37,14 @@ fn invalid_line(name: &str, line: &[u8]) -> MessageCause {
         _ => (line, ""),
     };
     MessageCause::Malformed(format!("invalid {name} \"{}\"{more}", shown.escape_ascii()).into())
+}
+
+/// A request line or target for people: without the query, which may hold a secret, and all behind it.
+fn without_query(line: &[u8]) -> Cow<'_, [u8]> {
+    match line.iter().position(|&b| b == b'?').and_then(|at| line.split_at_checked(at + 1)) {
+        Some((front, [_, ..])) => Cow::Owned([front, b"***"].concat()),
+        _ => Cow::Borrowed(line),
+    }
 }
 
 /// The cause for bytes that aren't HTTP, or that no endpoint here accepts.

@@ -11,7 +11,7 @@ use ws_headers::Headers;
 use ws_types::is_token;
 
 use super::head::{FirstLine, HeadReader};
-use super::{HandshakeLimits, invalid_line};
+use super::{HandshakeLimits, invalid_line, without_query};
 use crate::grammar::{is_host, is_token_octet};
 
 /// The version of HTTP that a request was made in.
@@ -56,7 +56,9 @@ impl fmt::Display for HttpVersion {
 /// ```
 ///
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// `{:?}` leaves out the query, and credentials as [`Headers`] does.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Request {
     method: Cow<'static, str>,
     target: Box<str>,
@@ -202,6 +204,18 @@ impl Request {
     }
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let target = without_query(self.target.as_bytes());
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &format_args!("\"{}\"", target.escape_ascii()))
+            .field("version", &self.version)
+            .field("headers", &self.headers)
+            .finish()
+    }
+}
+
 /// Reads the head of a request, in pieces of any size.
 ///
 /// ```
@@ -298,7 +312,7 @@ impl FirstLine for RequestLine {
             return Err(Self::exception(NotHttp::new(line).into()));
         }
         let Some((method, target, version)) = split(line) else {
-            return Err(Self::exception(invalid_line("request line", line)));
+            return Err(invalid("line", line));
         };
         let version = match version {
             [b'1', b'.', b'0'] => HttpVersion::Http10,
@@ -306,14 +320,14 @@ impl FirstLine for RequestLine {
             [b'0' | b'2'..=b'9'] | [b'0' | b'2'..=b'9', b'.', b'0'..=b'9'] => {
                 return Err(InvalidProtocol::new(format!("HTTP/{}", version.escape_ascii())).into());
             }
-            _ => return Err(Self::exception(invalid_line("request line", line))),
+            _ => return Err(invalid("line", line)),
         };
         let target = str::from_utf8(target).unwrap_or_default();
         if !is_visible(target) {
-            return Err(Self::exception(invalid_line("request line", line)));
+            return Err(invalid("line", line));
         }
         if !is_target(method, target) {
-            return Err(Self::exception(invalid_line("request target", target.as_bytes())));
+            return Err(invalid("target", target.as_bytes()));
         }
         let method = match method {
             "GET" => Cow::Borrowed("GET"),
@@ -333,6 +347,11 @@ impl FirstLine for RequestLine {
             cause => InvalidMessage::new(HttpMessage::Request, cause).into(),
         }
     }
+}
+
+/// The error for a part of a request that breaks the grammar, or for the line.
+fn invalid(part: &str, text: &[u8]) -> InvalidHandshake {
+    RequestLine::exception(invalid_line(&format!("request {part}"), &without_query(text)))
 }
 
 /// Whether a word after the first begins with `HTTP/`, in any case. A person or a program that writes such
@@ -368,7 +387,8 @@ fn is_target(method: &str, target: &str) -> bool {
     match absolute_form(target) {
         Some((authority, _)) => is_host(authority),
         None if method == "CONNECT" => is_host(target),
-        None => target.starts_with('/') || target == "*",
+        // RFC 9112 §3.2.4: `*` isn't for a resource, as GET is.
+        None => target.starts_with('/') || (target == "*" && method != "GET"),
     }
 }
 
