@@ -97,9 +97,9 @@ pub struct InvalidHeaderFormat {
     pub name: Box<str>,
     /// The fault, such as `expected token`.
     pub error: &'static str,
-    /// The whole received value of the header line; may be empty.
+    /// The whole received value of the header line; may be empty. `***` instead of credentials.
     pub header: Box<str>,
-    /// The position of the fault in `header`, in characters from 0. A character is one octet on the
+    /// The position of the fault in the value, in characters from 0. A character is one octet on the
     /// wire.
     pub pos: usize,
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ws_errors::{
     InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
 };
-use ws_headers::{Headers, InvalidHeaderField};
+use ws_headers::{CREDENTIALS, Headers, InvalidHeaderField};
 use ws_types::{Origin, Subprotocol};
 
 use crate::extension::{self, ClientExtensionFactory, Extensions};
@@ -92,7 +92,7 @@ impl ClientOptions {
     }
 
     /// Appends a header to those of the handshake: see [`headers`](Self::headers). [`ClientHandshake::new`]
-    /// refuses one that isn't valid.
+    /// refuses one that isn't valid; the error doesn't have the value of one of the [`CREDENTIALS`].
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let Err(error) = self.headers.insert(name, value) {
@@ -121,11 +121,11 @@ impl ClientOptions {
         }
     }
 
-    /// Forgets the headers with credentials, `Authorization`, `Proxy-Authorization` and `Cookie`: for a
-    /// redirect to another origin.
+    /// Forgets the headers with [`CREDENTIALS`], and `Host`, which names the server that they are for: for
+    /// a redirect to another origin.
     #[must_use]
     pub fn without_credentials(mut self) -> Self {
-        for name in ["Authorization", "Proxy-Authorization", "Cookie"] {
+        for name in CREDENTIALS.iter().chain(&["Host"]) {
             self.headers.remove(name);
         }
         self
@@ -149,7 +149,8 @@ impl ClientOptions {
         self.limits
     }
 
-    /// Appends headers to those of the handshake. Default: none.
+    /// Replaces all added headers, those of [`header`](Self::header) and
+    /// [`basic_auth`](Self::basic_auth) included, and forgets their faults. Default: none.
     ///
     /// `Host`, `Authorization`, `Origin` and `User-Agent` given here replace those of the handshake.
     /// [`ClientHandshake::new`] refuses headers that only the handshake may set: `Upgrade`,
@@ -158,6 +159,7 @@ impl ClientOptions {
     #[must_use]
     pub fn headers(mut self, headers: Headers) -> Self {
         self.headers = headers;
+        self.invalid = None;
         self
     }
 
@@ -262,10 +264,13 @@ impl ClientHandshake {
     /// mustn't foresee it ([RFC 6455 §10.3]).
     ///
     /// # Errors
+    /// - the first of [`ClientOptions::header`] and [`ClientOptions::basic_auth`]: [`InvalidHeaderValue`]
+    ///   when a header can't hold the value, or Basic authentication the credentials; [`InvalidHeader`] when
+    ///   a name isn't a token;
     /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, or the user
     ///   information of the URI;
-    /// - [`InvalidHeader`] when [`ClientOptions::headers`] has one that only the handshake may set,
-    ///   or repeats one that may appear once;
+    /// - [`InvalidHeader`] when the added headers have one that only the handshake may set, or repeat one
+    ///   that may appear once;
     /// - [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a
     ///   token.
     ///
@@ -393,7 +398,7 @@ impl ClientHandshake {
     }
 
     /// The final response, once it has been received: also one that is refused, by its status or by a
-    /// later check.
+    /// later check. `None` for a 101 in HTTP/1.0, which isn't valid HTTP.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         match &self.phase {

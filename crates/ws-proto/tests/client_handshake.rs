@@ -185,6 +185,57 @@ fn additional_headers_replace_what_they_may() {
 }
 
 #[test]
+fn refused_credentials_are_in_no_text() {
+    let uri = Uri::parse("ws://localhost/?token=secret").expect("a URI");
+    let fault = "contains a character that no header can hold";
+    for (options, text) in [
+        (
+            plain().header("Authorization", "Bearer secret\n"),
+            format!("invalid Authorization header: {fault}"),
+        ),
+        (plain().header("cookie", "secret\0"), format!("invalid cookie header: {fault}")),
+        (
+            plain().header("Proxy-Authorization", "secret\u{20ac}"),
+            format!("invalid Proxy-Authorization header: {fault}"),
+        ),
+        (
+            plain().basic_auth("a", "secret\n"),
+            "invalid Authorization header: credentials contain a control character".to_owned(),
+        ),
+        (
+            plain().basic_auth("secret:", "secret"),
+            "invalid Authorization header: user name contains a colon".to_owned(),
+        ),
+    ] {
+        let error = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).unwrap_err();
+        assert_eq!(error.to_string(), text);
+        assert!(!format!("{error:?}{options:?}").contains("secret"), "{error:?}");
+    }
+    let options = plain().header("Authorization", "Bearer secret").header("Cookie", "secret");
+    let handshake = ClientHandshake::new(&uri, &options, NONCE, Duration::ZERO).expect("valid");
+    assert!(!format!("{options:?}{handshake:?}").contains("secret"), "{handshake:?}");
+}
+
+#[test]
+fn headers_replace_all_that_were_added_and_their_faults() {
+    let options = plain().header("X-A", "1").basic_auth("a", "b").header("X-B", "\n");
+    let request = sent("ws://localhost/", options.headers(headers([("X-C", "3")])));
+    assert!(request.ends_with("Sec-WebSocket-Version: 13\r\nX-C: 3\r\n\r\n"), "{request}");
+}
+
+#[test]
+fn without_credentials_another_origin_learns_no_secret_and_gets_its_own_host() {
+    let options = plain()
+        .headers(headers([("host", "virtual.example"), ("authorization", "secret"), ("X-A", "1")]))
+        .header("Proxy-Authorization", "secret")
+        .header("Cookie", "secret")
+        .without_credentials();
+    assert!(options.added_headers().raw_items().eq([("X-A", "1")]));
+    let request = sent("ws://other.example/", options);
+    assert!(request.starts_with("GET / HTTP/1.1\r\nHost: other.example\r\n"), "{request}");
+}
+
+#[test]
 fn additional_headers_cannot_contradict_the_handshake() {
     let uri = Uri::parse("ws://localhost/").expect("a URI");
     let refusal = "only the opening handshake itself may set it";

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ws_errors::{InvalidHeader, InvalidHeaderValue};
+use ws_errors::{InvalidHeader, InvalidHeaderFormat, InvalidHeaderValue};
 
 use super::cursor::Cursor;
 
@@ -41,8 +41,9 @@ impl fmt::Debug for Credentials {
 /// # Errors
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) (`expected token`,
 ///   `expected space after scheme`, `expected token68`, `trailing data`) when the value isn't a
-///   scheme, one space and a token68;
-/// - [`InvalidHeaderValue`] when the scheme isn't Basic (`unsupported scheme: Bearer`), when the
+///   scheme, one space and a token68; it has `***` instead of the value, which may be a password;
+/// - [`InvalidHeaderValue`] when the scheme isn't Basic (`unsupported scheme: Bearer`, without its name
+///   unless something follows it, since credentials may stand alone), when the
 ///   token68 isn't base64 (`expected base64-encoded credentials`), or when no colon is in it
 ///   (`expected username:password credentials`).
 ///
@@ -57,22 +58,25 @@ impl fmt::Debug for Credentials {
 /// [RFC 7617 §2]: https://www.rfc-editor.org/rfc/rfc7617#section-2
 pub fn parse_authorization_basic(header: &str) -> Result<Credentials, InvalidHeader> {
     let mut cursor = Cursor::new(NAME, header);
-    let scheme = cursor.token("expected token")?;
+    let scheme = cursor.token("expected token").map_err(hide)?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(invalid(format!("unsupported scheme: {scheme}")).into());
+        return Err(match cursor.peek() {
+            Some(b' ') => invalid(format!("unsupported scheme: {scheme}")).into(),
+            _ => invalid("unsupported scheme").into(),
+        });
     }
     if !cursor.eat(b' ') {
-        return Err(cursor.fail("expected space after scheme").into());
+        return Err(hide(cursor.fail("expected space after scheme")).into());
     }
     let start = cursor.mark();
     let is_token68 = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
     if cursor.take_while(is_token68).is_empty() {
-        return Err(cursor.fail("expected token68").into());
+        return Err(hide(cursor.fail("expected token68")).into());
     }
     cursor.take_while(|b| b == b'=');
     let token68 = cursor.since(start);
     if !cursor.at_end() {
-        return Err(cursor.fail("trailing data").into());
+        return Err(hide(cursor.fail("trailing data")).into());
     }
     let mut username =
         STANDARD.decode(token68).map_err(|_| invalid("expected base64-encoded credentials"))?;
@@ -142,6 +146,14 @@ pub fn build_www_authenticate_basic(realm: &str) -> Result<String, InvalidHeader
     }
     header.push_str("\", charset=\"UTF-8\"");
     Ok(header)
+}
+
+/// The same error without the value of the header. An empty one tells that there are no credentials.
+fn hide(mut error: InvalidHeaderFormat) -> InvalidHeaderFormat {
+    if !error.header.is_empty() {
+        error.header = "***".into();
+    }
+    error
 }
 
 fn invalid(value: impl Into<String>) -> InvalidHeaderValue {
