@@ -16,7 +16,7 @@ fn errors_are_small() {
     assert_eq!(size::<ConnectionClosed>(), 16);
     assert_eq!(size::<InvalidHandshake>(), 40);
     assert_eq!(size::<SecurityError>(), 32);
-    assert_eq!(size::<ProxyError>(), 24);
+    assert_eq!(size::<ProxyError>(), 32);
     assert_eq!(size::<InvalidHeader>(), 40);
     assert_eq!(size::<NegotiationError>(), 24);
 }
