@@ -3,6 +3,8 @@
 //!
 //! [RFC 9110 §15.4]: https://www.rfc-editor.org/rfc/rfc9110#section-15.4
 
+use std::borrow::Cow;
+
 use ws_errors::{InvalidURI, SecurityError, SecurityErrorKind, WebSocketException};
 use ws_types::is_scheme;
 
@@ -12,7 +14,8 @@ use crate::http::Response;
 /// The URI that a response redirects to from `uri`; `None` if it is no redirect: its status isn't 300, 301,
 /// 302, 303, 307 or 308, or it has no `Location`, or several.
 ///
-/// `http` and `https` in `Location` mean `ws` and `wss`.
+/// `http` and `https` in `Location` mean `ws` and `wss`. Its octets are UTF-8 if they can be, as most servers
+/// mean it, else ISO-8859-1.
 ///
 /// # Errors
 /// [`InvalidURI`] for a `Location` that leads nowhere; [`SecurityError`] for one that leads from `wss` to `ws`.
@@ -32,7 +35,7 @@ pub fn redirect(uri: &Uri, response: &Response) -> Result<Option<Uri>, WebSocket
         return Ok(None);
     }
     let Ok(Some(location)) = response.headers.get("Location") else { return Ok(None) };
-    let to = uri.join(location)?;
+    let to = uri.join(&as_sent(location))?;
     if uri.secure() && !to.secure() {
         let uri = to.redacted().to_string().into();
         return Err(SecurityError::from(SecurityErrorKind::InsecureRedirect { uri }).into());
@@ -42,7 +45,8 @@ pub fn redirect(uri: &Uri, response: &Response) -> Result<Option<Uri>, WebSocket
 
 impl Uri {
     /// Resolves a reference to a URI, absolute or relative to this one ([RFC 3986 §5.2]). Schemes of the web
-    /// mean those of WebSockets. A relative one keeps the user information; a fragment is dropped.
+    /// mean those of WebSockets. A reference without a host keeps the user information; a fragment is dropped,
+    /// and dot segments of the reference's path are removed.
     ///
     /// # Errors
     /// [`InvalidURI`] if the result isn't valid.
@@ -57,10 +61,10 @@ impl Uri {
                 "https" => "wss".to_owned(),
                 other => other.to_owned(),
             };
-            return Self::parse(&format!("{scheme}:{rest}"));
+            return Self::parse(&format!("{scheme}:{rest}"))?.without_dot_segments();
         }
         if reference.starts_with("//") {
-            return Self::parse(&format!("{scheme}:{reference}"));
+            return Self::parse(&format!("{scheme}:{reference}"))?.without_dot_segments();
         }
         let (path, query) = match reference.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -81,10 +85,23 @@ impl Uri {
         self.with_resource(&path, query)
     }
 
+    fn without_dot_segments(self) -> Result<Self, InvalidURI> {
+        self.with_resource(&remove_dot_segments(self.path()), self.query())
+    }
+
     /// Whether scheme, host and port are the same ([RFC 6454 §5](https://www.rfc-editor.org/rfc/rfc6454#section-5)).
     #[must_use]
     pub fn is_same_origin(&self, other: &Self) -> bool {
         (self.secure(), self.host(), self.port()) == (other.secure(), other.host(), other.port())
+    }
+}
+
+/// The text of a header as the server wrote it: each character of a value stands for an octet.
+fn as_sent(value: &str) -> Cow<'_, str> {
+    let octets: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
+    match octets.map(String::from_utf8) {
+        Ok(Ok(text)) => Cow::Owned(text),
+        _ => Cow::Borrowed(value),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Redirects: where they lead, and which are refused.
 
 use ws_errors::{InvalidURI, SecurityError, SecurityErrorKind};
-use ws_proto::http::Response;
+use ws_proto::http::{HandshakeLimits, Response, ResponseReader};
 use ws_proto::{Headers, Uri, redirect};
 
 fn response(status: u16, location: &[&str]) -> Response {
@@ -45,6 +45,12 @@ fn references_are_resolved_as_in_rfc3986_5_4() {
         ("https://x/y?z", "wss://x/y?z"),
         ("//x:81/y", "ws://x:81/y"),
         ("/\u{e9}{", "ws://a/%C3%A9%7B"),
+        // Dot segments, wherever the path comes from the reference.
+        ("//x/./y/../z/..?a/../b", "ws://x/?a/../b"),
+        ("wss://x/../y/./z%2e%2F", "wss://x/y/z%2e%2F"),
+        ("https://x/..", "wss://x/"),
+        ("ws://x//../y", "ws://x/y"),
+        ("ws://x", "ws://x/"),
     ] {
         let uri = base.join(reference).unwrap_or_else(|e| panic!("{reference}: {e}"));
         assert_eq!(uri.to_string(), expected, "{reference}");
@@ -71,6 +77,25 @@ fn only_six_statuses_with_one_location_redirect() {
     assert!(
         redirect(&uri, &response(302, &["ftp://a/"])).unwrap_err().get::<InvalidURI>().is_some()
     );
+}
+
+#[test]
+fn the_octets_of_a_location_are_utf8_if_they_can_be() {
+    let uri = Uri::parse("ws://a/").unwrap();
+    for (location, expected) in [
+        ("/caf\u{e9}".as_bytes(), "ws://a/caf%C3%A9"),
+        (b"/caf\xe9", "ws://a/caf%C3%A9"),
+        (b"/\xe2\x82\xac?\xc3\xa9", "ws://a/%E2%82%AC?%C3%A9"),
+        (b"/\xc3\xa9\xe9", "ws://a/%C3%83%C2%A9%C3%A9"),
+        (b"/caf%C3%A9", "ws://a/caf%C3%A9"),
+    ] {
+        let head =
+            [b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ", location, b"\r\n\r\n"];
+        let mut reader = ResponseReader::new(HandshakeLimits::default());
+        let (response, _) = reader.receive_data(&head.concat()).unwrap().unwrap();
+        let to = redirect(&uri, &response).unwrap().unwrap();
+        assert_eq!(to.to_string(), expected, "{}", location.escape_ascii());
+    }
 }
 
 #[test]
