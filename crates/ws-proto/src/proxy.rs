@@ -1,6 +1,6 @@
 //! Addresses of proxies, the choice of one from the environment, and the request to it; no I/O.
 //!
-//! The rules of the variables are those of Python's `websockets`, and of curl.
+//! The rules of the variables are those of Python's `websockets`, and of curl but for empty values.
 
 use core::net::IpAddr;
 use std::fmt;
@@ -95,8 +95,13 @@ impl ProxyUri {
         self.user_info.as_ref().map(|(user, password)| (&**user, &**password))
     }
 
-    /// The request for a tunnel to `host` and `port`: `CONNECT`, with the user information as
-    /// `Proxy-Authorization` ([RFC 9110 §9.3.6]).
+    /// The request for a tunnel: `CONNECT`, with the user information as `Proxy-Authorization`
+    /// ([RFC 9110 §9.3.6]).
+    ///
+    /// - `host` is the host at the far end, as [`Uri::host`] gives it: without brackets. The zone of an IPv6
+    ///   address, which means nothing to the proxy, is left out.
+    /// - `port` is its port, which is always sent.
+    /// - `user_agent` is the value of a `User-Agent` header for the proxy; `None` sends none.
     ///
     /// # Errors
     /// [`InvalidHeaderValue`] when a header can't hold the host, the user agent or the user information.
@@ -106,13 +111,15 @@ impl ProxyUri {
         &self,
         host: &str,
         port: u16,
-        secure: bool,
         user_agent: Option<&str>,
     ) -> Result<Request, InvalidHeaderValue> {
+        let host = host.split('%').next().unwrap_or(host);
         // The port is always there: the scheme that gives it a default is unknown to the proxy.
-        let mut request = Request::new("CONNECT", build_host(host, port, port != 443))?;
+        let target = build_host(host, port, port != 443);
+        let mut request = Request::new("CONNECT", &*target)?;
         let headers = request.headers_mut();
-        headers.insert("Host", &build_host(host, port, secure)).map_err(value)?;
+        // RFC 9112 §3.2: "[...] a field value for Host that is identical to that authority component"
+        headers.insert("Host", &target).map_err(value)?;
         if let Some(user_agent) = user_agent {
             headers.insert("User-Agent", user_agent).map_err(value)?;
         }
@@ -193,8 +200,9 @@ fn parse(proxy: &str) -> Result<ProxyUri, String> {
 ///
 /// For `ws`: `ws_proxy`, `socks_proxy`, `https_proxy`, `http_proxy`, `all_proxy`; for `wss`: `wss_proxy`,
 /// `socks_proxy`, `https_proxy`, `all_proxy`. The first that is set counts; the lower-case name goes before the
-/// upper-case one; an empty value means no proxy. `HTTP_PROXY` is ignored where `REQUEST_METHOD` is set: in a
-/// CGI program it comes from a header of the request. An `http://` address in `socks_proxy` means `socks5h://`.
+/// upper-case one; an empty value means no proxy, whereas curl goes on to the next variable. `HTTP_PROXY` is ignored where `REQUEST_METHOD` is set: in a
+/// CGI program it comes from a header of the request. On Windows, where the case of names doesn't count,
+/// `http_proxy` is ignored there, too. An `http://` address in `socks_proxy` means `socks5h://`.
 ///
 /// Loopback addresses and `localhost` are never proxied, nor are the hosts of `no_proxy`, a list with commas
 /// of names (which include the names below them, with or without a dot or `*.` in front), addresses, networks
@@ -219,7 +227,11 @@ pub fn proxy_from_env(
     };
     let value = names.iter().find_map(|&name| {
         let is_cgi = name == "http_proxy" && var("REQUEST_METHOD").is_some();
-        let value = if is_cgi { var(name) } else { either(name) };
+        let value = match is_cgi {
+            true if cfg!(windows) => None,
+            true => var(name),
+            false => either(name),
+        };
         value.map(|value| (name, value))
     });
     let Some((name, value)) = value.filter(|(_, value)| !value.is_empty()) else {

@@ -121,7 +121,7 @@ impl Dial {
         let (host, port) = (target.host(), target.port());
         match self.proxy.choose(target)? {
             Some(proxy) => {
-                let target = Target { host, port, secure: uri.secure() };
+                let target = Target { host, port };
                 tunnel(&proxy, target, self, user_agent, limits, attempt).await
             }
             None => self.tcp.connect(host, port, attempt).await.map(Transport::Tcp),

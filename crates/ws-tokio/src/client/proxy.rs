@@ -88,8 +88,6 @@ impl From<ProxyUri> for Proxy {
 pub(super) struct Target<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
-    /// Whether the port of `wss` is the usual one.
-    pub(super) secure: bool,
 }
 
 /// Opens a tunnel through a proxy.
@@ -102,7 +100,7 @@ pub(super) async fn tunnel(
     attempt: &mut Attempt,
 ) -> Result<Transport, Error> {
     attempt.proxy = Some(proxy.clone());
-    let request = proxy.connect_request(target.host, target.port, target.secure, user_agent)?;
+    let request = proxy.connect_request(target.host, target.port, user_agent)?;
     let (mut request, mut answered) = (request, Answered::default());
     if proxy.scheme() == ProxyScheme::Socks5 {
         return socks_to_any(proxy, target, dial, attempt).await;

@@ -241,7 +241,7 @@ async fn a_tunnel_through_an_http_proxy_leads_to_the_server() {
         assert_eq!(ws.peer_addr(), Some(proxy));
         assert_eq!(
             *heads.lock().unwrap(),
-            ["CONNECT host.test:80 HTTP/1.1\r\nHost: host.test\r\nUser-Agent: test\r\n\
+            ["CONNECT host.test:80 HTTP/1.1\r\nHost: host.test:80\r\nUser-Agent: test\r\n\
               Proxy-Authorization: Basic dXNlcjpwYXNzIHdvcmQ=\r\n\r\n"]
         );
         let request = ws.request().unwrap();
