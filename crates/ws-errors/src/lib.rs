@@ -5,8 +5,9 @@
 //!
 //! Start reading at [`WebSocketException`]. The effects of an exception are beside the classes:
 //! [`WebSocketException::close_code`], [`InvalidHandshake::http_status`],
-//! [`WebSocketException::is_retryable`] and [`WebSocketException::is_timeout`]. `ws-proto` raises the exceptions; I/O errors and timeouts
-//! aren't exceptions of the protocol and are in `ws-tokio`.
+//! [`WebSocketException::is_retryable`] and [`WebSocketException::is_timeout`]. `ws-proto` raises the
+//! exceptions, those of time-outs included; I/O errors aren't exceptions of the protocol, and are in
+//! `ws-tokio`.
 
 #[macro_use]
 mod macros;
