@@ -14,7 +14,7 @@ use std::str::FromStr;
 use ws_errors::{InvalidURI, redact_uri};
 use ws_types::redact_query;
 
-use crate::grammar::build_host;
+use crate::grammar::{build_host, is_name_octet, is_unreserved};
 
 /// A `ws://` or `wss://` URI, taken apart.
 ///
@@ -350,7 +350,7 @@ fn parse_name(name: &str) -> Result<Box<str>, &'static str> {
     if !name.is_ascii() {
         return international(name).ok_or("hostname isn't ASCII");
     }
-    if !name.bytes().all(|b| is_unreserved(b) || is_sub_delim(b)) {
+    if !name.bytes().all(is_name_octet) {
         return Err("hostname contains an invalid character");
     }
     Ok(name.to_ascii_lowercase().into())
@@ -367,20 +367,6 @@ fn international(name: &str) -> Option<Box<str>> {
 #[cfg(not(feature = "idna"))]
 fn international(_: &str) -> Option<Box<str>> {
     None
-}
-
-/// Whether `b` is an `unreserved` character of [RFC 3986 §2.3].
-///
-/// [RFC 3986 §2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
-fn is_unreserved(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~')
-}
-
-/// Whether `b` is one of the `sub-delims` of [RFC 3986 §2.2].
-///
-/// [RFC 3986 §2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-2.2
-fn is_sub_delim(b: u8) -> bool {
-    b"!$&'()*+,;=".contains(&b)
 }
 
 /// `user:password` or `user`, each percent-decoded. An empty user name and an empty password are fine.
@@ -430,7 +416,7 @@ fn percent_encode(text: &str, encoded: &mut String) {
         let is_legal = match b {
             b'%' => matches!(behind, [x, y, ..] if x.is_ascii_hexdigit() && y.is_ascii_hexdigit()),
             b':' | b'@' | b'/' | b'?' => true,
-            _ => is_unreserved(b) || is_sub_delim(b),
+            _ => is_name_octet(b),
         };
         if is_legal {
             encoded.push(char::from(b));

@@ -90,10 +90,18 @@ fn is_future_address(text: &str) -> bool {
         && address.bytes().all(|b| b == b':' || is_name_octet(b))
 }
 
-/// An `unreserved` or `sub-delims` octet ([RFC 3986 §2.2], [§2.3]).
+/// Whether `b` is an `unreserved` octet or one of `sub-delims`: those of a host name, and most of those of
+/// a path ([RFC 3986 §2.2], [§2.3]).
 ///
 /// [RFC 3986 §2.2]: https://www.rfc-editor.org/rfc/rfc3986#section-2.2
 /// [§2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
-fn is_name_octet(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&b)
+pub(crate) fn is_name_octet(b: u8) -> bool {
+    is_unreserved(b) || b"!$&'()*+,;=".contains(&b)
+}
+
+/// Whether `b` is an `unreserved` octet ([RFC 3986 §2.3]).
+///
+/// [RFC 3986 §2.3]: https://www.rfc-editor.org/rfc/rfc3986#section-2.3
+pub(crate) fn is_unreserved(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"-._~".contains(&b)
 }

@@ -33,7 +33,7 @@ pub use connection::{parse_connection, parse_upgrade};
 pub(crate) use cursor::is_token_octet;
 pub use extension::{ExtensionHeader, build_extension, parse_extension};
 pub use host::build_host;
-pub(crate) use host::is_host;
+pub(crate) use host::{is_host, is_name_octet, is_unreserved};
 pub(crate) use subprotocol::parse_subprotocol_names;
 pub use subprotocol::{build_subprotocol, parse_subprotocol};
 
