@@ -157,7 +157,15 @@ impl Lab {
 
     /// nginx with TLS in front of a server.
     pub(crate) async fn nginx(&self, tls: ServerTls<'_>, server: SocketAddr) -> Outcome<Part> {
-        let addr = free_addr()?;
+        self.nginx_at(free_addr()?, tls, server).await
+    }
+
+    pub(crate) async fn nginx_at(
+        &self,
+        addr: SocketAddr,
+        tls: ServerTls<'_>,
+        server: SocketAddr,
+    ) -> Outcome<Part> {
         let certificate = self.file(tls.certificate);
         let version = match tls.version {
             Some(version) => format!("ssl_protocols TLSv{version};"),

@@ -127,7 +127,7 @@ async fn clients(lab: &Lab, server: Server, version: &str) -> Outcome<String> {
     // nginx says it in HTTP, OpenSSL with an alert. Python's event loop drops the alert: that may pass.
     let (alert, retryable) = match server {
         Server::Nginx => ("HTTP 400", false),
-        Server::OpenSsl => ("received fatal alert", false),
+        Server::OpenSsl => ("the TLS handshake failed: received fatal alert", false),
         Server::Python => ("cannot connect", true),
     };
     let none = refused(to(&part, lab.certificates.tls()), retryable, &[alert]).await?;
