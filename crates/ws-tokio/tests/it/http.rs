@@ -504,7 +504,6 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
         ("http://example.com/chat?room=1", "/chat", Some("room=1"), "example.com"),
         ("WS://example.com:8765", "/", None, "example.com:8765"),
         ("https://[::1]?room=1", "/", Some("room=1"), "[::1]"),
-        ("*", "", None, "localhost"),
     ];
     for (target, path, query, host) in rows {
         let (sender, seen) = std::sync::mpsc::channel();
@@ -524,7 +523,7 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
         assert_eq!((&*seen_target, &*seen_path), (target, path));
         assert_eq!((seen_query.as_deref(), seen_host.as_deref()), (query, Some(host)), "{target}");
     }
-    for target in ["http://user@a/", "http:///", "http://a:b/", "ftp://a/", "chat", "/p#x"] {
+    for target in ["http://user@a/", "http:///", "http://a:b/", "ftp://a/", "chat", "/p#x", "*"] {
         let request = REQUEST.replace("GET / ", &format!("GET {target} "));
         let (error, response, _) = served(|tcp| ask(tcp, request), unasked).await;
         assert!(response.starts_with("HTTP/1.1 400 "), "{target}: {response}");
