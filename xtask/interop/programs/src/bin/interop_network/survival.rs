@@ -242,7 +242,9 @@ async fn frozen_server(lab: &Lab) -> Outcome<Course> {
 async fn no_network(lab: &Lab) -> Outcome<Course> {
     let script = r#"ip link set lo up && exec "$0" --isolated "$@""#;
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "sh", "-c", script]);
+    // With its first process, all others of its own end, too.
+    command.args(["--map-root-user", "--net", "--pid", "--fork", "--kill-child"]);
+    command.args(["sh", "-c", script]);
     command.arg(std::env::current_exe()?).arg(&lab.echo_server).arg(&lab.folder);
     command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
     let output = command.output().await.map_err(|e| format!("unshare can't be started: {e}"))?;
