@@ -1,7 +1,7 @@
 //! Helper program of the interop tests: our client against TLS servers and proxies of others, and through
 //! failures of the network.
 //!
-//! usage: interop_network ECHO_SERVER PYTHON TLS_SERVER [NAME]...
+//! usage: `interop_network ECHO_SERVER PYTHON TLS_SERVER [NAME]...`
 //!
 //! ECHO_SERVER is our example, PYTHON an interpreter with the library `websockets`, TLS_SERVER the script for it.
 //! Scenarios whose names begin with a NAME are run; without one, all. Each starts the programs that it needs on
