@@ -1,0 +1,257 @@
+//! The arguments, as scripts know them.
+
+use std::ffi::{OsStr, OsString};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+
+/// The task of a run.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// `websockets [connect] URL`.
+    Connect(Box<ConnectArgs>),
+    /// `websockets serve`.
+    Serve,
+}
+
+/// Reads the arguments, the name of the program first.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut args: Vec<_> = args.into_iter().collect();
+    match args.get(1).map(OsString::as_os_str).and_then(OsStr::to_str) {
+        Some("serve") => return Ok(Command::Serve),
+        // No URL looks like it.
+        Some("connect") => drop(args.remove(1)),
+        _ => {}
+    }
+    ConnectArgs::try_parse_from(args).map(|args| Command::Connect(Box::new(args)))
+}
+
+const ABOUT: &str = "Talks to a WebSocket server: sends the lines of standard input, prints the \
+messages that arrive, a line each.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  websockets wss://echo.example.com/
+      on a terminal: type messages, Ctrl-D or Ctrl-C closes
+  echo '{\"op\":\"ping\"}' | websockets ws://localhost:8765/
+      sends a line, prints what arrives until the server closes, too
+  websockets -H 'Authorization: Bearer TOKEN' -s chat.v2 wss://example.com/chat
+  websockets -u alice:secret --ca-file ca.pem wss://intern.example/
+  sleep infinity | websockets --reconnect wss://example.com/feed >>feed.log
+      connects again when the connection is lost, until it is interrupted
+  websockets --connect-to 127.0.0.1:8443 -v wss://example.com/
+
+Exit status: 0 after a clean close; 1 when connecting failed or the connection ended otherwise, with one
+line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ended it before it was connected.";
+
+/// The arguments of the client.
+#[derive(Debug, Parser)]
+#[command(
+    name = "websockets",
+    version,
+    about = ABOUT,
+    after_help = AFTER_HELP,
+    override_usage = "websockets [connect] URL [OPTIONS]",
+    max_term_width = 100
+)]
+pub(crate) struct ConnectArgs {
+    /// The server: ws://… or wss://…
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Sends a header; repeatable
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+
+    /// Offers a subprotocol; repeatable, the preferred one first
+    #[arg(short, long = "subprotocol", value_name = "NAME")]
+    pub(crate) subprotocols: Vec<String>,
+
+    /// Sends an Origin header, as browsers do
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+
+    /// Answers when the server asks for a password: by Digest if it can, else by Basic
+    #[arg(short, long, value_name = "NAME:PASSWORD", value_parser = user)]
+    pub(crate) user: Option<(String, String)>,
+
+    /// Replaces the User-Agent header
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) user_agent: Option<String>,
+
+    /// The proxy: http://, https://, socks5:// or socks5h://, with user:password@ if need be;
+    /// env: that of the environment; none: no proxy
+    #[arg(long, value_name = "URL|env|none", default_value = "env", hide_default_value = true)]
+    pub(crate) proxy: String,
+
+    /// Trusts these certificates instead of the platform's, for servers and https:// proxies
+    #[arg(long, value_name = "PEM")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Shows this certificate, with its chain, to the server
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// The server's name for TLS, instead of the URL's host
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server_name: Option<String>,
+
+    /// Verifies no certificate: anybody on the way can read and change everything
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+
+    /// Connects there instead of to the URL's host and port
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) connect_to: Option<String>,
+
+    /// Connects to a Unix socket
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
+    pub(crate) unix: Option<PathBuf>,
+
+    /// The local address to connect from
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+
+    /// Limits the time until the connection is open; default 10
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) open_timeout: Option<Duration>,
+
+    /// Limits the time for each address of the host
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// The time between keepalive pings; default 20
+    #[arg(long, value_name = "SECS|none", value_parser = interval)]
+    pub(crate) ping_interval: Option<Limit<Duration>>,
+
+    /// Limits the time for closing; default 10
+    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    pub(crate) close_timeout: Option<Duration>,
+
+    /// Limits received messages, in bytes; default 1048576
+    #[arg(long, value_name = "BYTES|none", value_parser = bytes)]
+    pub(crate) max_size: Option<Limit<usize>>,
+
+    /// The most redirects that are followed; 0: none
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) max_redirects: usize,
+
+    /// Offers no compression
+    #[arg(long)]
+    pub(crate) no_compression: bool,
+
+    /// Connects again when the connection is lost, with growing delays
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+
+    /// With --reconnect: gives up after so many failures in a row
+    #[arg(long, value_name = "N", requires = "reconnect",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_attempts: Option<u32>,
+
+    /// Sends standard input as binary messages, a line each
+    #[arg(long)]
+    pub(crate) binary: bool,
+
+    /// Describes the connection on standard error, with the heads of request and response
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// A limit that can be switched off.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Limit<T>(pub(crate) Option<T>);
+
+/// `Name: value`.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("it isn't `Name: value`")?;
+    Ok((name.trim().to_owned(), value.trim_matches([' ', '\t']).to_owned()))
+}
+
+/// `NAME:PASSWORD`; only the first colon counts.
+fn user(text: &str) -> Result<(String, String), &'static str> {
+    let (name, password) = text.split_once(':').ok_or("it isn't NAME:PASSWORD")?;
+    Ok((name.to_owned(), password.to_owned()))
+}
+
+/// A number of seconds, fractions included.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds = text.parse().ok().filter(|_| plain);
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or("it isn't a number of seconds")
+}
+
+/// A time that isn't zero, or `none`.
+fn interval(text: &str) -> Result<Limit<Duration>, &'static str> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => match seconds(text)? {
+            Duration::ZERO => Err("it has to be more than 0"),
+            interval => Ok(Limit(Some(interval))),
+        },
+    }
+}
+
+/// A number of bytes, or `none`.
+fn bytes(text: &str) -> Result<Limit<usize>, &'static str> {
+    match text {
+        "none" => Ok(Limit(None)),
+        text => {
+            text.parse().map(|bytes| Limit(Some(bytes))).map_err(|_| "it isn't a number of bytes")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_numbers_with_fractions() {
+        let ms = |ms| Ok(Duration::from_millis(ms));
+        let wrong = Err("it isn't a number of seconds");
+        for (text, expected) in [
+            ("10", ms(10_000)),
+            ("0.5", ms(500)),
+            (".25", ms(250)),
+            ("0", ms(0)),
+            ("", wrong),
+            (".", wrong),
+            ("-1", wrong),
+            ("1e3", wrong),
+            ("inf", wrong),
+            ("NaN", wrong),
+            ("1s", wrong),
+            ("99999999999999999999999", wrong),
+        ] {
+            assert_eq!(seconds(text), expected, "{text}");
+        }
+        assert_eq!(interval("none"), Ok(Limit(None)));
+        assert!(interval("0").is_err());
+    }
+
+    #[test]
+    fn headers_and_passwords_are_split_at_the_first_colon() {
+        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
+        assert_eq!(header("X-A: b:c ").ok(), pair("X-A", "b:c"));
+        assert_eq!(header("X-A:").ok(), pair("X-A", ""));
+        assert!(header("X-A").is_err());
+        assert_eq!(user("me:pass:word").ok(), pair("me", "pass:word"));
+        assert!(user("me").is_err());
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        use clap::CommandFactory;
+        ConnectArgs::command().debug_assert();
+    }
+}

@@ -1,0 +1,64 @@
+//! `websockets`, a WebSocket client for the command line.
+//!
+//! `args` reads the arguments, `settings` makes settings of the library of them. `session` is one run: it
+//! connects, sends what `input` reads, gives what arrives to `output`, and ends. `terminal` edits lines where
+//! there is a terminal, `signals` tells of Ctrl-C, `verbose` describes connections for `--verbose`, `notices`
+//! prints on standard error.
+
+mod args;
+mod input;
+mod notices;
+mod output;
+mod session;
+mod settings;
+mod signals;
+mod terminal;
+mod verbose;
+
+use std::process::exit;
+
+use args::{Command, ConnectArgs};
+use session::{Outcome, Session};
+
+fn main() {
+    match args::parse(std::env::args_os()) {
+        Ok(Command::Connect(args)) => exit(connect(*args)),
+        // The place of the server.
+        Ok(Command::Serve) => {
+            notices::error("`websockets serve` isn't there yet");
+            exit(2)
+        }
+        Err(error) => error.exit(),
+    }
+}
+
+/// Runs the client; the exit status.
+fn connect(args: ConnectArgs) -> i32 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            notices::error(&format!("the runtime can't start: {e}"));
+            return 1;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match Session::new(args) {
+            Ok(session) => session.run().await,
+            Err(outcome) => outcome,
+        }
+    });
+    // Threads that read standard input or resolve a host can't be interrupted: don't wait for them.
+    runtime.shutdown_background();
+    match outcome {
+        Outcome::Clean => 0,
+        Outcome::Failed(text) => {
+            notices::error(&text);
+            1
+        }
+        Outcome::Misused(text) => {
+            notices::error(&text);
+            2
+        }
+        Outcome::Signalled(signal) => signal.status(),
+    }
+}
