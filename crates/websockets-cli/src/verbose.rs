@@ -133,8 +133,7 @@ impl Verbose {
 
 /// The version of TLS and the cipher.
 fn tls(stream: &Transport) -> Option<String> {
-    let Transport::Tls(tls) = stream else { return None };
-    let (_, session) = tls.get_ref();
+    let session = stream.tls()?;
     let version = format!("{:?}", session.protocol_version()?).replacen("TLSv1_", "TLS 1.", 1);
     let suite = session.negotiated_cipher_suite()?.suite();
     Some(format!("{version}, {suite:?}"))
