@@ -99,7 +99,8 @@ impl Session {
         let proxy = Some(proxy).filter(|_| args.unix.is_none());
         #[cfg(not(unix))]
         let proxy = Some(proxy);
-        let verbose = args.verbose.then(|| Verbose::new(notices.clone(), proxy));
+        let verbose =
+            args.verbose.then(|| Verbose::new(notices.clone(), proxy, args.connect_to.clone()));
         if let Some(verbose) = &verbose {
             connect = verbose.watch(connect);
         }

@@ -2,7 +2,6 @@
 //! `* ` everything else.
 
 use std::future::ready;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use websockets::datastructures::Headers;
 use websockets::protocol::{ProxyUri, Uri, proxy_from_env};
@@ -51,16 +50,20 @@ impl From<ProxyChoice> for Proxy {
 #[derive(Clone, Debug)]
 pub(crate) struct Verbose {
     notices: Notices,
-    /// The proxy that was used, unless a Unix socket was.
+    /// The proxy that is used, unless a Unix socket is.
     proxy: Option<ProxyChoice>,
-    /// The URI of the last attempt.
-    last: Arc<Mutex<Option<Uri>>>,
+    /// The authority to connect to instead of the URI's.
+    connect_to: Option<String>,
 }
 
 impl Verbose {
     /// Describes on `notices`.
-    pub(crate) fn new(notices: Notices, proxy: Option<ProxyChoice>) -> Self {
-        Self { notices, proxy, last: Arc::default() }
+    pub(crate) fn new(
+        notices: Notices,
+        proxy: Option<ProxyChoice>,
+        connect_to: Option<String>,
+    ) -> Self {
+        Self { notices, proxy, connect_to }
     }
 
     /// Tells of attempts and redirects as they happen.
@@ -80,10 +83,13 @@ impl Verbose {
 
     fn attempt(&self, uri: &Uri) {
         self.notices.say(&format!("* Connecting to {}", uri.redacted()));
-        if let Some(proxy) = self.proxy.as_ref().and_then(|proxy| proxy.for_uri(uri)) {
+        let scheme = if uri.secure() { "wss" } else { "ws" };
+        let target = self.connect_to.as_ref().map(|authority| format!("{scheme}://{authority}"));
+        let target = target.and_then(|target| Uri::parse(&target).ok());
+        let proxy = self.proxy.as_ref();
+        if let Some(proxy) = proxy.and_then(|proxy| proxy.for_uri(target.as_ref().unwrap_or(uri))) {
             self.notices.say(&format!("* Through the proxy {proxy}"));
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(uri.clone());
     }
 
     /// Describes a connection that was opened.

@@ -74,12 +74,17 @@ async fn the_proxy_of_the_environment_leaves_out_loopback_and_exceptions() {
         (&["--proxy", "env"], "ws://example.invalid/", "other.invalid", true),
         (&["--proxy", "env"], &*local, "", false),
         (&["--proxy", "none", "--connect-to", &*connect_to], "ws://example.invalid/", "", false),
-        (&["--connect-to", &*connect_to], "ws://example.invalid/", ".invalid", false),
+        // The host that is connected to counts.
+        (&["--connect-to", &*connect_to], "ws://example.invalid/", "", false),
+        (&["--connect-to", "other.invalid:80"], &*local, "", true),
     ] {
         let mut command = command(&[args, &[url]].concat());
         command.env("ws_proxy", format!("http://me:secret@{proxy}")).env("no_proxy", exceptions);
+        command.arg("-v");
         let ended = run_command(command, b"hello\n").await;
         assert_eq!((ended.status, &*ended.stdout), (0, "hello\n"), "{args:?} {url}: {ended:?}");
+        let told = format!("* Through the proxy http://{proxy}\n");
+        assert_eq!(ended.stderr.contains(&told), is_used, "{args:?} {url}: {ended:?}");
         assert_eq!(heads.try_recv().is_ok(), is_used, "{args:?} {url}");
     }
 }
