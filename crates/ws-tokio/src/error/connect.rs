@@ -130,9 +130,9 @@ impl fmt::Display for ConnectError {
                 (Stage::Headers, _) => f.write_str(" while the headers were made")?,
                 (Stage::Connecting, Some(addr)) => write!(f, " while connecting to {addr}")?,
                 (Stage::Resolving | Stage::Connecting, _) => write!(f, " while resolving {host}")?,
-                (Stage::ProxyTls, _) => f.write_str(" during the TLS handshake of the proxy")?,
+                (Stage::ProxyTls, _) => f.write_str(" in the TLS handshake of the proxy")?,
                 (Stage::Proxy, _) => f.write_str(" while waiting for the proxy")?,
-                (Stage::Tls, _) => f.write_str(" during the TLS handshake")?,
+                (Stage::Tls, _) => f.write_str(" in the TLS handshake")?,
                 (Stage::Response, _) => f.write_str(" while waiting for the response")?,
             }
         }

@@ -304,7 +304,7 @@ async fn a_server_that_stops_in_the_tls_handshake_is_retryable() {
         assert!(error.is_retryable(), "{end}: {error:?}");
         assert_eq!(error.is_timeout(), timeout, "{end}: {error:?}");
         let text = error.to_string();
-        assert_eq!(text.ends_with(" during the TLS handshake"), timeout, "{end}: {error}");
+        assert_eq!(text.ends_with(" in the TLS handshake"), timeout, "{end}: {error}");
         in_time(serving).await.unwrap();
     }
 }
