@@ -93,6 +93,7 @@ async fn lines_are_edited_and_answers_appear_above_them_in_color() {
     let sender = ws.sender();
     let echo = tokio::spawn(echo(ws));
     terminal.shows("* Open").await;
+    terminal.shows("> ").await;
     // One that is mended with Backspace.
     terminal.press("helx\x7flo\r");
     terminal.shows("> hello\r\n").await;
@@ -126,6 +127,8 @@ async fn ctrl_c_closes_and_a_second_one_ends_it_at_once() {
     let echo = tokio::spawn(echo(ws));
     let shown = terminal.shows("< hello").await;
     assert!(!shown.contains("\u{1b}[32m"), "{shown:?}");
+    // Before the prompt, the terminal isn't the editor's, and Ctrl-C would be a signal.
+    terminal.shows("> ").await;
     terminal.press("half\x03");
     terminal.shows("* Closed with 1000 (OK)").await;
     assert_eq!(terminal.end().await, Some(0));

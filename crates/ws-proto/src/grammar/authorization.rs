@@ -39,7 +39,7 @@ impl fmt::Debug for Credentials {
 /// Base64 has to be canonical: no other characters, complete padding.
 ///
 /// # Errors
-/// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) (`expected token`,
+/// - [`InvalidHeaderFormat`] (`expected token`,
 ///   `expected space after scheme`, `expected token68`, `trailing data`) when the value isn't a
 ///   scheme, one space and a token68; it has `***` instead of the value, which may be a password;
 /// - [`InvalidHeaderValue`] when the scheme isn't Basic (`unsupported scheme: Bearer`, without its name
