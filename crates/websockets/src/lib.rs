@@ -8,7 +8,9 @@ pub use ws_tokio::{
     Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept,
     bytes, client, connect, serve,
 };
-pub use ws_tokio::{Backoff, Incoming, Reconnect, Reconnecting, Resolve, Resolving, Stream};
+pub use ws_tokio::{
+    Backoff, Incoming, Reconnect, Reconnecting, Resolve, Resolving, Stats, Stream, Traffic,
+};
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]

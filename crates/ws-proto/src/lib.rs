@@ -21,7 +21,7 @@ mod uri;
 pub use bytestring::ByteString;
 pub use compress::Compress;
 pub use config::{Config, Oversize};
-pub use connection::{Connection, Event, Output, PingId};
+pub use connection::{Connection, Event, Output, PingId, Stats, Traffic};
 pub use frame::{
     FrameHeader, MAX_CONTROL_LEN, MAX_HEADER_LEN, apply_mask, decode_close, encode_close,
 };

@@ -212,7 +212,7 @@ fn keepalive_pings_are_answered_while_nothing_is_sent() -> Result<()> {
         let event = ws.next_event();
         assert!(matches!(event, Some(Event::Pong { acknowledges: Some(_), .. })), "{event:?}");
     }
-    assert!(ws.conn.latency().is_some_and(|latency| latency < LONG));
+    assert!(ws.conn.stats().latency.is_some_and(|latency| latency < LONG));
     ws.close(Close::new(1001, ""))?;
     assert!(matches!(closed.recv_timeout(LONG)?, ConnectionClosed::ConnectionClosedOK(_)));
     Ok(())

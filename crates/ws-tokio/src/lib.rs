@@ -46,7 +46,7 @@ pub use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
 pub use ws_proto::server::OriginRule;
 pub use ws_proto::{
     ByteString, Compress, Event, Message, MessageKind, Outgoing, Oversize, Payload, PingId,
-    PreparedMessage, ProxyScheme, ProxyUri, Uri,
+    PreparedMessage, ProxyScheme, ProxyUri, Stats, Traffic, Uri,
 };
 pub use ws_types as typing;
 pub use ws_types::{Close, CloseCode, Origin, State, Subprotocol};

@@ -82,6 +82,14 @@ impl Assembler {
         self.streamed && !self.skipped
     }
 
+    /// The bytes that were not handed out.
+    pub(super) fn buffered(&self) -> usize {
+        match &self.data {
+            Data::Text { text, .. } => text.len(),
+            Data::Binary(data) => data.len(),
+        }
+    }
+
     /// Drops the rest of the message, if pieces of it were handed out: then nothing waits to be handed out.
     pub(super) fn skip(&mut self) {
         self.skipped = self.streamed;
@@ -274,10 +282,7 @@ impl Assembler {
 
     /// Whether anything waits to be handed out.
     pub(super) fn has_data(&self) -> bool {
-        match &self.data {
-            Data::Text { text, .. } => !text.is_empty(),
-            Data::Binary(data) => !data.is_empty(),
-        }
+        self.buffered() > 0
     }
 
     /// Takes what has arrived since the last time, if anything.

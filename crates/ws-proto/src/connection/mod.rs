@@ -18,6 +18,7 @@ mod pool;
 mod read_buffer;
 mod receive;
 mod send;
+mod stats;
 mod violation;
 
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use receive::{Item, Receiver};
 
 pub use keepalive::PingId;
 pub use output::Output;
+pub use stats::{Stats, Traffic};
 
 /// One WebSocket connection, as a state machine: bytes and times in, bytes and events out.
 ///
@@ -101,6 +103,9 @@ pub struct Connection {
     pings: Pings,
     /// When the peer has last shown that it is alive.
     alive: Duration,
+    received: Traffic,
+    /// The written bytes are counted by the output.
+    sent: Traffic,
 }
 
 /// An event on a connection.
@@ -177,6 +182,8 @@ impl Connection {
             keepalive: Keepalive::new(&config, now),
             pings: Pings::default(),
             alive: now,
+            received: Traffic::default(),
+            sent: Traffic::default(),
             config,
         }
     }
@@ -210,10 +217,17 @@ impl Connection {
         self.phase.closed()
     }
 
-    /// The time between the last ping that was answered and its pong; `None` before the first.
+    /// Counts of messages, bytes, pings and pongs since the connection was opened, its latency, and what
+    /// waits now.
     #[must_use]
-    pub fn latency(&self) -> Option<Duration> {
-        self.pings.latency()
+    pub fn stats(&self) -> Stats {
+        Stats {
+            sent: Traffic { wire_bytes: self.output.written(), ..self.sent },
+            received: self.received,
+            latency: self.pings.latency(),
+            unwritten: self.output.len(),
+            unread: self.receiver.unread(),
+        }
     }
 }
 
@@ -265,6 +279,7 @@ impl Connection {
             0 => self.extensions.release(),
             _ => self.now = now,
         }
+        self.received.wire_bytes += n as u64;
         if !self.phase.is_receiving() {
             self.receiver.discard();
             self.start_close_timeout(now);
@@ -330,9 +345,18 @@ impl Connection {
                 self.alive = self.now;
             }
             match item {
-                Ok(Some(Item::Message(message))) => return Some(Event::Message(message)),
-                Ok(Some(Item::Chunk { data, last })) => return Some(Event::Chunk { data, last }),
-                Ok(Some(Item::TooBig(too_big))) => return Some(Event::TooBig(*too_big)),
+                Ok(Some(Item::Message(message))) => {
+                    self.received.message(message.len());
+                    return Some(Event::Message(message));
+                }
+                Ok(Some(Item::Chunk { data, last })) => {
+                    self.received.piece(data.len(), last);
+                    return Some(Event::Chunk { data, last });
+                }
+                Ok(Some(Item::TooBig(too_big))) => {
+                    self.received.message(0);
+                    return Some(Event::TooBig(*too_big));
+                }
                 Ok(Some(Item::Control(opcode, payload))) => {
                     if let Some(event) = self.control(opcode, payload) {
                         return Some(event);
@@ -354,10 +378,12 @@ impl Connection {
             Opcode::Ping => {
                 // RFC 6455 §5.5.2: "an endpoint MUST send a Pong frame in response, unless it
                 // already received a Close frame"
+                self.received.pings += 1;
                 self.push_control(Opcode::Pong, payload.clone());
                 Some(Event::Ping(payload))
             }
             Opcode::Pong => {
+                self.received.pongs += 1;
                 let acknowledges = self.pings.acknowledge(&payload, self.now);
                 if let Some(id) = acknowledges {
                     self.keepalive.acknowledged(id, &self.pings, &self.config, self.now);

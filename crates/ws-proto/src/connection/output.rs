@@ -31,6 +31,7 @@ thread_local! {
 pub struct Output {
     /// From the pool, since a connection that waits has none.
     queue: Option<Box<Queue>>,
+    written: u64,
 }
 
 impl Output {
@@ -44,6 +45,12 @@ impl Output {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many bytes have been written: [advanced](Buf::advance) by, or [taken](Self::take_all).
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Takes all bytes, for drivers that don't need them in slices: one copy, and one allocation unless
@@ -110,6 +117,7 @@ impl Buf for Output {
     /// When `n` is more than there is.
     fn advance(&mut self, n: usize) {
         assert!(n <= self.len(), "{n} bytes can't be written of {}", self.len());
+        self.written += n as u64;
         if let Some(queue) = &mut self.queue {
             queue.advance(n);
             if queue.len == 0 {

@@ -106,6 +106,11 @@ impl Receiver {
         self.buffer.unread().to_vec()
     }
 
+    /// The bytes that have arrived and were not handed out.
+    pub(super) fn unread(&self) -> usize {
+        self.buffer.unread().len() + self.message.as_ref().map_or(0, |message| message.buffered())
+    }
+
     /// Whether the peer has shown that it is alive since this was last asked.
     pub(super) fn take_alive(&mut self) -> bool {
         mem::take(&mut self.alive)

@@ -19,6 +19,7 @@ impl Connection {
             Phase::Open { sending: Some(_) } => return Err(message_in_progress()),
             _ => return Err(InvalidState::new(self.phase.state()).into()),
         }
+        self.sent.message(message.len());
         let Outgoing { body, compress } = message;
         match body {
             Body::Message(message) => {
@@ -45,6 +46,7 @@ impl Connection {
         }
         let first = sending.is_none();
         *sending = (!last).then_some(kind);
+        self.sent.piece(piece.len(), last);
         let frame = DataFrame { first, fin: last, compress, ..DataFrame::new(kind) };
         self.push_data(frame, piece.into_message().into_payload());
         Ok(())
@@ -112,6 +114,11 @@ impl Connection {
 
     /// Queues a control frame.
     pub(super) fn push_control(&mut self, opcode: Opcode, payload: Payload) {
+        match opcode {
+            Opcode::Ping => self.sent.pings += 1,
+            Opcode::Pong => self.sent.pongs += 1,
+            _ => {}
+        }
         self.push(FrameHeader::new(opcode, payload.len() as u64), payload);
     }
 

@@ -23,5 +23,6 @@ mod order;
 mod oversize;
 mod roundtrip;
 mod sending;
+mod stats;
 mod streaming;
 mod text;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio_util::io::poll_read_buf;
 use ws_errors::{ConnectionClosed, WebSocketException};
-use ws_proto::{Connection, Event, MAX_HEADER_LEN, Outgoing, Payload};
+use ws_proto::{Connection, Event, MAX_HEADER_LEN, Outgoing, Payload, Stats};
 use ws_types::{Close, State};
 
 use super::backlog::Backlog;
@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         self.write_beside();
         let waits_here = self.is_hosted_here() && self.writing != Writing::Failed;
-        if self.written >= end || waits_here { Leaving::Done } else { Leaving::Until(end) }
+        if self.written() >= end || waits_here { Leaving::Done } else { Leaving::Until(end) }
     }
 
     /// Leaves it to the background role to write what is queued, if more messages wait, whose answers can
@@ -238,6 +238,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl<S> Driver<S> {
+    pub(super) fn stats(&self) -> Stats {
+        let mut stats = self.conn.stats();
+        stats.unread += self.backlog.bytes();
+        stats
+    }
+
+    /// The bytes that the stream has taken.
+    pub(super) fn written(&mut self) -> u64 {
+        self.conn.output().written()
+    }
+
     /// Whether another message can be queued.
     pub(super) fn has_room(&mut self) -> bool {
         self.conn.output().len() <= self.settings.write_limit
@@ -245,7 +256,7 @@ impl<S> Driver<S> {
 
     /// The end of what is queued, counted in bytes from the beginning.
     pub(super) fn queue_end(&mut self) -> u64 {
-        self.written + self.conn.output().len() as u64
+        self.written() + self.conn.output().len() as u64
     }
 
     /// Whether so much was kept for the reader that nothing more is read until it comes.

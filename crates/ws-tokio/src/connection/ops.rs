@@ -175,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// stream.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, end: u64) -> Poll<Result<(), Error>> {
         self.wakers.add_writer(cx.waker());
-        if self.poll_write().is_pending() && self.written < end {
+        if self.poll_write().is_pending() && self.written() < end {
             ready!(self.poll_unattended());
         }
         let lost = self.writing == Writing::Failed;
@@ -185,11 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Ready when the stream has taken all bytes up to `end`, counted from the beginning.
     fn poll_left(&mut self, cx: &mut Context<'_>, end: u64) -> Poll<Result<(), Error>> {
         self.wakers.add_writer(cx.waker());
-        if self.poll_write().is_pending() && self.written < end {
+        if self.poll_write().is_pending() && self.written() < end {
             // The peer may be waiting for us to read.
             ready!(self.poll_unattended());
         }
-        Poll::Ready(if self.written < end { Err(self.lost()) } else { Ok(()) })
+        Poll::Ready(if self.written() < end { Err(self.lost()) } else { Ok(()) })
     }
 
     /// Ready when the connection is closed.

@@ -49,7 +49,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             wakers,
             timer: Timer::default(),
             writing: Writing::Done,
-            written: 0,
             failed: None,
             unwritten_pongs: 0,
             reader: Reader::Here,
@@ -101,8 +100,6 @@ pub(crate) struct Driver<S> {
     pub(super) waker: Waker,
     pub(super) timer: Timer,
     pub(super) writing: Writing,
-    /// How many bytes the stream has taken.
-    pub(super) written: u64,
     /// The error of the stream, if it failed.
     pub(super) failed: Option<Arc<io::Error>>,
     /// The bytes of pongs that were queued since everything was written.

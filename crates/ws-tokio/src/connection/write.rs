@@ -24,7 +24,7 @@ impl<S: AsyncWrite + Unpin> Driver<S> {
         {
             return Poll::Ready(());
         }
-        let before = (self.written, self.writing);
+        let before = (self.written(), self.writing);
         let result = match self.poll_write_all() {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(e)) => {
@@ -35,7 +35,7 @@ impl<S: AsyncWrite + Unpin> Driver<S> {
         };
         self.unwritten_pongs = self.unwritten_pongs.min(self.conn.output().len());
         // Some wait for room, some for what they have queued to leave.
-        if (self.written, self.writing) != before {
+        if (self.written(), self.writing) != before {
             self.wakers.wake_writers();
         }
         result
@@ -55,7 +55,6 @@ impl<S: AsyncWrite + Unpin> Driver<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
                     output.advance(n);
-                    self.written += n as u64;
                     self.writing.wrote(n);
                 }
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),

@@ -201,6 +201,6 @@ mod tests {
         let host = Host::new(echo, settings, Reports::default());
         let future = run(ws, &host, None);
         assert!(size_of_val(&future) <= 392, "{}", size_of_val(&future));
-        assert!(size_of::<Driver<Transport>>() <= 640, "{}", size_of::<Driver<Transport>>());
+        assert!(size_of::<Driver<Transport>>() <= 648, "{}", size_of::<Driver<Transport>>());
     }
 }

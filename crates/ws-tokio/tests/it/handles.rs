@@ -320,3 +320,32 @@ async fn blocked_senders_are_served_in_the_order_in_which_they_came() {
     assert_eq!(frames(&control.written()), (sent, 0));
     assert_eq!(ws.try_send(Message::from("after")).ok(), Some(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_handles_count_what_was_sent_received_and_waits() {
+    let (near, far) = duplex(64 << 10);
+    let opening = client(near, "ws://localhost/").into_future();
+    let (client, server) = tokio::join!(opening, accept(far).into_future());
+    let (client, mut server) = (client.unwrap(), server.unwrap());
+    let sender = client.sender();
+    let long = "compressible ".repeat(100);
+    sender.send(&long).await.unwrap();
+    client.send("short").await.unwrap();
+    _ = client.ping(None).await.unwrap();
+    assert_eq!(client.stats(), sender.stats());
+    let sent = client.stats().sent;
+    let payload = (long.len() + 5) as u64;
+    assert_eq!((sent.messages, sent.payload_bytes, sent.pings), (2, payload, 1));
+    assert_eq!(sent.wire_bytes < payload / 4, cfg!(feature = "deflate"));
+    assert_eq!(client.stats().unwritten, 0);
+
+    // The background role keeps what has arrived.
+    sleep(SECOND).await;
+    assert_eq!(server.stats().received, sent);
+    assert!(server.stats().unread as u64 >= payload, "{:?}", server.stats());
+    for _ in 0..2 {
+        soon(server.recv()).await.unwrap().unwrap();
+    }
+    assert_eq!(server.stats().unread, 0);
+    assert_eq!((client.stats().received.pongs, client.stats().latency.is_some()), (1, true));
+}
