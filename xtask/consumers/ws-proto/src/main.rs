@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             event => println!("client: {event:?}"),
         }
     }
-    println!("latency: {:?}", client.latency());
+    println!("latency: {:?}", client.stats().latency);
 
     client.send_close(Close::new(1000, "done"), Duration::ZERO)?;
     carry(&mut client, &mut server);
