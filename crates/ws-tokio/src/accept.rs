@@ -5,9 +5,11 @@ use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::Info;
 use crate::error::Error;
 use crate::handshake;
 use crate::settings::{ServerSettings, builder_settings};
+use crate::trace::Trace;
 use crate::{Transport, WebSocket};
 
 /// Accepts a WebSocket connection on a stream that a client has opened: reads the request, answers it.
@@ -59,11 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
         let settings = settings.complete();
-        Box::pin(async move {
+        let trace =
+            Trace::server(Info::default().with_addresses(&io).peer_addr, settings.trace_payloads);
+        Box::pin(trace.clone().instrument(async move {
             settings.options.validate()?;
-            let ws = handshake::accept(io, &settings, |_| false).await?;
+            let ws = handshake::accept(io, &settings, |_| false, trace).await?;
             ws.shared().lock().spawn_background();
             Ok(ws)
-        })
+        }))
     }
 }

@@ -26,6 +26,7 @@ use crate::connection::state::Shared;
 use crate::connection::{Info, WebSocket};
 use crate::error::{Error, is_end, of_stream};
 use crate::settings::{ClientSettings, ServerSettings};
+use crate::trace::Trace;
 
 /// The most bytes that are read at once.
 const READ: usize = 4096;
@@ -43,11 +44,12 @@ pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: S,
     settings: &ServerSettings,
     shutting_down: impl FnMut(&Request) -> bool,
+    trace: Trace,
 ) -> Result<WebSocket<S>, Error> {
     let origin = Instant::now();
     let timeout = settings.options.handshake_limits().open_timeout;
-    let accepted =
-        within(origin, timeout, pin!(accept_on(io, origin, settings, shutting_down))).await?;
+    let accepting = pin!(accept_on(io, origin, settings, shutting_down, trace));
+    let accepted = within(origin, timeout, accepting).await?;
     match accepted {
         Accepted::Open(ws) => Ok(ws),
         Accepted::Refused(mut io, error) => {
@@ -71,16 +73,22 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     origin: Instant,
     settings: &ServerSettings,
     mut shutting_down: impl FnMut(&Request) -> bool,
+    trace: Trace,
 ) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
-        match receive_request(&mut io, settings, &mut shutting_down).await? {
+        let mut asked = |request: &Request| {
+            trace.path(request.path());
+            shutting_down(request)
+        };
+        match receive_request(&mut io, settings, &mut asked).await? {
             Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
                 let mut conn = Connection::server(config, extensions, now);
                 conn.receive_data(&rest, now);
                 let info = info.with_addresses(&io);
-                let shared = Shared::new(io, conn, origin, settings.flow);
+                trace.opened(&info);
+                let shared = Shared::new(io, conn, origin, settings.flow, trace);
                 Ok(Accepted::Open(WebSocket::new(shared, info)))
             }
             Answer::Refused { response, error } => {
@@ -206,6 +214,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     settings: &ClientSettings,
     origin: Instant,
     response: &mut Option<Box<Response>>,
+    trace: &Trace,
 ) -> Result<WebSocket<S>, Error> {
     let mut random = [0; 48];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -248,7 +257,10 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         ..Info::default()
     };
     let info = info.with_addresses(&io);
-    let ws = WebSocket::new(Shared::new(io, conn, origin, settings.flow), info);
+    trace.peer(info.peer_addr);
+    trace.opened(&info);
+    let shared = Shared::new(io, conn, origin, settings.flow, trace.clone());
+    let ws = WebSocket::new(shared, info);
     ws.shared().lock().spawn_background();
     Ok(ws)
 }
@@ -462,7 +474,7 @@ mod tests {
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
-        let size = size_of_val(&accept(io, &settings, |_| false));
+        let size = size_of_val(&accept(io, &settings, |_| false, Trace::server(None, false)));
         assert!(size <= 984, "{size}");
     }
 }

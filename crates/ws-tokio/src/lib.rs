@@ -8,6 +8,11 @@ mod error;
 mod handshake;
 mod serve;
 mod settings;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_trace.rs"]
+mod trace;
 mod transport;
 
 pub use accept::{Accept, accept};

@@ -42,6 +42,7 @@ pub(crate) type RedirectIf = Arc<dyn Fn(&Uri, &Uri) -> bool + Send + Sync>;
 pub struct ServerSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) flow: FlowSettings,
+    pub(crate) trace_payloads: bool,
     pub(crate) options: ServerOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
@@ -73,6 +74,7 @@ pub struct ClientSettings {
     pub(crate) ended: Option<Arc<OnceLock<ConnectionClosed>>>,
     pub(crate) config: Arc<Config>,
     pub(crate) flow: FlowSettings,
+    pub(crate) trace_payloads: bool,
     pub(crate) options: ClientOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ClientDeflate>,
@@ -105,6 +107,7 @@ impl Default for ServerSettings {
         Self {
             config: Arc::default(),
             flow: FlowSettings::default(),
+            trace_payloads: false,
             options: ServerOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
@@ -124,6 +127,7 @@ impl Default for ClientSettings {
             ended: None,
             config: Arc::default(),
             flow: FlowSettings::default(),
+            trace_payloads: false,
             options: ClientOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ClientDeflate::default()),
@@ -270,6 +274,14 @@ macro_rules! common_settings {
         /// as TLS may, aren't timed.
         pub fn write_timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
             self.settings_mut().flow.write_timeout = timeout.into();
+            self
+        }
+
+        /// Shows the beginnings of payloads, up to 75 characters, in events of level trace about messages and
+        /// control frames. Default: off, since payloads may be secret.
+        #[cfg(feature = "tracing")]
+        pub fn trace_payloads(mut self, show: bool) -> Self {
+            self.settings_mut().trace_payloads = show;
             self
         }
 

@@ -31,6 +31,7 @@ use ws_proto::Uri;
 use crate::error::{Attempt, ConnectError, Error, Stage};
 use crate::handshake;
 use crate::settings::{ClientSettings, builder_settings};
+use crate::trace::Trace;
 use crate::{Transport, WebSocket};
 
 pub use backoff::Backoff;
@@ -162,8 +163,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
             let uri = Uri::parse(&uri)?;
             let attempt = Attempt { connected: true, stage: Stage::Response, ..Attempt::default() };
             let mut response = None;
-            let (stream, origin) = (ready(Ok(io)), Instant::now());
-            let opened = handshake::connect(stream, &uri, &settings, origin, &mut response).await;
+            let (stream, origin, trace) =
+                (ready(Ok(io)), Instant::now(), Trace::client(&uri, settings.trace_payloads));
+            let opening =
+                handshake::connect(stream, &uri, &settings, origin, &mut response, &trace);
+            let opened = trace.instrument(opening).await;
             opened.map_err(|cause| Error::from(ConnectError::new(uri, attempt, response, cause)))
         })
     }

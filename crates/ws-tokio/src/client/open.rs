@@ -15,6 +15,7 @@ use crate::WebSocket;
 use crate::error::{Attempt, ConnectError, Error};
 use crate::handshake;
 use crate::settings::ClientSettings;
+use crate::trace::{Trace, debug};
 
 /// Makes the headers of a request.
 pub(crate) type MakeHeaders =
@@ -26,7 +27,8 @@ pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocke
     if settings.credentials.is_some() {
         uri = uri.without_user_info();
     }
-    let mut opening = Opening {
+    let trace = Trace::client(&uri, settings.trace_payloads);
+    let opening = Opening {
         uri,
         settings,
         origin: Instant::now(),
@@ -35,22 +37,9 @@ pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocke
         authorization: None,
         answered: Answered::default(),
         is_authorized: false,
+        trace: trace.clone(),
     };
-    loop {
-        let (mut attempt, mut response) = (Attempt::default(), None);
-        let cause = match opening.attempt(&mut attempt, &mut response).await {
-            Ok(ws) => return Ok(ws),
-            Err(cause) => cause,
-        };
-        // Only a response of this server is heeded, not one in an error of the program's own.
-        let next = if response.is_some() { opening.go_on(&cause) } else { Ok(false) };
-        let cause = match next {
-            Ok(true) => continue,
-            Ok(false) => cause,
-            Err(refused) => refused,
-        };
-        return Err(ConnectError::new(opening.uri, attempt, response, cause).into());
-    }
+    trace.instrument(opening.open()).await
 }
 
 /// A connection that is being opened.
@@ -69,9 +58,32 @@ struct Opening {
     answered: Answered,
     /// The program itself has sent an `Authorization`, which stays as it is.
     is_authorized: bool,
+    trace: Trace,
 }
 
 impl Opening {
+    /// Makes attempts until there is a connection, or another attempt wouldn't help.
+    async fn open(mut self) -> Result<WebSocket, Error> {
+        loop {
+            debug!(uri = %self.uri.redacted(), "connecting");
+            let (mut attempt, mut response) = (Attempt::default(), None);
+            let cause = match self.attempt(&mut attempt, &mut response).await {
+                Ok(ws) => return Ok(ws),
+                Err(cause) => cause,
+            };
+            // Only a response of this server is heeded, not one in an error of the program's own.
+            let next = if response.is_some() { self.go_on(&cause) } else { Ok(false) };
+            let cause = match next {
+                Ok(true) => continue,
+                Ok(false) => cause,
+                Err(refused) => refused,
+            };
+            let error = Error::from(ConnectError::new(self.uri, attempt, response, cause));
+            debug!("{error}");
+            return Err(error);
+        }
+    }
+
     async fn attempt(
         &mut self,
         attempt: &mut Attempt,
@@ -82,7 +94,7 @@ impl Opening {
         let (user_agent, limits) =
             (settings.options.user_agent_header(), settings.options.handshake_limits());
         let stream = settings.dial.open(&self.uri, user_agent, limits, attempt);
-        handshake::connect(stream, &self.uri, &settings, self.origin, response).await
+        handshake::connect(stream, &self.uri, &settings, self.origin, response, &self.trace).await
     }
 
     /// The settings of this attempt's request.
@@ -115,6 +127,7 @@ impl Opening {
                 self.settings.dial.forget_identity();
                 self.settings.credentials = None;
             }
+            debug!(to = %to.redacted(), "following a redirect");
             self.uri = to;
             self.followed += 1;
             (self.authorization, self.answered) = (None, Answered::default());
@@ -132,7 +145,10 @@ impl Opening {
             "GET",
             self.uri.resource_name(),
         );
-        self.authorization = answer.map(|answer| answer.value);
+        self.authorization = answer.map(|answer| {
+            debug!(scheme = ?answer.scheme, "answering a challenge");
+            answer.value
+        });
         Ok(self.authorization.is_some())
     }
 }

@@ -16,6 +16,7 @@ use super::auth::{Answer, Answered, Credentials, Scheme};
 use super::dial::Dial;
 use crate::Transport;
 use crate::error::{Attempt, Error, Stage, is_end, of_stream};
+use crate::trace::debug;
 
 /// The proxy of a client: see [`Connect::proxy`](crate::Connect::proxy).
 ///
@@ -100,6 +101,7 @@ pub(super) async fn tunnel(
     attempt: &mut Attempt,
 ) -> Result<Transport, Error> {
     attempt.proxy = Some(proxy.clone());
+    debug!(%proxy, host = target.host, port = target.port, "asking a proxy for a tunnel");
     let request = proxy.connect_request(target.host, target.port, user_agent)?;
     let (mut request, mut answered) = (request, Answered::default());
     if proxy.scheme() == ProxyScheme::Socks5 {
@@ -114,6 +116,7 @@ pub(super) async fn tunnel(
         // Basic was sent at once.
         match answer(&error, proxy, &request, &mut answered) {
             Some(answer) if answer.scheme > Scheme::Basic => {
+                debug!(scheme = ?answer.scheme, "answering the challenge of a proxy");
                 let headers = request.headers_mut();
                 headers.remove("Proxy-Authorization");
                 headers.insert("Proxy-Authorization", &answer.value)?;

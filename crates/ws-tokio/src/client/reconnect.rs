@@ -15,6 +15,7 @@ use super::Connect;
 use super::backoff::Backoff;
 use crate::WebSocket;
 use crate::error::Error;
+use crate::trace::debug;
 
 /// A connection that lasted so long was a success: the delays begin anew.
 const LASTING: Duration = Duration::from_secs(30);
@@ -224,6 +225,7 @@ impl State {
             self.done = true;
             return Err(error);
         }
+        debug!(?delay, failures = self.failures, "will connect again after: {error}");
         if let Some(told) = &mut self.on_retry {
             told(&error, delay);
         }

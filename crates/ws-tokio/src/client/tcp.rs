@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::{Attempt, Error, Stage};
+use crate::trace::debug;
 
 /// The time before the next address is tried beside those that have not answered yet
 /// ([RFC 8305 §5](https://www.rfc-editor.org/rfc/rfc8305#section-5)).
@@ -118,13 +119,16 @@ impl TcpSettings {
         attempt: &mut Attempt,
     ) -> Result<TcpStream, Error> {
         (attempt.stage, attempt.addr, attempt.connected) = (Stage::Resolving, None, false);
-        let mut waiting = interleave(self.resolve(host, port).await?).into_iter();
+        let addrs = interleave(self.resolve(host, port).await?);
+        debug!(host, ?addrs, "resolved");
+        let mut waiting = addrs.into_iter();
         attempt.stage = Stage::Connecting;
         // Dropping it ends all attempts.
         let mut running = JoinSet::new();
         loop {
             if let Some(addr) = waiting.next() {
                 attempt.addr = Some(addr);
+                debug!(%addr, "connecting");
                 let settings = self.clone();
                 running.spawn(async move { (addr, settings.connect_to(addr).await) });
             }
@@ -140,9 +144,13 @@ impl TcpSettings {
                 Some(Ok((addr, Ok(tcp)))) => {
                     attempt.addr = Some(addr);
                     attempt.connected = true;
+                    debug!(%addr, "connected");
                     return Ok(tcp);
                 }
-                Some(Ok((addr, Err(e)))) => attempt.failed.push((addr, e)),
+                Some(Ok((addr, Err(e)))) => {
+                    debug!(%addr, error = %e, "cannot connect");
+                    attempt.failed.push((addr, e));
+                }
                 // The runtime shuts down.
                 Some(Err(e)) => return Err(Error::Io(io::Error::other(e))),
                 None => break,

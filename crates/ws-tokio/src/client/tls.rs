@@ -17,6 +17,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
 use crate::error::Error;
+use crate::trace::debug;
 
 /// How a client verifies servers and shows itself to them, for `wss://`.
 ///
@@ -167,7 +168,10 @@ impl ClientTls {
         let name = name.split('%').next().unwrap_or(name);
         let name = ServerName::try_from(name).map_err(io::Error::other).map_err(Error::Tls)?;
         let config = self.config().await.map_err(Error::Tls)?;
-        TlsConnector::from(config).connect(name.to_owned(), stream).await.map_err(Error::Tls)
+        let connecting = TlsConnector::from(config).connect(name.to_owned(), stream);
+        let stream = connecting.await.map_err(Error::Tls)?;
+        debug!(version = ?stream.get_ref().1.protocol_version(), "TLS is on");
+        Ok(stream)
     }
 
     /// The settings of rustls, made at the first use, in a thread that may block.

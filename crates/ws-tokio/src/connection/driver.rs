@@ -22,6 +22,7 @@ use super::pong::{PongWaiter, Pongs};
 use super::state::{Driver, Leaving, Reader, Writing};
 use super::timer::Timer;
 use crate::error::{Closed, Error, is_end};
+use crate::trace::{self, Trace};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Moves bytes until an event has arrived for the reader, or nothing moves any more. `None` when the
@@ -53,6 +54,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn next_event(&mut self, pieces: bool) -> Option<Event> {
         loop {
             let event = if pieces { self.conn.poll_chunk() } else { self.conn.poll_event() }?;
+            if trace::frames() {
+                self.trace(|trace| trace.received(&event));
+            }
             match &event {
                 Event::Message(_) | Event::Chunk { .. } | Event::TooBig(_) => match self.reader {
                     Reader::Here => return Some(event),
@@ -111,7 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.abort();
         } else {
             let unwritten = !self.conn.output().is_empty();
+            let pings = self.conn.stats().sent.pings;
             self.conn.handle_timeout(now);
+            if self.conn.stats().sent.pings > pings {
+                self.trace(|_| trace::trace!("> PING, to keep alive"));
+            }
             if unwritten && self.conn.state() == State::Closed {
                 self.writing = Writing::Failed;
             }
@@ -201,13 +209,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     pub(super) fn queue_message(&mut self, message: Outgoing) -> Result<(), Error> {
-        self.queue(|conn| conn.send(message))
+        let traced = trace::frames().then(|| message.clone());
+        self.queue(|conn| conn.send(message))?;
+        self.sent(traced, true);
+        Ok(())
+    }
+
+    pub(super) fn queue_piece(&mut self, piece: Outgoing, last: bool) -> Result<(), Error> {
+        let traced = trace::frames().then(|| piece.clone());
+        self.queue(|conn| conn.send_chunk(piece, last))?;
+        self.sent(traced, last);
+        Ok(())
     }
 
     pub(super) fn queue_ping(&mut self, payload: Option<Payload>) -> Result<PongWaiter, Error> {
         let now = self.origin.elapsed();
         let id = self.queue(|conn| conn.ping(payload, now))?;
+        self.trace(|_| trace::trace!("> PING"));
         Ok(self.pongs.push(id))
+    }
+
+    pub(super) fn queue_pong(&mut self, payload: Payload) -> Result<(), Error> {
+        self.queue(|conn| conn.pong(payload))?;
+        self.trace(|_| trace::trace!("> PONG, unasked"));
+        Ok(())
     }
 
     /// How the connection ended, for an operation that can't be done any more. If the stream takes nothing,
@@ -242,6 +267,22 @@ impl<S> Driver<S> {
         let mut stats = self.conn.stats();
         stats.unread += self.backlog.bytes();
         stats
+    }
+
+    /// Runs code that makes events within the span of the connection.
+    fn trace(&self, trace: impl FnOnce(&Trace)) {
+        // The last handle is gone otherwise.
+        if let Some(shared) = self.background.shared.upgrade() {
+            shared.trace.within(|| trace(&shared.trace));
+        }
+    }
+
+    /// Data was queued.
+    fn sent(&self, traced: Option<Outgoing>, last: bool) {
+        if let Some(message) = traced {
+            let message = message.into_message();
+            self.trace(|trace| trace.sent(&message, last));
+        }
     }
 
     /// The bytes that the stream has taken.
@@ -294,6 +335,7 @@ impl<S> Driver<S> {
     /// Begins the closing handshake, unless that was done.
     pub(crate) fn start_close(&mut self, close: Close) -> Result<(), WebSocketException> {
         if self.conn.state() == State::Open {
+            self.trace(|_| trace::debug!(%close, "closing"));
             self.conn.send_close(close, self.origin.elapsed())?;
             // There is a new deadline, and nothing can be sent any more.
             self.wakers.wake_all();
@@ -325,6 +367,18 @@ impl<S> Driver<S> {
     /// Gives up the stream, and lets everybody know.
     fn end_stream(&mut self) -> Option<S> {
         let stream = self.stream.take()?;
+        self.trace(|_| {
+            let Stats { sent, received, .. } = self.conn.stats();
+            trace::debug!(
+                sent = sent.messages,
+                sent_bytes = sent.wire_bytes,
+                received = received.messages,
+                received_bytes = received.wire_bytes,
+                "closed: {}",
+                self.closed_error(),
+            );
+            _ = (sent, received);
+        });
         self.timer = Timer::default();
         self.pongs = Pongs::default();
         self.wakers.wake_all();

@@ -124,6 +124,13 @@ macro_rules! all {
     ($($handle:ident)*) => {$(
         /// # Facts
         impl<S> $handle<S> {
+            /// The number of the connection, which no other one of this process has: for logs. Events of
+            /// `tracing` have it, too.
+            #[must_use]
+            pub fn id(&self) -> u64 {
+                self.shared.trace.id
+            }
+
             /// The state of the connection, as far as what has arrived was looked at.
             #[must_use]
             pub fn state(&self) -> State {
@@ -270,7 +277,7 @@ macro_rules! all {
             /// As [`pong`](Self::pong).
             pub fn queue_pong(&self, payload: impl Into<Payload>) -> Result<(), Error> {
                 let payload = payload.into();
-                self.shared.queue_now(|driver| driver.queue(|conn| conn.pong(payload)))
+                self.shared.queue_now(|driver| driver.queue_pong(payload))
             }
 
             /// Closes the connection: sends a close frame, waits for the peer's and for the end of the

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpStream;
@@ -11,6 +12,14 @@ use ws_proto::http::{Request, Response};
 use ws_types::Subprotocol;
 
 use crate::Transport;
+
+/// The connections of this process that were begun.
+static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// A number for a new connection, from 1.
+pub(crate) fn next_id() -> u64 {
+    CONNECTIONS.fetch_add(1, Ordering::Relaxed) as u64 + 1
+}
 
 /// The results of the opening handshake, and the addresses.
 #[derive(Default)]

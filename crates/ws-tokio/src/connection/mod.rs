@@ -16,7 +16,7 @@ mod wakers;
 mod write;
 
 pub use handles::{Receiver, ReuniteError, Sender, WebSocket};
-pub(crate) use info::Info;
+pub(crate) use info::{Info, next_id};
 pub use pong::PongWaiter;
 pub use sink::Events;
 pub use streaming::{MessageReader, MessageWriter};

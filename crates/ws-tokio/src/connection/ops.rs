@@ -279,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         let turn = if begun.is_none() { Some(self.take_turn().await?) } else { None };
         self.queue_and_leave(|driver| {
             let kind = piece.kind();
-            driver.queue(|conn| conn.send_chunk(piece, last))?;
+            driver.queue_piece(piece, last)?;
             if last {
                 *begun = None;
             } else if let Some(turn) = turn {
@@ -295,7 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
     }
 
     pub(super) async fn pong(&self, payload: Payload) -> Result<(), Error> {
-        self.queue_and_leave(|driver| driver.queue(|conn| conn.pong(payload))).await
+        self.queue_and_leave(|driver| driver.queue_pong(payload)).await
     }
 
     /// Queues a control frame now, however much is queued.

@@ -22,12 +22,14 @@ use super::pong::Pongs;
 use super::timer::Timer;
 use super::wakers::Wakers;
 use crate::settings::FlowSettings;
+use crate::trace::Trace;
 
 /// The part of a connection that its handles share.
 pub(crate) struct Shared<S> {
     driver: Mutex<Driver<S>>,
     /// One permit, for whoever queues a message: first come, first served.
     pub(super) turn: Semaphore,
+    pub(crate) trace: Trace,
     /// [`Driver::poll_write`]. A pointer, so that dropping a connection makes no demands on its stream.
     flush: fn(&mut Driver<S>) -> Poll<()>,
 }
@@ -38,6 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
         conn: Connection,
         origin: Instant,
         settings: FlowSettings,
+        trace: Trace,
     ) -> Arc<Self> {
         let wakers = Arc::new(Wakers::default());
         let driver = |background| Driver {
@@ -62,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
         Arc::new_cyclic(|shared| Self {
             driver: Mutex::new(driver(Background::new(Weak::clone(shared)))),
             turn: Semaphore::new(1),
+            trace,
             flush: Driver::poll_write,
         })
     }

@@ -67,7 +67,8 @@ where
     async move {
         let succeeded = {
             // A panic before the first await is one of the handler's too.
-            let started = catch_unwind(AssertUnwindSafe(|| (host.handler)(ws)));
+            let start = || hosted.shared.trace.within(|| (host.handler)(ws));
+            let started = catch_unwind(AssertUnwindSafe(start));
             let Ok(handler) = started.map_err(|panic| hosted.returned(Err(panic))) else {
                 return hosted.close(false).await;
             };
@@ -122,7 +123,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
             next_stage.set(stop.after(self.stage));
             self.registered = false;
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| handler.poll(cx).map(Outcome::into_result)));
+        let poll = || self.shared.trace.within(|| handler.poll(cx).map(Outcome::into_result));
+        let polled = catch_unwind(AssertUnwindSafe(poll));
         let returned = match polled {
             Ok(Poll::Pending) => {
                 self.shared.lock().poll_hosted(cx);
@@ -137,7 +139,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
     /// Reports the end of the handler; gives whether it has succeeded.
     fn returned(&self, returned: Returned) -> bool {
         let Self { shared, host, caller, stopped, .. } = self;
-        host.reports.returned(caller.as_deref(), shared, *stopped, returned)
+        let report = || host.reports.returned(caller.as_deref(), shared, *stopped, returned);
+        shared.trace.within(report)
     }
 
     /// Closes the connection, unless that was done.
@@ -156,7 +159,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
         }
         let closed = host.stop.unless_aborted(poll_fn(|cx| shared.lock().poll_closed(cx))).await;
         if closed.is_some() && succeeded {
-            host.reports.ended(caller.as_deref(), shared, *stopped);
+            let report = || host.reports.ended(caller.as_deref(), shared, *stopped);
+            shared.trace.within(report);
         }
     }
 }
@@ -179,6 +183,7 @@ mod tests {
     use super::*;
     use crate::connection::Info;
     use crate::connection::state::Driver;
+    use crate::trace::Trace;
     use crate::{Error, ServerSettings, Transport};
 
     async fn echo(mut ws: WebSocket<tokio::io::DuplexStream>) -> Result<(), Error> {
@@ -196,7 +201,8 @@ mod tests {
             Connection::server(Arc::new(Config::default()), Default::default(), Duration::ZERO);
         let (io, _peer) = tokio::io::duplex(1);
         let settings = ServerSettings::new();
-        let shared = Shared::new(io, conn, Instant::now(), settings.flow);
+        let shared =
+            Shared::new(io, conn, Instant::now(), settings.flow, Trace::server(None, false));
         let ws = WebSocket::new(shared, Info::default());
         let host = Host::new(echo, settings, Reports::default());
         let future = run(ws, &host, None);

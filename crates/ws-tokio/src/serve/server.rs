@@ -17,6 +17,7 @@ use super::handler::{self, Outcome};
 use super::report::Reports;
 use super::stop::{Stage, Stop};
 use crate::settings::ServerSettings;
+use crate::trace::Trace;
 use crate::{Transport, WebSocket, handshake};
 
 /// How long to wait when a connection can't be accepted because the process or the system is out of
@@ -149,10 +150,11 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let mut caller = host.reports.caller(addr);
+    let trace = Trace::server(Some(addr), host.settings.trace_payloads);
     async move {
         let mut late = false;
         // In a box, since it is larger than all that follows, and over soon.
-        let opening = Box::pin(async {
+        let opening = Box::pin(trace.instrument(async {
             // It fails if the client is gone already.
             tcp.set_nodelay(true)?;
             let shutting_down = |request: &Request| {
@@ -162,12 +164,13 @@ where
                 late = host.stop.stage() != Stage::Serving;
                 late
             };
-            handshake::accept(Transport::Tcp(tcp), &host.settings, shutting_down).await
-        });
+            let io = Transport::Tcp(tcp);
+            handshake::accept(io, &host.settings, shutting_down, trace.clone()).await
+        }));
         match host.stop.unless_aborted(opening).await {
             Some(Ok(ws)) => handler::run(ws, &*host, caller).await,
             // The response has told a refused client why.
-            Some(Err(e)) => host.reports.not_opened(caller.as_deref(), e, late),
+            Some(Err(e)) => trace.within(|| host.reports.not_opened(caller.as_deref(), e, late)),
             None => {}
         }
     }
