@@ -21,6 +21,7 @@ mod hostile;
 mod http;
 mod oversize;
 mod reconnecting;
+mod resolver;
 mod script;
 mod serve;
 mod stress;

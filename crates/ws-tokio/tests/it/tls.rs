@@ -429,6 +429,30 @@ async fn a_connector_of_the_program_makes_the_tls() {
     in_time(serving).await.unwrap();
 }
 
+/// The recipes show the same code.
+#[cfg(unix)]
+#[tokio::test]
+async fn another_tls_library_connects() {
+    let authority = Authority::new("ours");
+    let config = server_config(authority.server("localhost"), &[&version::TLS13], None);
+    let (addr, _serving) = echo(config).await;
+    let mut config = s2n_tls::config::Builder::new();
+    config.set_security_policy(&s2n_tls::security::DEFAULT_TLS13).unwrap();
+    config.trust_pem(authority.0.pem().as_bytes()).unwrap();
+    config.set_application_protocol_preference(["http/1.1"]).unwrap();
+    let connector = s2n_tls_tokio::TlsConnector::new(config.build().unwrap());
+    let connecting = connect(format!("wss://localhost:{}/", addr.port()));
+    let connecting = connecting.tls_connector(move |host, stream| {
+        let connector = connector.clone();
+        async move { connector.connect(&host, stream).await.map_err(std::io::Error::other) }
+    });
+    let mut ws = in_time(connecting.into_future()).await.unwrap();
+    assert!(ws.with_stream(|stream| stream.tls().is_none()).unwrap());
+    ws.send("hello").await.unwrap();
+    assert_eq!(in_time(ws.recv()).await.unwrap(), Some("hello".into()));
+    assert_eq!(in_time(ws.recv()).await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn settings_of_rustls_are_taken_as_they_are() {
     let authority = Authority::new("ours");
