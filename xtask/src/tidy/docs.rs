@@ -117,6 +117,41 @@ const RFC6455: &str = "
     11 11.1 11.1.1 11.1.2 11.2 11.3 11.3.1 11.3.2 11.3.3 11.3.4 11.3.5 11.4 11.5 11.6 11.7 11.8 11.9
     12 13 14 14.1 14.2";
 
+/// Tests that the reference names, as `` `file::test` ``, are there.
+pub(super) fn tests_exist(tree: &Tree, findings: &mut Vec<Finding>) {
+    let sources: Vec<_> = tree.ending(".rs").filter(|(path, _)| path.contains("tests")).collect();
+    for (path, text) in tree.ending(".md").filter(|(path, _)| path.starts_with("docs/reference/")) {
+        for (line, prose) in prose(text) {
+            // Every other part is code.
+            for code in prose.split('`').skip(1).step_by(2) {
+                let Some((file, test)) = code.split_once("::") else { continue };
+                if !is_path(file) || !is_path(test) {
+                    continue;
+                };
+                let module = file.rsplit('/').next().unwrap_or(file);
+                let (file, folder) = (format!("/{module}.rs"), format!("/{module}/"));
+                let function = format!("fn {test}(");
+                let is_there = |(path, text): &(&str, &str)| {
+                    (path.ends_with(&file) || path.contains(&folder)) && text.contains(&function)
+                };
+                if !sources.iter().any(is_there) {
+                    findings.push(finding(
+                        path,
+                        line,
+                        "test",
+                        format!("there is no test `{code}`"),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Whether this can be the path of a test's file, and no type.
+fn is_path(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-/".contains(&b))
+}
+
 /// The Rust code of the README stands in the README of the umbrella crate, too, where it is a
 /// doc test: so it is compiled, and the two don't drift apart.
 pub(super) fn readme_code_is_compiled(tree: &Tree, findings: &mut Vec<Finding>) {
@@ -215,6 +250,16 @@ mod tests {
         check(changelog, &[(path, "# Changelog\n\n## Unreleased\n")], &[]);
         check(changelog, &[(path, "# Changelog\n\nUnreleased\n## 0.1.0\n")], &[(path, 1)]);
         check(changelog, &[], &[(path, 1)]);
+    }
+
+    #[test]
+    fn tests_that_are_not_there_are_found() {
+        let source = ("crates/a/tests/it/tls.rs", "async fn it_works() {}\nfn other() {}");
+        let page =
+            "`it/tls::it_works` `tls::other` `ClientTls::new` `a`\n`tls::gone`\n`dns::other`";
+        let path = "docs/reference/features.md";
+        check(tests_exist, &[source, (path, page)], &[(path, 2), (path, 3)]);
+        check(tests_exist, &[source, ("docs/howto/a.md", page)], &[]);
     }
 
     #[test]

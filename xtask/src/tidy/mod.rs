@@ -57,6 +57,7 @@ const RULES: &[Rule] = &[
     docs::links,
     docs::rfc_links,
     docs::readme_code_is_compiled,
+    docs::tests_exist,
 ];
 
 /// Runs every rule; fails when one finds anything.
