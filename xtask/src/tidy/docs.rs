@@ -127,7 +127,7 @@ pub(super) fn tests_exist(tree: &Tree, findings: &mut Vec<Finding>) {
                 let Some((file, test)) = code.split_once("::") else { continue };
                 if !is_path(file) || !is_path(test) {
                     continue;
-                };
+                }
                 let module = file.rsplit('/').next().unwrap_or(file);
                 let (file, folder) = (format!("/{module}.rs"), format!("/{module}/"));
                 let function = format!("fn {test}(");
