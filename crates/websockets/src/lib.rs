@@ -9,12 +9,13 @@ pub use ws_tokio::{
     bytes, client, connect, serve,
 };
 pub use ws_tokio::{
-    Backoff, Incoming, Reconnect, Reconnecting, Resolve, Resolving, Stats, Stream, Traffic,
+    Backoff, Incoming, Listen, Listener, Reconnect, Reconnecting, Resolve, Resolving, Stats,
+    Stream, Traffic,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]
-pub use ws_tokio::{ClientTls, rustls};
+pub use ws_tokio::{ClientTls, ServerTls, rustls};
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.

@@ -1,6 +1,6 @@
 //! [`accept`]: the server's end of a connection over any stream.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
             Trace::server(Info::default().with_addresses(&io).peer_addr, settings.trace_payloads);
         Box::pin(trace.clone().instrument(async move {
             settings.options.validate()?;
-            let ws = handshake::accept(io, &settings, |_| false, trace).await?;
+            let ws = handshake::accept(ready(Ok(io)), &settings, |_| false, trace).await?;
             ws.shared().lock().spawn_background();
             Ok(ws)
         }))

@@ -38,10 +38,11 @@ const MAX_LINGERING: usize = 1 << 20;
 /// The longest time for it: some round trips in a slow network. The shutdown of a server waits for it.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Opens the server's end of a connection. When the request is refused, returns after the response was
-/// sent and the stream was closed. `shutting_down` is shown the request, as soon as there is a whole one.
+/// Opens the server's end of a connection, on the stream from `io`. When the request is refused, returns
+/// after the response was sent and the stream was closed. `shutting_down` is shown the request, as soon as
+/// there is a whole one.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: S,
+    io: impl Future<Output = Result<S, Error>>,
     settings: &ServerSettings,
     shutting_down: impl FnMut(&Request) -> bool,
     trace: Trace,
@@ -69,7 +70,7 @@ enum Accepted<S> {
 
 #[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
 fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    mut io: S,
+    io: impl Future<Output = Result<S, Error>>,
     origin: Instant,
     settings: &ServerSettings,
     mut shutting_down: impl FnMut(&Request) -> bool,
@@ -80,6 +81,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             trace.path(request.path());
             shutting_down(request)
         };
+        let mut io = io.await?;
         match receive_request(&mut io, settings, &mut asked).await? {
             Answer::Accepted { response, extensions, info, rest } => {
                 write_all(&mut io, &response).await?;
@@ -466,6 +468,8 @@ fn date() -> Rc<str> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
 
     /// The memory for a client that has connected and takes its time, besides its task. Allocations of
@@ -474,7 +478,8 @@ mod tests {
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
-        let size = size_of_val(&accept(io, &settings, |_| false, Trace::server(None, false)));
+        let size =
+            size_of_val(&accept(ready(Ok(io)), &settings, |_| false, Trace::server(None, false)));
         assert!(size <= 984, "{size}");
     }
 }

@@ -4,9 +4,11 @@
 mod accept;
 mod client;
 mod connection;
+#[cfg(feature = "tls")]
+mod crypto;
 mod error;
 mod handshake;
-mod serve;
+mod server;
 mod settings;
 #[cfg(feature = "tracing")]
 mod trace;
@@ -26,7 +28,9 @@ pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
-pub use serve::{Failure, FailureKind, Outcome, Serve, Server, serve};
+#[cfg(feature = "tls")]
+pub use server::ServerTls;
+pub use server::{Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, serve};
 pub use settings::{ClientSettings, ServerSettings};
 pub use transport::{Stream, Transport};
 

@@ -1,5 +1,5 @@
 //! The span of a connection and its events for `tracing`, with the feature of that name: all of the target
-//! `websockets`. `serve::events` has the events of failures.
+//! `websockets`. `server::events` has the events of failures.
 
 use std::fmt;
 use std::future::Future;

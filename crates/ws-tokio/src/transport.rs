@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 #[cfg(feature = "tls")]
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::TlsStream;
 
 /// The stream of a connection that [`connect`](crate::connect()) opened or [`serve`](crate::serve())
 /// accepted.
@@ -23,11 +23,11 @@ pub enum Transport {
     /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
-    /// A client's TLS over one of the others; over another TLS, if that leads to a proxy.
+    /// TLS over one of the others; over another TLS, if that leads to a proxy.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<Self>>),
-    /// A stream that the program has made of another one: see
-    /// [`tls_connector`](crate::Connect::tls_connector).
+    /// A stream that the program has made: see [`tls_connector`](crate::Connect::tls_connector) and
+    /// [`Listener`](crate::Listener).
     Other(Box<dyn Stream>),
 }
 
@@ -60,7 +60,7 @@ impl Transport {
         self.tcp().ok_or(io::ErrorKind::Unsupported)?.peer_addr()
     }
 
-    /// The facts of TLS, if there is any: version, cipher suite, certificates of the server, ALPN.
+    /// The facts of TLS, if there is any: version, cipher suite, certificates of the peer, ALPN.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), ws_tokio::Error> {

@@ -134,7 +134,7 @@ impl Dial {
             return Ok(Transport::Other(stream));
         }
         #[cfg(feature = "tls")]
-        return Ok(Transport::Tls(Box::new(self.tls.connect(host, stream).await?)));
+        return Ok(Transport::Tls(Box::new(self.tls.connect(host, stream).await?.into())));
         #[cfg(not(feature = "tls"))]
         Err(Error::TlsUnavailable)
     }
@@ -146,7 +146,7 @@ impl Dial {
         host: &str,
         stream: Transport,
     ) -> Result<Transport, Error> {
-        Ok(Transport::Tls(Box::new(self.proxy_tls.connect(host, stream).await?)))
+        Ok(Transport::Tls(Box::new(self.proxy_tls.connect(host, stream).await?.into())))
     }
 
     #[cfg(not(feature = "tls"))]

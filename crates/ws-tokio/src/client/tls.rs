@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::{TlsConnector, rustls};
 
+use crate::crypto::default_provider;
 use crate::error::Error;
 use crate::trace::debug;
 
@@ -247,24 +248,6 @@ impl Settings {
         }
         Verifier::new_with_extra_roots(self.roots.iter().cloned(), provider)
     }
-}
-
-#[cfg(feature = "ring")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there may be none")]
-fn default_provider() -> io::Result<Arc<CryptoProvider>> {
-    Ok(Arc::new(rustls::crypto::ring::default_provider()))
-}
-
-#[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there may be none")]
-fn default_provider() -> io::Result<Arc<CryptoProvider>> {
-    Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-}
-
-#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-fn default_provider() -> io::Result<Arc<CryptoProvider>> {
-    let text = "TLS has no cryptography: turn on the feature ring or aws-lc-rs, or set a provider";
-    Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }
 
 /// Shows no certificate of the client.

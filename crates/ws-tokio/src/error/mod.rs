@@ -8,7 +8,6 @@ mod tests;
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use ws_errors::{
@@ -71,8 +70,8 @@ pub enum Error {
     WebSocket(Box<WebSocketException>),
     /// A host name could not be resolved.
     Resolve(io::Error),
-    /// A server can't listen on any of these addresses; the error is that of the last one.
-    Listen(Box<[SocketAddr]>, io::Error),
+    /// A server can't listen in this place, an address or a path.
+    Listen(Box<str>, io::Error),
     /// The stream failed before there was a connection.
     Io(io::Error),
     /// The TLS handshake failed: a certificate that isn't valid, a server that doesn't speak TLS.
@@ -204,13 +203,7 @@ impl Error {
             Self::Connect(e) => write!(f, "{e}"),
             Self::WebSocket(exception) => explained(exception, f),
             Self::Resolve(e) => write!(f, "cannot resolve the host: {e}"),
-            Self::Listen(addrs, e) => {
-                f.write_str("cannot listen on ")?;
-                for (at, addr) in addrs.iter().enumerate() {
-                    write!(f, "{}{addr}", if at == 0 { "" } else { ", " })?;
-                }
-                write!(f, ": {e}")
-            }
+            Self::Listen(place, e) => write!(f, "cannot listen on {place}: {e}"),
             Self::Io(e) => write!(f, "{e}"),
             Self::Tls(e) => {
                 write!(f, "the TLS handshake failed: {e}")?;

@@ -7,6 +7,8 @@ mod ahead;
 mod auth;
 mod background;
 mod cancel;
+#[cfg(feature = "ring")]
+mod certificates;
 mod common;
 #[cfg(feature = "deflate")]
 mod compression;
@@ -19,6 +21,7 @@ mod halves;
 mod handles;
 mod hostile;
 mod http;
+mod listeners;
 mod oversize;
 mod reconnecting;
 mod resolver;
@@ -28,5 +31,7 @@ mod stress;
 mod timeouts;
 #[cfg(feature = "ring")]
 mod tls;
+#[cfg(feature = "ring")]
+mod tls_servers;
 mod unattended;
 mod waiting;

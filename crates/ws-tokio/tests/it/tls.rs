@@ -5,60 +5,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, date_time_ymd,
-};
+use rcgen::{CertificateParams, date_time_ymd};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use ws_tokio::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use ws_tokio::rustls::server::WebPkiClientVerifier;
 use ws_tokio::rustls::{self, RootCertStore, ServerConfig, version};
 use ws_tokio::{ClientTls, Connect, Error, accept, connect};
 use ws_types::Side;
 
+use crate::certificates::{Authority, Identity, provider};
 use crate::common::{TEXT, frame};
 
 /// Fails instead of waiting without end, on a clock that runs.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
-}
-
-/// An authority that signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate with its key.
-struct Identity(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn root(&self) -> CertificateDer<'static> {
-        self.0.der().clone()
-    }
-
-    fn sign(&self, mut params: CertificateParams) -> Identity {
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().unwrap();
-        let cert = params.signed_by(&key, &self.0).unwrap();
-        Identity(vec![cert.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-    }
-
-    fn server(&self, name: &str) -> Identity {
-        self.sign(CertificateParams::new([name.to_owned()]).unwrap())
-    }
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn server_config(
@@ -261,7 +223,7 @@ async fn roots_of_a_file_that_the_environment_names_are_trusted() {
     let config = server_config(authority.server("localhost"), &[&version::TLS13], None);
     let (addr, _serving) = echo(config).await;
     let file = std::env::temp_dir().join(format!("ws-tokio-root-{}.pem", addr.port()));
-    std::fs::write(&file, authority.0.pem()).unwrap();
+    std::fs::write(&file, authority.pem()).unwrap();
     let test = "tls::roots_of_a_file_that_the_environment_names_are_trusted";
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", test]).env(NAME, &file).env("WSS_PORT", addr.port().to_string());
@@ -438,7 +400,7 @@ async fn another_tls_library_connects() {
     let (addr, _serving) = echo(config).await;
     let mut config = s2n_tls::config::Builder::new();
     config.set_security_policy(&s2n_tls::security::DEFAULT_TLS13).unwrap();
-    config.trust_pem(authority.0.pem().as_bytes()).unwrap();
+    config.trust_pem(authority.pem().as_bytes()).unwrap();
     config.set_application_protocol_preference(["http/1.1"]).unwrap();
     let connector = s2n_tls_tokio::TlsConnector::new(config.build().unwrap());
     let connecting = connect(format!("wss://localhost:{}/", addr.port()));

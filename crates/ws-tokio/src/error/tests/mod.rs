@@ -142,7 +142,7 @@ fn errors_of_a_stream_that_may_pass_are_retryable() {
             assert_eq!(error.is_timeout(), kind == Kind::TimedOut, "{error:?}");
         }
         assert!(Error::Resolve(io(kind)).is_retryable());
-        assert!(!Error::Listen([addr(1)].into(), io(kind)).is_retryable());
+        assert!(!Error::Listen(addr(1).to_string().into(), io(kind)).is_retryable());
     }
     // One of the addresses may be reached later.
     let failed =

@@ -309,7 +309,11 @@ pub(super) fn connecting() -> Vec<Row> {
 pub(super) fn serving() -> Vec<Row> {
     let request = |cause| Error::from(InvalidMessage::new(HttpMessage::Request, cause));
     vec![
-        Row("Listen", "a busy port", Error::Listen([addr(1)].into(), io(io::ErrorKind::AddrInUse))),
+        Row(
+            "Listen",
+            "a busy port",
+            Error::Listen(addr(1).to_string().into(), io(io::ErrorKind::AddrInUse)),
+        ),
         Row(
             "Resolve",
             "an unknown host",

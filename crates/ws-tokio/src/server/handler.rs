@@ -12,8 +12,8 @@ use tokio_util::sync::WaitForCancellationFuture;
 use ws_types::{Close, CloseCode, State};
 
 use super::failure::Caller;
+use super::host::Host;
 use super::report::Returned;
-use super::server::Host;
 use super::stop::Stage;
 use crate::WebSocket;
 use crate::connection::state::Shared;

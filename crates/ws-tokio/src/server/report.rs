@@ -31,7 +31,7 @@ pub(super) type Returned = Result<Result<(), Box<dyn StdError + Send + Sync>>, B
 
 impl Reports {
     /// The peer of a new connection, kept for reports; `None` if nobody listens, so that it costs nothing.
-    pub(super) fn caller(&self, addr: SocketAddr) -> Option<Box<Caller>> {
+    pub(super) fn caller(&self, addr: Option<SocketAddr>) -> Option<Box<Caller>> {
         self.is_heard().then(|| Box::new(Caller::new(addr)))
     }
 

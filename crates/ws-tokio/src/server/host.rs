@@ -1,21 +1,24 @@
 //! The accept loop, and stopping.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 use ws_proto::encode_close;
 use ws_proto::http::Request;
 use ws_types::{Close, CloseCode};
 
 use super::handler::{self, Outcome};
+use super::listen::Bound;
 use super::report::Reports;
 use super::stop::{Stage, Stop};
+#[cfg(feature = "tls")]
+use super::tls::ServerTls;
+use crate::error::Error;
 use crate::settings::ServerSettings;
 use crate::trace::Trace;
 use crate::{Transport, WebSocket, handshake};
@@ -30,30 +33,42 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// closure, code 1006. [`shutdown`](Self::shutdown) ends it properly.
 #[must_use = "dropping the server ends it"]
 pub struct Server {
-    local_addr: SocketAddr,
+    local_addrs: Box<[SocketAddr]>,
+    listeners: usize,
     stop: Arc<Stop>,
     tasks: TaskTracker,
 }
 
 impl Server {
     /// Starts to accept connections.
-    pub(super) fn start<H, F>(listener: TcpListener, host: Host<H>) -> io::Result<Self>
+    pub(super) fn start<H, F>(bound: Vec<Bound>, host: Host<H>) -> Self
     where
         H: Fn(WebSocket) -> F + Send + Sync + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
-        let local_addr = listener.local_addr()?;
-        let stop = Arc::clone(&host.stop);
+        let local_addrs = bound.iter().filter_map(|bound| bound.listener.local_addr()).collect();
+        let (listeners, stop, host) = (bound.len(), Arc::clone(&host.stop), Arc::new(host));
         let tasks = TaskTracker::new();
-        tasks.spawn(accept(Arc::new(host), tasks.clone(), listener));
+        for bound in bound {
+            tasks.spawn(accept(Arc::clone(&host), tasks.clone(), bound));
+        }
         tasks.close();
-        Ok(Self { local_addr, stop, tasks })
+        Self { local_addrs, listeners, stop, tasks }
     }
 
-    /// The address that the server listens on; its port, when 0 was asked for.
+    /// The first address of TCP that the server listens on; its port, when 0 was asked for.
+    ///
+    /// # Panics
+    /// When it listens on none, but on a Unix socket or the like: see [`local_addrs`](Self::local_addrs).
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        *self.local_addrs.first().expect("the server listens on no address of TCP")
+    }
+
+    /// The addresses of TCP that the server listens on, in the order in which they were given.
+    #[must_use]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
     }
 
     /// Ends the server properly: stops accepting, answers requests that come late with 503, closes all
@@ -80,7 +95,7 @@ impl Server {
         self.tasks.wait().await;
     }
 
-    /// Waits until the server ends, which it does only when its listening socket fails for good.
+    /// Waits until the server ends: without end, unless it is stopped from another task.
     pub async fn wait(&self) {
         self.tasks.wait().await;
     }
@@ -95,8 +110,8 @@ impl Drop for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("local_addr", &self.local_addr)
-            .field("connections", &self.tasks.len().saturating_sub(1))
+            .field("local_addrs", &self.local_addrs)
+            .field("connections", &self.tasks.len().saturating_sub(self.listeners))
             .finish_non_exhaustive()
     }
 }
@@ -116,15 +131,23 @@ impl<H> Host<H> {
 }
 
 /// Accepts connections, and spawns a task for each.
-async fn accept<H, F>(host: Arc<Host<H>>, tasks: TaskTracker, listener: TcpListener)
+async fn accept<H, F>(host: Arc<Host<H>>, tasks: TaskTracker, mut bound: Bound)
 where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     let accepting = async {
         loop {
-            match listener.accept().await {
-                Ok((tcp, addr)) => _ = tasks.spawn(open(Arc::clone(&host), tcp, addr)),
+            match poll_fn(|cx| bound.listener.poll_accept(cx)).await {
+                Ok((stream, addr)) => {
+                    let accepted = Accepted {
+                        stream,
+                        addr,
+                        #[cfg(feature = "tls")]
+                        tls: bound.tls.clone(),
+                    };
+                    tasks.spawn(open(Arc::clone(&host), accepted));
+                }
                 Err(e) => {
                     // The client may have given up before it was accepted.
                     let pauses = e.kind() != io::ErrorKind::ConnectionAborted;
@@ -139,24 +162,41 @@ where
     host.stop.closing.run_until_cancelled(accepting).await;
 }
 
+/// A connection that was accepted.
+struct Accepted {
+    stream: Transport,
+    addr: Option<SocketAddr>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
+}
+
+impl Accepted {
+    /// The stream for the opening handshake, after that of TLS if there is one.
+    async fn stream(self) -> Result<Transport, Error> {
+        if let Transport::Tcp(tcp) = &self.stream {
+            // It fails if the client is gone already.
+            tcp.set_nodelay(true)?;
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            return Ok(Transport::Tls(Box::new(tls.accept(self.stream).await?.into())));
+        }
+        Ok(self.stream)
+    }
+}
+
 /// Opens a connection, and runs its handler.
-fn open<H, F>(
-    host: Arc<Host<H>>,
-    tcp: TcpStream,
-    addr: SocketAddr,
-) -> impl Future<Output = ()> + Send
+fn open<H, F>(host: Arc<Host<H>>, accepted: Accepted) -> impl Future<Output = ()> + Send
 where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let mut caller = host.reports.caller(addr);
-    let trace = Trace::server(Some(addr), host.settings.trace_payloads);
+    let mut caller = host.reports.caller(accepted.addr);
+    let trace = Trace::server(accepted.addr, host.settings.trace_payloads);
     async move {
         let mut late = false;
         // In a box, since it is larger than all that follows, and over soon.
         let opening = Box::pin(trace.instrument(async {
-            // It fails if the client is gone already.
-            tcp.set_nodelay(true)?;
             let shutting_down = |request: &Request| {
                 if let Some(caller) = &mut caller {
                     caller.asks(request);
@@ -164,8 +204,8 @@ where
                 late = host.stop.stage() != Stage::Serving;
                 late
             };
-            let io = Transport::Tcp(tcp);
-            handshake::accept(io, &host.settings, shutting_down, trace.clone()).await
+            let (settings, trace) = (&host.settings, trace.clone());
+            handshake::accept(accepted.stream(), settings, shutting_down, trace).await
         }));
         match host.stop.unless_aborted(opening).await {
             Some(Ok(ws)) => handler::run(ws, &*host, caller).await,

@@ -7,16 +7,16 @@ mod events;
 mod events;
 mod failure;
 mod handler;
+mod host;
+mod listen;
 mod report;
-mod server;
 mod stop;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::pin::Pin;
-
-use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
 
 use crate::WebSocket;
 use crate::error::Error;
@@ -24,11 +24,14 @@ use crate::settings::{ServerSettings, builder_settings};
 
 pub use failure::{Failure, FailureKind};
 pub use handler::Outcome;
+use host::Host;
+pub use host::Server;
+pub use listen::{Listen, Listener};
 use report::Reports;
-use server::Host;
-pub use server::Server;
+#[cfg(feature = "tls")]
+pub use tls::ServerTls;
 
-/// Serves WebSocket connections on a TCP address: calls `handler` for each, in a task of its own.
+/// Serves WebSocket connections at an address or another [place](Listen): calls `handler` for each, in a task of its own.
 ///
 /// Await the builder, after setting what differs from the defaults; then it listens. Hold on to the
 /// [`Server`]: dropping it ends the server and all its connections.
@@ -93,26 +96,36 @@ pub use server::Server;
 /// }
 /// # _ = ws_tokio::serve("127.0.0.1:0", handler);
 /// ```
-pub fn serve<A, H, F>(addr: A, handler: H) -> Serve<A, H>
+pub fn serve<H, F>(listen: impl Into<Listen>, handler: H) -> Serve<H>
 where
-    A: ToSocketAddrs + fmt::Debug + Send + 'static,
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    Serve { addr, handler, settings: ServerSettings::new(), reports: Reports::default() }
+    Serve {
+        listen: vec![listen.into()],
+        handler,
+        settings: ServerSettings::new(),
+        reports: Reports::default(),
+    }
 }
 
 /// Serves WebSocket connections: see [`serve()`].
 #[must_use = "nothing happens unless it is awaited"]
-pub struct Serve<A, H> {
-    addr: A,
+pub struct Serve<H> {
+    listen: Vec<Listen>,
     handler: H,
     settings: ServerSettings,
     reports: Reports,
 }
 
-impl<A, H> Serve<A, H> {
+impl<H> Serve<H> {
     builder_settings!(ServerSettings: server_settings);
+
+    /// Listens in this place, too.
+    pub fn listen(mut self, listen: impl Into<Listen>) -> Self {
+        self.listen.push(listen.into());
+        self
+    }
 
     /// Calls `report` for each connection that fails, at most once: see [`FailureKind`] for the cases.
     /// Default: nobody is told.
@@ -131,42 +144,37 @@ impl<A, H> Serve<A, H> {
     }
 }
 
-impl<A: fmt::Debug, H> fmt::Debug for Serve<A, H> {
+impl<H> fmt::Debug for Serve<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Serve")
-            .field("addr", &self.addr)
+            .field("listen", &self.listen)
             .field("settings", &self.settings)
             .field("on_error", &self.reports.on_error.is_some())
             .finish_non_exhaustive()
     }
 }
 
-impl<A, H, F> IntoFuture for Serve<A, H>
+impl<H, F> IntoFuture for Serve<H>
 where
-    A: ToSocketAddrs + fmt::Debug + Send + 'static,
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     type Output = Result<Server, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails with [`Error::Resolve`] or [`Error::Listen`] when the address can't be resolved or listened
-    /// on, and with [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
+    /// Fails with [`Error::Resolve`] or [`Error::Listen`] when an address can't be resolved or listened on,
+    /// with [`Error::Other`] when a certificate can't be used, and with
+    /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { addr, handler, settings, reports } = self;
+        let Self { listen, handler, settings, reports } = self;
         let settings = settings.complete();
         Box::pin(async move {
             settings.options.validate()?;
-            let name = format!("{addr:?}");
-            let unknown =
-                |e: io::Error| Error::Resolve(io::Error::new(e.kind(), format!("{name}: {e}")));
-            let addrs: Box<[_]> = lookup_host(addr).await.map_err(unknown)?.collect();
-            let started = async {
-                let listener = TcpListener::bind(&*addrs).await?;
-                Server::start(listener, Host::new(handler, settings, reports))
-            };
-            let started = started.await;
-            started.map_err(|e| Error::Listen(addrs, e))
+            let mut bound = Vec::new();
+            for listen in listen {
+                bound.extend(listen.bind().await?);
+            }
+            Ok(Server::start(bound, Host::new(handler, settings, reports)))
         })
     }
 }

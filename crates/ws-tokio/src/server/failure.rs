@@ -94,10 +94,10 @@ impl Failure {
         self.kind
     }
 
-    /// The address of the peer; `None` if no connection was accepted.
+    /// The address of the peer; `None` if no connection was accepted, or not by TCP.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.caller.as_ref().map(|caller| caller.addr)
+        self.caller.as_ref()?.addr
     }
 
     /// The method of the request, its first 32 characters; `None` if no whole request was received.
@@ -179,9 +179,13 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(caller) = &self.caller {
-            let separator = if caller.request.is_empty() { "" } else { " " };
-            write!(f, "{}{separator}{}: ", caller.addr, caller.request.trim_end())?;
+        if let Some(Caller { addr, request }) = &self.caller {
+            match (addr, request.trim_end()) {
+                (Some(addr), "") => write!(f, "{addr}: ")?,
+                (Some(addr), request) => write!(f, "{addr} {request}: ")?,
+                (None, "") => {}
+                (None, request) => write!(f, "{request}: ")?,
+            }
         }
         f.write_str(self.summary())?;
         if let Some(status) = self.status {
@@ -201,13 +205,14 @@ impl fmt::Debug for Failure {
 /// The peer of a connection and its request, as reports show them.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    addr: SocketAddr,
+    /// `None` if it didn't come by TCP.
+    addr: Option<SocketAddr>,
     /// The method and the path, between them a space; empty before there is a request.
     request: Box<str>,
 }
 
 impl Caller {
-    pub(super) fn new(addr: SocketAddr) -> Self {
+    pub(super) fn new(addr: Option<SocketAddr>) -> Self {
         Self { addr, request: Box::default() }
     }
 
@@ -296,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_line_names_the_peer_and_the_request_as_far_as_they_are_known() {
-        let mut caller = Caller::new(([192, 0, 2, 1], 50412).into());
+        let mut caller = Caller::new(Some(([192, 0, 2, 1], 50412).into()));
         fn line(caller: Option<&Caller>) -> String {
             Failure::new(FailureKind::Handler, caller, "a\nb".into()).to_string()
         }
@@ -306,6 +311,10 @@ mod tests {
         assert_eq!(line(Some(&caller)), r"192.0.2.1:50412 GET /chat: the handler failed: a\nb");
         caller.asks(&Request::new("CONNECT", "host:80").unwrap());
         assert_eq!(line(Some(&caller)), r"192.0.2.1:50412 CONNECT: the handler failed: a\nb");
+        let mut caller = Caller::new(None);
+        assert_eq!(line(Some(&caller)), r"the handler failed: a\nb");
+        caller.asks(&Request::new("GET", "/chat").unwrap());
+        assert_eq!(line(Some(&caller)), r"GET /chat: the handler failed: a\nb");
         let path = format!("/{}", "a".repeat(5000));
         caller.asks(&Request::new("GET", path).unwrap());
         let failure = Failure::new(FailureKind::Cut, Some(&caller), "".into());
