@@ -64,11 +64,18 @@ enum Row {
     /// Prints a line, above that of the editor if there is one.
     Line(String),
     /// From here on there is an editor.
-    Begin(Box<dyn ExternalPrinter + Send>),
+    Begin(Beginning),
     /// Parks the editor.
     End(Arc<AtomicBool>),
     /// Tells that everything before it is printed.
     Flush(SyncSender<()>),
+}
+
+/// The start of an editor.
+struct Beginning {
+    editor: Box<dyn ExternalPrinter + Send>,
+    may_begin: SyncSender<()>,
+    draws: Receiver<()>,
 }
 
 impl Screen {
@@ -123,7 +130,12 @@ fn show(rows: &Receiver<Row>) {
     let mut printer: Option<Box<dyn ExternalPrinter + Send>> = None;
     for row in rows {
         match row {
-            Row::Begin(editor) => printer = Some(editor),
+            Row::Begin(Beginning { editor, may_begin, draws }) => {
+                // Nothing is printed while it begins: the line or the prompt could be lost.
+                _ = may_begin.send(());
+                _ = draws.recv_timeout(PARKING);
+                printer = Some(editor);
+            }
             Row::Line(line) => {
                 // A screen that is gone shows nothing.
                 _ = match &mut printer {
@@ -170,12 +182,14 @@ impl Editor {
         let parking = Mutex::new(Some(parking));
         // Forced: the hook that it brings isn't about colors.
         let config = Config::builder().color_mode(ColorMode::Forced).build();
-        let helper = Parking { should_park: Arc::clone(&should_park), parking };
+        let ((may_begin, begin), (draws, drawing)) = (sync_channel(1), sync_channel(1));
+        let helper = Parking { draws, should_park: Arc::clone(&should_park), parking };
         let mut editor =
             LineEditor::with_history(config, MemHistory::new()).map_err(io::Error::other)?;
         editor.set_helper(Some(helper));
         let printer = editor.create_external_printer().map_err(io::Error::other)?;
-        screen.print(Row::Begin(Box::new(printer)));
+        let printer = Box::new(printer);
+        screen.print(Row::Begin(Beginning { editor: printer, may_begin, draws: drawing }));
         let keys = Keys(Arc::new(State {
             lines: Mutex::new(Some(sender)),
             interrupts,
@@ -195,6 +209,7 @@ impl Editor {
             editor.bind_sequence(key, EventHandler::Conditional(Box::new(keys.clone())));
         }
         thread::spawn(move || {
+            _ = begin.recv();
             // It ends when the terminal is gone.
             _ = editor.readline("> ");
             keys.0.end();
@@ -341,12 +356,15 @@ impl History {
 /// The hook that runs before the editor draws its line. It stops the editor there, for good, when everything
 /// is printed: a thread that reads from a terminal can't be stopped otherwise.
 struct Parking {
+    /// Is told of each prompt, as long as there is room.
+    draws: SyncSender<()>,
     should_park: Arc<AtomicBool>,
     parking: Mutex<Option<oneshot::Sender<()>>>,
 }
 
 impl Highlighter for Parking {
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        _ = self.draws.try_send(());
         if self.should_park.load(Ordering::Acquire) {
             if let Some(parking) = lock(&self.parking).take() {
                 _ = parking.send(());
