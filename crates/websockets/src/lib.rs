@@ -2,7 +2,7 @@
 
 pub use ws_tokio::{
     Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect,
-    ConnectError, Error, Event, Events, Failure, FailureKind, HandshakeLimits, Message,
+    ConnectError, Error, Event, Events, Failure, FailureKind, Handshake, HandshakeLimits, Message,
     MessageKind, MessageReader, MessageWriter, Origin, OriginRule, Outcome, Outgoing, Oversize,
     Payload, PongWaiter, PreparedMessage, Proxy, Receiver, Request, Response, ReuniteError, Sender,
     Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept,
@@ -15,7 +15,7 @@ pub use ws_tokio::{
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]
-pub use ws_tokio::{ClientTls, ServerTls, rustls};
+pub use ws_tokio::{ClientTls, ServerTls, TlsInfo, rustls};
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.

@@ -44,6 +44,22 @@ impl Response {
         Self { status_code, reason_phrase: reason_phrase.into(), headers, body: body.into() }
     }
 
+    /// Creates a response with this text, plain and in UTF-8. The usual reason is added when a server of this library
+    /// sends it.
+    ///
+    /// ```
+    /// use ws_errors::Response;
+    /// let response = Response::text(404, "There is no such room.\n");
+    /// assert_eq!(response.headers.get("Content-Type"), Ok(Some("text/plain; charset=utf-8")));
+    /// ```
+    #[must_use]
+    pub fn text(status_code: u16, text: impl Into<String>) -> Self {
+        let mut headers = Headers::new();
+        // It is valid.
+        _ = headers.insert("Content-Type", "text/plain; charset=utf-8");
+        Self::new(status_code, "", headers, text.into())
+    }
+
     /// Returns the response as on the wire: status line, headers, empty line and body.
     ///
     /// The headers have to tell where the body ends; nothing is added to them. Characters of the

@@ -19,12 +19,13 @@ use ws_errors::{
 use ws_proto::client::ClientHandshake;
 use ws_proto::extension::Extensions;
 use ws_proto::http::{Request, Response};
-use ws_proto::server::{self, ServerHandshake};
+use ws_proto::server::{self, Negotiated, ServerHandshake};
 use ws_proto::{Connection, Uri};
 
 use crate::connection::state::Shared;
 use crate::connection::{Info, WebSocket};
 use crate::error::{Error, is_end, of_stream};
+use crate::hooks::{self, Choices, Facts, Handshake, Stopped};
 use crate::settings::{ClientSettings, ServerSettings};
 use crate::trace::Trace;
 
@@ -77,58 +78,50 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     trace: Trace,
 ) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
-        let mut asked = |request: &Request| {
-            trace.path(request.path());
-            shutting_down(request)
-        };
         let mut io = io.await?;
-        match receive_request(&mut io, settings, &mut asked).await? {
-            Answer::Accepted { response, extensions, info, rest } => {
+        let answer = match receive_request(&mut io, settings).await? {
+            Received::Refused(error, method) => refused(error, method.as_deref(), settings),
+            Received::Request(request, rest) => {
+                trace.path(request.path());
+                let late = shutting_down(&request);
+                let info = Info::default().with_addresses(&io);
+                let facts = Facts::of(&info, &io);
+                let handshake = Handshake::new(request, facts);
+                // In a box: whoever still waits for a request doesn't need the memory.
+                Box::pin(answer(handshake, rest, info, settings, late)).await
+            }
+        };
+        match answer {
+            Answer::Accepted { response, extensions, info, chosen, rest } => {
                 write_all(&mut io, &response).await?;
+                let settings = chosen.as_deref().unwrap_or(settings);
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
                 let mut conn = Connection::server(config, extensions, now);
                 conn.receive_data(&rest, now);
-                let info = info.with_addresses(&io);
                 trace.opened(&info);
                 let shared = Shared::new(io, conn, origin, settings.flow, trace);
                 Ok(Accepted::Open(WebSocket::new(shared, info)))
             }
             Answer::Refused { response, error } => {
                 let Some(response) = response else { return Err(error.into()) };
-                write_all(&mut io, &response).await?;
+                write_all(&mut io, &response.serialize()).await?;
                 Ok(Accepted::Refused(io, error))
             }
         }
     }
 }
 
-/// The answer to a request; responses are as on the wire.
-enum Answer {
-    Accepted {
-        response: Vec<u8>,
-        extensions: Extensions,
-        info: Box<Info>,
-        /// The bytes received behind the request.
-        rest: Vec<u8>,
-    },
-    Refused {
-        response: Option<Vec<u8>>,
-        error: InvalidHandshake,
-    },
+/// A whole request with the bytes behind it, or a refused one, with its method if that is known.
+enum Received {
+    Request(Box<Request>, Vec<u8>),
+    Refused(InvalidHandshake, Option<Box<str>>),
 }
 
-impl Answer {
-    fn refused(response: Option<Response>, error: InvalidHandshake) -> Self {
-        Self::Refused { response: response.map(|response| response.serialize()), error }
-    }
-}
-
-/// Reads a request, and decides on the answer.
+/// Reads a request.
 async fn receive_request<S: AsyncRead + Unpin>(
     io: &mut S,
     settings: &ServerSettings,
-    shutting_down: &mut impl FnMut(&Request) -> bool,
-) -> Result<Answer, Error> {
+) -> Result<Received, Error> {
     let mut handshake = ServerHandshake::new(&settings.options, Duration::ZERO);
     let mut rest = Vec::new();
     let received = receive(io, &mut rest, |data| match data {
@@ -136,76 +129,141 @@ async fn receive_request<S: AsyncRead + Unpin>(
         None => handshake.receive_eof().map(|()| None),
     })
     .await;
-    match received {
-        Ok(()) => Ok(answer(handshake, rest, settings, shutting_down)),
-        Err(Error::WebSocket(exception)) => match *exception {
-            WebSocketException::InvalidHandshake(error) => {
-                let options = &settings.options;
-                let response = server::reject(&error, handshake.method(), options, Some(&date()));
-                Ok(Answer::refused(response, error))
-            }
-            other => Err(other.into()),
+    let error = match received {
+        Ok(()) => match handshake.into_request() {
+            Some(request) => return Ok(Received::Request(Box::new(request), rest)),
+            None => return Ok(Received::Refused(InvalidHandshake::new("no request"), None)),
         },
-        Err(error) => Err(error),
+        Err(Error::WebSocket(exception)) => match *exception {
+            WebSocketException::InvalidHandshake(error) => error,
+            other => return Err(other.into()),
+        },
+        Err(error) => return Err(error),
+    };
+    Ok(Received::Refused(error, handshake.method().map(Into::into)))
+}
+
+/// The answer to a request.
+enum Answer {
+    Accepted {
+        /// As on the wire.
+        response: Vec<u8>,
+        extensions: Extensions,
+        info: Info,
+        /// The settings that a hook has chosen.
+        chosen: Option<Arc<ServerSettings>>,
+        /// The bytes received behind the request.
+        rest: Vec<u8>,
+    },
+    Refused {
+        response: Option<Response>,
+        error: InvalidHandshake,
+    },
+}
+
+/// The answer of the library to a request that it refuses.
+fn refused(error: InvalidHandshake, method: Option<&str>, settings: &ServerSettings) -> Answer {
+    let response = server::reject(&error, method, &settings.options, Some(&date()));
+    Answer::Refused { response, error }
+}
+
+/// The answer of the program to a request that opens no connection.
+fn aborted(response: Response, method: &str, settings: &ServerSettings) -> Answer {
+    let Response { status_code, reason_phrase, headers, body, .. } = response;
+    if status_code == 101 {
+        let error = InvalidHandshake::new("a hook answered with 101");
+        return refused(error, Some(method), settings);
+    }
+    // This adds the headers that HTTP needs.
+    let error = AbortHandshake::new(status_code, headers, body).into();
+    let mut answer = refused(error, Some(method), settings);
+    if let Answer::Refused { response: Some(response), .. } = &mut answer
+        && !reason_phrase.is_empty()
+    {
+        response.reason_phrase = reason_phrase;
+    }
+    answer
+}
+
+/// Decides on the answer to a request: the hooks, and between them the negotiation.
+async fn answer(
+    mut handshake: Handshake,
+    rest: Vec<u8>,
+    info: Info,
+    settings: &ServerSettings,
+    late: bool,
+) -> Answer {
+    let method: Box<str> = handshake.request().method().into();
+    let refuse = |error| refused(error, Some(&method), settings);
+    let stopped = |stopped| match stopped {
+        Stopped::Response(response) => aborted(response, &method, settings),
+        Stopped::Panic => refuse(InvalidHandshake::new("a hook panicked")),
+    };
+    if late {
+        return aborted(server::shutting_down(&settings.options, None), &method, settings);
+    }
+    if let Some(hook) = &settings.process_request {
+        match hooks::ask(hook, handshake, None).await {
+            Ok((asked, _)) => handshake = asked,
+            Err(e) => return stopped(e),
+        }
+    }
+    let (mut response, negotiated) = match negotiate(&mut handshake, settings) {
+        Ok(Negotiated { response, subprotocol, extension_headers, extensions, .. }) => {
+            (Some(response), Ok((subprotocol, extension_headers, extensions)))
+        }
+        Err(error) => match refuse(error) {
+            Answer::Refused { response, error } => (response, Err(error)),
+            accepted @ Answer::Accepted { .. } => return accepted,
+        },
+    };
+    if let Some(hook) = &settings.process_response
+        && response.is_some()
+    {
+        match hooks::ask(hook, handshake, response).await {
+            Ok(asked) => (handshake, response) = asked,
+            Err(e) => return stopped(e),
+        }
+        if let Some(response) = &mut response
+            && let Err(error) = handshake.add_headers(response)
+        {
+            return refuse(error);
+        }
+    }
+    match (negotiated, response) {
+        (Ok((subprotocol, extension_headers, extensions)), Some(response)) => {
+            let (request, Choices { settings: chosen, data, .. }) = handshake.into_parts();
+            let info = Info {
+                request: Some(request),
+                extensions: extension_headers.into(),
+                subprotocol,
+                data,
+                ..info
+            };
+            Answer::Accepted { response: response.serialize(), extensions, info, chosen, rest }
+        }
+        (Ok(_), None) => refuse(InvalidHandshake::new("a hook lost the response")),
+        (Err(error), response) => Answer::Refused { response, error },
     }
 }
 
-/// Decides on the answer to a request.
-fn answer(
-    handshake: ServerHandshake,
-    rest: Vec<u8>,
+/// Checks a request, with the choices of a hook for it.
+fn negotiate(
+    handshake: &mut Handshake,
     settings: &ServerSettings,
-    shutting_down: &mut impl FnMut(&Request) -> bool,
-) -> Answer {
-    let options = &settings.options;
-    let date = date();
-    let date = Some(&*date);
-    let Some(request) = handshake.into_request() else {
-        return Answer::refused(None, InvalidHandshake::new("the request is incomplete"));
-    };
-    let reject =
-        |error: &InvalidHandshake| server::reject(error, Some(request.method()), options, date);
-    let refuse = |error: InvalidHandshake| Answer::refused(reject(&error), error);
-    let abort = |response: Response| {
-        let Response { status_code, reason_phrase, headers, body, .. } = response;
-        if status_code == 101 {
-            return refuse(InvalidHandshake::new("a hook answered with 101"));
-        }
-        let error = AbortHandshake::new(status_code, headers, body).into();
-        // Adds the headers that HTTP needs.
-        let mut response = reject(&error);
-        if let Some(response) = &mut response
-            && !reason_phrase.is_empty()
-        {
-            response.reason_phrase = reason_phrase;
-        }
-        Answer::refused(response, error)
-    };
-    if shutting_down(&request) {
-        return abort(server::shutting_down(options, date));
-    }
-    if let Some(process) = &settings.process_request {
-        match catch_unwind(AssertUnwindSafe(|| process(&request))) {
-            Ok(None) => {}
-            Ok(Some(response)) => return abort(response),
-            Err(_) => return refuse(InvalidHandshake::new("a hook panicked")),
-        }
-    }
-    match catch_unwind(AssertUnwindSafe(|| server::negotiate(&request, options, date))) {
-        Ok(Ok(negotiated)) => Answer::Accepted {
-            response: negotiated.response.serialize(),
-            extensions: negotiated.extensions,
-            info: Box::new(Info {
-                request: Some(Box::new(request)),
-                extensions: negotiated.extension_headers.into(),
-                subprotocol: negotiated.subprotocol,
-                ..Info::default()
-            }),
-            rest,
-        },
-        Ok(Err(error)) => refuse(error),
-        Err(_) => refuse(InvalidHandshake::new("a hook panicked")),
-    }
+) -> Result<Negotiated, InvalidHandshake> {
+    let options = &handshake.chosen_settings().unwrap_or(settings).options;
+    let chosen = handshake.chosen_subprotocol()?;
+    let chosen =
+        chosen.map(|name| options.clone().select_subprotocol(move |_, _| Ok(name.clone())));
+    let options = chosen.as_ref().unwrap_or(options);
+    // Factories of extensions are the program's, too.
+    let negotiate = || server::negotiate(handshake.request(), options, Some(&date()));
+    let negotiated = catch_unwind(AssertUnwindSafe(negotiate));
+    let mut negotiated =
+        negotiated.unwrap_or_else(|_| Err(InvalidHandshake::new("a hook panicked")))?;
+    handshake.add_headers(&mut negotiated.response)?;
+    Ok(negotiated)
 }
 
 /// Opens the client's end of a connection, on the stream from `io`; the time limit counts from `origin`.
@@ -480,6 +538,6 @@ mod tests {
         let (io, _peer) = tokio::io::duplex(1);
         let size =
             size_of_val(&accept(ready(Ok(io)), &settings, |_| false, Trace::server(None, false)));
-        assert!(size <= 984, "{size}");
+        assert!(size <= 1032, "{size}");
     }
 }

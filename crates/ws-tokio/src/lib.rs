@@ -8,6 +8,7 @@ mod connection;
 mod crypto;
 mod error;
 mod handshake;
+mod hooks;
 mod server;
 mod settings;
 #[cfg(feature = "tracing")]
@@ -28,10 +29,13 @@ pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
+pub use hooks::Handshake;
 #[cfg(feature = "tls")]
 pub use server::ServerTls;
 pub use server::{Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, serve};
 pub use settings::{ClientSettings, ServerSettings};
+#[cfg(feature = "tls")]
+pub use transport::TlsInfo;
 pub use transport::{Stream, Transport};
 
 // The types in the signatures above, so that one dependency is enough; whole crates have the names of

@@ -8,7 +8,6 @@ use ws_errors::ConnectionClosed;
 use ws_proto::client::ClientOptions;
 #[cfg(feature = "deflate")]
 use ws_proto::extension::{ClientDeflate, ServerDeflate};
-use ws_proto::http::{Request, Response};
 use ws_proto::server::ServerOptions;
 use ws_proto::{Config, Uri};
 
@@ -16,9 +15,7 @@ use crate::client::auth::Credentials;
 use crate::client::connect_settings;
 use crate::client::dial::Dial;
 use crate::client::open::MakeHeaders;
-
-/// Inspects a request before the handshake; a returned response is sent instead.
-pub(crate) type ProcessRequest = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
+use crate::hooks::Hook;
 
 /// Says whether a redirect from one URI to another may be followed.
 pub(crate) type RedirectIf = Arc<dyn Fn(&Uri, &Uri) -> bool + Send + Sync>;
@@ -46,7 +43,8 @@ pub struct ServerSettings {
     pub(crate) options: ServerOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
-    pub(crate) process_request: Option<ProcessRequest>,
+    pub(crate) process_request: Option<Hook>,
+    pub(crate) process_response: Option<Hook>,
 }
 
 /// Settings of clients: a value that can be held before there is a stream, and that every builder takes.
@@ -112,6 +110,7 @@ impl Default for ServerSettings {
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
             process_request: None,
+            process_response: None,
         }
     }
 }
@@ -160,6 +159,7 @@ impl fmt::Debug for ServerSettings {
             .field("flow", &self.flow)
             .field("options", &self.options)
             .field("process_request", &self.process_request.is_some())
+            .field("process_response", &self.process_response.is_some())
             .finish()
     }
 }
@@ -348,25 +348,56 @@ macro_rules! server_settings {
             self
         }
 
-        /// Inspects each request before the handshake. A response from `process` is sent instead of
-        /// opening a connection: a redirect, a refusal, an answer to a health check. Headers that HTTP
-        /// needs, such as `Content-Length`, are added if it lacks them.
+        /// Looks at each request before it is judged. The hook returns the [`Handshake`](crate::Handshake), and it
+        /// goes on; or a response, which is sent instead of opening a connection: a redirect, a refusal, an
+        /// answer to a health check. Headers that HTTP needs, such as `Content-Length`, and the usual reason
+        /// are added if it lacks them. Default: none.
         ///
-        /// `process` is asked about every valid request: with HEAD or OPTIONS too, with a body, which isn't
-        /// read, or in HTTP/1.0. With `None` the handshake goes on, which refuses these.
+        /// ```
+        /// # use ws_tokio::{Handshake, Response, WebSocket, serve};
+        /// # async fn handler(_: WebSocket) {}
+        /// let server = serve("127.0.0.1:0", handler).process_request(async |handshake: Handshake| {
+        ///     match handshake.request().path() {
+        ///         "/healthz" => Err(Response::text(200, "OK\n")),
+        ///         _ => Ok(handshake),
+        ///     }
+        /// });
+        /// ```
+        ///
+        /// It is asked about every valid request: with HEAD or OPTIONS too, with a body, which isn't read, or in
+        /// HTTP/1.0. When the handshake goes on, these are refused.
         /// [`path()`](ws_proto::http::Request::path) is without the query. The answer to HEAD loses its body
         /// and keeps its headers.
         ///
-        /// `process` runs in the task of the connection and must not block. A panic, or a response with
-        /// 101, is answered with 500.
-        pub fn process_request(
-            mut self,
-            process: impl Fn(&ws_proto::http::Request) -> Option<ws_proto::http::Response>
-            + Send
-            + Sync
-            + 'static,
-        ) -> Self {
-            self.settings_mut().process_request = Some(std::sync::Arc::new(process));
+        /// The hook runs in the task of the connection, within the [time limit](Self::open_timeout) of the
+        /// handshake, after which it is dropped. A panic, or a response with 101, is answered with 500.
+        pub fn process_request<P, F>(mut self, hook: P) -> Self
+        where
+            P: Fn($crate::hooks::Handshake) -> F + Send + Sync + 'static,
+            F: std::future::Future<
+                    Output = Result<$crate::hooks::Handshake, ws_proto::http::Response>,
+                > + Send
+                + 'static,
+        {
+            self.settings_mut().process_request = Some($crate::hooks::hook(hook));
+            self
+        }
+
+        /// Looks at each response before it is sent, 101 or a refusal of this library:
+        /// [`Handshake::response`](crate::Handshake::response). The hook returns the
+        /// [`Handshake`](crate::Handshake), perhaps with more headers, or another response, instead of opening a
+        /// connection. It isn't asked about responses of
+        /// [`process_request`](Self::process_request), nor where there is no valid request. Otherwise as there.
+        /// Default: none.
+        pub fn process_response<P, F>(mut self, hook: P) -> Self
+        where
+            P: Fn($crate::hooks::Handshake) -> F + Send + Sync + 'static,
+            F: std::future::Future<
+                    Output = Result<$crate::hooks::Handshake, ws_proto::http::Response>,
+                > + Send
+                + 'static,
+        {
+            self.settings_mut().process_response = Some($crate::hooks::hook(hook));
             self
         }
 

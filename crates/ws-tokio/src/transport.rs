@@ -12,6 +12,10 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::TlsStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::pki_types::CertificateDer;
+#[cfg(feature = "tls")]
+use tokio_rustls::rustls::{CommonState, ProtocolVersion, SupportedCipherSuite};
 
 /// The stream of a connection that [`connect`](crate::connect()) opened or [`serve`](crate::serve())
 /// accepted.
@@ -29,6 +33,31 @@ pub enum Transport {
     /// A stream that the program has made: see [`tls_connector`](crate::Connect::tls_connector) and
     /// [`Listener`](crate::Listener).
     Other(Box<dyn Stream>),
+}
+
+/// The facts of TLS on a connection that a server has accepted, for its [hooks](crate::Handshake::tls). The handler has
+/// more, by [`Transport::tls`].
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The version of TLS.
+    pub version: Option<ProtocolVersion>,
+    /// The cipher suite.
+    pub cipher_suite: Option<SupportedCipherSuite>,
+    /// The certificates that the client has shown, its own first; they were verified. Empty if it has shown none.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
+}
+
+#[cfg(feature = "tls")]
+impl TlsInfo {
+    pub(crate) fn new(tls: &CommonState) -> Self {
+        Self {
+            version: tls.protocol_version(),
+            cipher_suite: tls.negotiated_cipher_suite(),
+            peer_certificates: tls.peer_certificates().unwrap_or_default().to_vec(),
+        }
+    }
 }
 
 /// A stream of bytes in both directions, whatever it is.
@@ -71,7 +100,7 @@ impl Transport {
     /// ```
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn tls(&self) -> Option<&tokio_rustls::rustls::CommonState> {
+    pub fn tls(&self) -> Option<&CommonState> {
         match self {
             Self::Tls(tls) => Some(tls.get_ref().1),
             _ => None,

@@ -1,5 +1,6 @@
 //! Processes of the tool, and a server whose paths are its behaviors.
 
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,7 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use websockets::datastructures::Headers;
-use websockets::{Error, Event, Message, Request, Response, Server, WebSocket, accept, serve};
+use websockets::{
+    Error, Event, Handshake, Message, Request, Response, Server, WebSocket, accept, serve,
+};
 
 /// Fails instead of waiting without end.
 pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
@@ -141,7 +144,17 @@ async fn lines_of<R: tokio::io::AsyncRead + Unpin>(lines: &mut Lines<BufReader<R
 
 /// A server whose paths are its behaviors.
 pub(crate) async fn server() -> Server {
-    serve("127.0.0.1:0", behave).process_request(answer).await.unwrap()
+    serve("127.0.0.1:0", behave).process_request(answering(answer)).await.unwrap()
+}
+
+/// A hook that answers requests itself, those for which there is a response.
+pub(crate) fn answering<A>(
+    answer: A,
+) -> impl Fn(Handshake) -> Ready<Result<Handshake, Response>> + Send + Sync + 'static
+where
+    A: Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+{
+    move |handshake| ready(answer(handshake.request()).map_or(Ok(handshake), Err))
 }
 
 /// Redirects, refusals and challenges.

@@ -1,6 +1,6 @@
 //! Options and their effects.
 
-use crate::common::{Ended, check_error, listen, run, server};
+use crate::common::{Ended, answering, check_error, listen, run, server};
 
 #[tokio::test]
 async fn options_reach_the_server() {
@@ -107,10 +107,10 @@ async fn a_fixed_way_holds_for_one_origin_only() {
     let redirecting = websockets::serve("127.0.0.1:0", |_: websockets::WebSocket| async {});
     let location = other.url();
     let redirecting = redirecting
-        .process_request(move |_| {
+        .process_request(answering(move |_| {
             let headers = websockets::datastructures::Headers::try_from([("Location", &*location)]);
             Some(websockets::Response::new(302, "Found", headers.unwrap(), ""))
-        })
+        }))
         .await
         .unwrap();
     let to = redirecting.local_addr().to_string();

@@ -173,6 +173,13 @@ macro_rules! all {
                 self.info().request.as_deref()
             }
 
+            /// The value of this type that a hook of the server has [left](crate::Handshake::data) for the
+            /// handler: the user that logged in, for example.
+            #[must_use]
+            pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
+                self.info().data.get()
+            }
+
             /// The response of the opening handshake, on a client; a server doesn't keep it.
             #[must_use]
             pub fn response(&self) -> Option<&Response> {

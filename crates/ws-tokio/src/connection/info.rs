@@ -12,6 +12,7 @@ use ws_proto::http::{Request, Response};
 use ws_types::Subprotocol;
 
 use crate::Transport;
+use crate::hooks::Data;
 
 /// The connections of this process that were begun.
 static CONNECTIONS: AtomicUsize = AtomicUsize::new(0);
@@ -30,6 +31,8 @@ pub(crate) struct Info {
     pub(crate) subprotocol: Option<Subprotocol>,
     pub(crate) peer_addr: Option<SocketAddr>,
     pub(crate) local_addr: Option<SocketAddr>,
+    /// The values that hooks of the program have left for the handler.
+    pub(crate) data: Data,
     /// Where to note how the connection ended, when its reader is dropped.
     pub(crate) ended: Option<Arc<OnceLock<ConnectionClosed>>>,
 }

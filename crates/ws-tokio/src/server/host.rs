@@ -193,6 +193,8 @@ where
 {
     let mut caller = host.reports.caller(accepted.addr);
     let trace = Trace::server(accepted.addr, host.settings.trace_payloads);
+    // In a box, which is gone when the stream is there.
+    let stream = Box::pin(accepted.stream());
     async move {
         let mut late = false;
         // In a box, since it is larger than all that follows, and over soon.
@@ -205,7 +207,7 @@ where
                 late
             };
             let (settings, trace) = (&host.settings, trace.clone());
-            handshake::accept(accepted.stream(), settings, shutting_down, trace).await
+            handshake::accept(stream, settings, shutting_down, trace).await
         }));
         match host.stop.unless_aborted(opening).await {
             Some(Ok(ws)) => handler::run(ws, &*host, caller).await,

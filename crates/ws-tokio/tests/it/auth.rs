@@ -9,6 +9,8 @@ use std::time::Duration;
 use ws_errors::InvalidStatus;
 use ws_tokio::{Connect, Error, Headers, Request, Response, Server, WebSocket, connect, serve};
 
+use crate::common::answering;
+
 /// Fails instead of waiting without end, on a clock that runs.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
@@ -31,7 +33,7 @@ where
         decide(value.as_deref())
     };
     let handler = |mut ws: WebSocket| async move { while let Ok(Some(_)) = ws.recv().await {} };
-    (serve("127.0.0.1:0", handler).process_request(hook).await.unwrap(), values)
+    (serve("127.0.0.1:0", handler).process_request(answering(hook)).await.unwrap(), values)
 }
 
 #[cfg(feature = "auth")]

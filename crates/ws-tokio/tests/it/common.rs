@@ -1,12 +1,12 @@
 //! Pairs of connections, and a peer that speaks in single frames.
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, Ready, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use ws_proto::FrameHeader;
 use ws_proto::server::{ServerHandshake, ServerOptions};
-use ws_tokio::{Accept, Client, Message, WebSocket, accept, client};
+use ws_tokio::{Accept, Client, Handshake, Message, Request, Response, WebSocket, accept, client};
 use ws_types::Side;
 
 pub(crate) const TEXT: u8 = 0x81;
@@ -26,6 +26,16 @@ pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\n\
     Connection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// A hook that answers requests itself, those for which there is a response.
+pub(crate) fn answering<A>(
+    answer: A,
+) -> impl Fn(Handshake) -> Ready<Result<Handshake, Response>> + Send + Sync + 'static
+where
+    A: Fn(&Request) -> Option<Response> + Send + Sync + 'static,
+{
+    move |handshake| ready(answer(handshake.request()).map_or(Ok(handshake), Err))
+}
 
 /// A frame with this first byte, as `side` sends it; a client's masking key is zero.
 pub(crate) fn frame(side: Side, first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {

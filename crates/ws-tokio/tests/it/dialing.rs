@@ -19,6 +19,8 @@ use ws_tokio::{
     WebSocket, connect, serve,
 };
 
+use crate::common::answering;
+
 /// Fails instead of waiting without end, on a clock that runs.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
@@ -517,7 +519,7 @@ async fn redirecting(to: SocketAddr) -> (Server, Arc<Mutex<Vec<Request>>>) {
         }
         Ok::<_, Error>(())
     };
-    let server = serve("127.0.0.1:0", handler).process_request(move |request| {
+    let server = serve("127.0.0.1:0", handler).process_request(answering(move |request| {
         seen.lock().unwrap().push(request.clone());
         let path = request.path();
         let (status, location) = match path {
@@ -535,7 +537,7 @@ async fn redirecting(to: SocketAddr) -> (Server, Arc<Mutex<Vec<Request>>>) {
         };
         let headers = Headers::try_from([("Location", &*location)]).unwrap();
         Some(Response::new(status, "", headers, ""))
-    });
+    }));
     (server.await.unwrap(), requests)
 }
 

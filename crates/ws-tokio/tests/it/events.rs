@@ -15,6 +15,8 @@ use ws_tokio::{Headers, Response, WebSocket, connect, serve};
 
 use crate::failures::{Client, reporting};
 
+use crate::common::answering;
+
 /// Keeps the events of the threads that want theirs, each as a line: level, fields, and those of the spans.
 /// One for all tests: a subscriber of a thread alone misses events that another thread has tried first.
 struct Collector;
@@ -165,10 +167,10 @@ async fn a_connection_tells_its_story_within_its_span() {
         }
     };
     let server = serve("127.0.0.1:0", echo).trace_payloads(true);
-    let server = server.process_request(|request| {
+    let server = server.process_request(answering(|request| {
         let headers = Headers::try_from([("Location", "/chat?token=secret")]).unwrap();
         (request.path() == "/old").then(|| Response::new(302, "", headers, ""))
-    });
+    }));
     let server = server.await.unwrap();
     let addr = server.local_addr();
     lines();
@@ -214,7 +216,8 @@ async fn a_connection_tells_its_story_within_its_span() {
 #[tokio::test]
 async fn failed_attempts_and_the_next_ones_are_told() {
     let server = serve("127.0.0.1:0", |_: WebSocket| async {});
-    let server = server.process_request(|_| Some(Response::new(503, "", Headers::new(), "")));
+    let server =
+        server.process_request(answering(|_| Some(Response::new(503, "", Headers::new(), ""))));
     let server = server.await.unwrap();
     lines();
     let uri = format!("ws://{}/?key=secret", server.local_addr());

@@ -14,7 +14,7 @@ use ws_tokio::{
     serve,
 };
 
-use crate::common::{REQUEST, Raw};
+use crate::common::{REQUEST, Raw, answering};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -146,11 +146,11 @@ pub(crate) async fn reporting() -> (Server, UnboundedReceiver<Report>, Unbounded
     };
     let server = serve("127.0.0.1:0", handler)
         .origins([ws_tokio::OriginRule::Absent])
-        .process_request(|request| match request.path().split('?').next() {
+        .process_request(answering(|request| match request.path().split('?').next() {
             Some("/nowhere") => Some(Response::new(404, "Not Found", Headers::new(), "no\n")),
             Some("/hook-panics") => panic!("a hook, on purpose"),
             _ => None,
-        })
+        }))
         .open_timeout(Duration::from_secs(5))
         .close_timeout(MOMENT)
         .on_error(move |failure| _ = reports.send(Report::new(failure)))

@@ -13,7 +13,7 @@ use ws_errors::{
 use ws_headers::Headers;
 use ws_tokio::{Accept, Connect, Error, HandshakeLimits, Response, accept, connect};
 
-use crate::common::{REQUEST, TEXT};
+use crate::common::{REQUEST, TEXT, answering};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -468,7 +468,9 @@ async fn a_client_whose_first_line_is_wrong_is_answered_before_the_second() {
 
 /// The hook of a server that must not be asked.
 fn unasked(accept: Accept<TcpStream>) -> Accept<TcpStream> {
-    accept.process_request(|request| panic!("the hook is asked about {}", request.target()))
+    accept.process_request(answering(|request| {
+        panic!("the hook is asked about {}", request.target())
+    }))
 }
 
 #[tokio::test]
@@ -508,13 +510,13 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
     for (target, path, query, host) in rows {
         let (sender, seen) = std::sync::mpsc::channel();
         let set = |it: Accept<TcpStream>| {
-            it.process_request(move |request| {
+            it.process_request(answering(move |request| {
                 let (path, query) = (request.path().to_owned(), request.query().map(str::to_owned));
                 let (target, host) =
                     (request.target().to_owned(), request.host().map(str::to_owned));
                 sender.send((target, path, query, host)).unwrap();
                 Some(Response::new(404, "", Headers::new(), "no\n"))
-            })
+            }))
         };
         let request = REQUEST.replace("GET / ", &format!("GET {target} "));
         let (_, response, _) = served(|tcp| ask(tcp, request), set).await;
@@ -534,10 +536,10 @@ async fn a_client_that_sends_a_whole_uri_reaches_its_path_and_host() {
 
 /// A hook that answers all requests with 200.
 fn fine(accept: Accept<TcpStream>) -> Accept<TcpStream> {
-    accept.process_request(|request| {
+    accept.process_request(answering(|request| {
         let text = format!("{} {}\n", request.method(), request.path());
         Some(Response::new(200, "OK", Headers::new(), text))
-    })
+    }))
 }
 
 #[tokio::test]
@@ -582,7 +584,7 @@ async fn a_client_that_asks_with_head_gets_no_body() {
         ("HEAD / HTTP/1.1\r\nHost: a\r\nA b\r\n\r\n", fine, "400 Bad Request", 98),
         (
             "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n",
-            |it| it.process_request(|_| panic!("on purpose")),
+            |it| it.process_request(answering(|_| panic!("on purpose"))),
             "500 Internal Server Error",
             76,
         ),
@@ -700,11 +702,11 @@ async fn a_client_that_still_sends_gets_its_answer_all_the_same() {
 async fn responses_that_have_no_body_by_their_status_get_none() {
     for (status, length) in [(204, false), (103, false), (304, true), (100, false), (199, false)] {
         let set = |it: Accept<TcpStream>| {
-            it.process_request(move |_| {
+            it.process_request(answering(move |_| {
                 let mut headers = Headers::new();
                 headers.insert("Content-Length", "5").unwrap();
                 Some(Response::new(status, "", headers, "hello"))
-            })
+            }))
         };
         let (_, response, _) = served(|tcp| ask(tcp, REQUEST), set).await;
         assert!(response.starts_with(&format!("HTTP/1.1 {status} ")), "{response}");

@@ -19,6 +19,7 @@ mod failing;
 mod failures;
 mod halves;
 mod handles;
+mod hooks;
 mod hostile;
 mod http;
 mod listeners;

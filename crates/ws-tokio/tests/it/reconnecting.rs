@@ -12,6 +12,8 @@ use ws_tokio::{
     connect, serve,
 };
 
+use crate::common::answering;
+
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// Fails instead of waiting without end, on a clock that runs.
@@ -128,11 +130,11 @@ async fn a_server_that_restarts_is_found_again() {
 async fn refusing(status: u16, retry_after: &'static str) -> (Server, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let requests = Arc::clone(&count);
-    let server = serve(any_port(), |_: WebSocket| async {}).process_request(move |_| {
+    let server = serve(any_port(), |_: WebSocket| async {}).process_request(answering(move |_| {
         requests.fetch_add(1, Ordering::SeqCst);
         let headers = Headers::try_from([("Retry-After", retry_after)]).unwrap();
         Some(Response::new(status, "", headers, ""))
-    });
+    }));
     (server.await.unwrap(), count)
 }
 

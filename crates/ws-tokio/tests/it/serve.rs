@@ -10,7 +10,7 @@ use ws_errors::InvalidHeaderValue;
 use ws_tokio::{Error, Response, Server, WebSocket, connect, serve};
 use ws_types::Side;
 
-use crate::common::{BINARY, REQUEST, Raw, frame, soon};
+use crate::common::{BINARY, REQUEST, Raw, answering, frame, soon};
 
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -136,7 +136,7 @@ async fn dropping_the_server_drops_its_connections() {
 async fn refusals_are_plain_http() {
     let server = serve("127.0.0.1:0", |_ws: WebSocket| async {})
         .origins(["https://example.com"])
-        .process_request(|request| match request.path() {
+        .process_request(answering(|request| match request.path() {
             "/health" => Some(Response::new(200, "OK", ws_headers::Headers::new(), "fine\n")),
             "/teapot" => {
                 Some(Response::new(418, "Short And Stout", ws_headers::Headers::new(), ""))
@@ -144,7 +144,7 @@ async fn refusals_are_plain_http() {
             "/101" => Some(Response::new(101, "", ws_headers::Headers::new(), "")),
             "/panic" => panic!("on purpose"),
             _ => None,
-        })
+        }))
         .await
         .unwrap();
     for (request, status) in [

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -206,17 +207,22 @@ async fn nobody(lab: &Lab) -> Outcome<Course> {
 
 /// A server that refuses the first request.
 async fn overload(_: &Lab) -> Outcome<Course> {
-    let first = Mutex::new(true);
+    let first = AtomicBool::new(true);
     let echo = |mut ws: WebSocket| async move {
         while let Some(message) = ws.recv().await? {
             ws.send(message).await?;
         }
         Ok::<_, Error>(())
     };
-    let server = serve("127.0.0.1:0", echo).process_request(move |_| {
-        let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
-        let headers = Headers::try_from([("Retry-After", "2")]).ok()?;
-        std::mem::replace(&mut *first, false).then(|| Response::new(503, "", headers, ""))
+    let server = serve("127.0.0.1:0", echo).process_request(move |handshake| {
+        let is_first = first.swap(false, Ordering::Relaxed);
+        async move {
+            if !is_first {
+                return Ok(handshake);
+            }
+            let headers = Headers::try_from([("Retry-After", "2")]).unwrap_or_default();
+            Err(Response::new(503, "", headers, ""))
+        }
     });
     let server = server.await?;
     let feed = Feed::new(connect(format!("ws://{}/", server.local_addr())).proxy(Proxy::direct()));
