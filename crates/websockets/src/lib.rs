@@ -16,6 +16,8 @@ pub use ws_tokio::{
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]
 pub use ws_tokio::{ClientTls, ServerTls, TlsInfo, rustls};
+#[cfg(feature = "router")]
+pub use ws_tokio::{RouteHandler, RoutedHandler, Router};
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.

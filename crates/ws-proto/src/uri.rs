@@ -15,6 +15,7 @@ use ws_errors::{InvalidURI, redact_uri};
 use ws_types::redact_query;
 
 use crate::grammar::{build_host, is_name_octet, is_unreserved};
+use crate::http::percent_decode;
 
 /// A `ws://` or `wss://` URI, taken apart.
 ///
@@ -383,25 +384,7 @@ pub(crate) fn parse_user_info(text: &str) -> Result<(Box<str>, Box<str>), &'stat
     if user.contains(':') || user.chars().chain(password.chars()).any(char::is_control) {
         return Err(INVALID);
     }
-    Ok((user, password))
-}
-
-/// Decodes percent-encoding; `None` unless two hexadecimal digits follow each percent sign and the
-/// result is UTF-8.
-fn percent_decode(text: &str) -> Option<Box<str>> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(b) = bytes.next() {
-        decoded.push(match b {
-            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
-            b => b,
-        });
-    }
-    String::from_utf8(decoded).ok().map(Into::into)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    Ok((user.into(), password.into()))
 }
 
 /// Appends a path or a query to `encoded`, with the bytes percent-encoded that its grammar doesn't have:

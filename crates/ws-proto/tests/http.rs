@@ -862,3 +862,20 @@ proptest! {
         prop_assert_eq!(response.body, chunks.concat().into_bytes());
     }
 }
+
+#[test]
+fn a_query_is_split_before_it_is_decoded() {
+    for (query, expected) in [
+        ("", &[][..]),
+        ("&&", &[]),
+        ("room=1&name=Anna+B", &[("room", "1"), ("name", "Anna B")]),
+        ("a%26b=c%3Dd%2B&=x", &[("a&b", "c=d+"), ("", "x")]),
+        ("a=b=c&a&caf%C3%A9=%e2%82%ac", &[("a", "b=c"), ("a", ""), ("café", "€")]),
+        ("a=%zz&b=%C3", &[("a", "%zz"), ("b", "%C3")]),
+    ] {
+        let request = Request::new("GET", format!("/?{query}")).unwrap();
+        let pairs: Vec<_> = request.query_pairs().collect();
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(pairs, expected, "{query}");
+    }
+}

@@ -202,7 +202,7 @@ async fn answer(
     if late {
         return aborted(server::shutting_down(&settings.options, None), &method, settings);
     }
-    if let Some(hook) = &settings.process_request {
+    for hook in [&settings.process_request, &settings.route].into_iter().flatten() {
         match hooks::ask(hook, handshake, None).await {
             Ok((asked, _)) => handshake = asked,
             Err(e) => return stopped(e),

@@ -184,6 +184,15 @@ impl Handshake {
         self
     }
 
+    /// Uses these settings, if they are not `None`.
+    #[cfg(feature = "router")]
+    pub(crate) fn with_settings(mut self, settings: Option<Arc<ServerSettings>>) -> Self {
+        if settings.is_some() {
+            self.0.choices.settings = settings;
+        }
+        self
+    }
+
     pub(crate) fn new(request: Box<Request>, facts: Facts) -> Self {
         let (response, choices) = (None, Choices::default());
         Self(Box::new(State { request, facts, response, choices }))

@@ -33,6 +33,8 @@ pub use hooks::Handshake;
 #[cfg(feature = "tls")]
 pub use server::ServerTls;
 pub use server::{Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, serve};
+#[cfg(feature = "router")]
+pub use server::{RouteHandler, RoutedHandler, Router};
 pub use settings::{ClientSettings, ServerSettings};
 #[cfg(feature = "tls")]
 pub use transport::TlsInfo;

@@ -44,6 +44,8 @@ pub struct ServerSettings {
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
     pub(crate) process_request: Option<Hook>,
+    /// The hook of a router, which is asked after that of the program.
+    pub(crate) route: Option<Hook>,
     pub(crate) process_response: Option<Hook>,
 }
 
@@ -110,6 +112,7 @@ impl Default for ServerSettings {
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
             process_request: None,
+            route: None,
             process_response: None,
         }
     }

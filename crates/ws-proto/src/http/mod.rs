@@ -18,10 +18,12 @@ mod body;
 pub(crate) mod framing;
 mod head;
 mod limits;
+mod percent;
 mod request;
 mod response;
 
 pub use limits::HandshakeLimits;
+pub use percent::percent_decode;
 pub use request::{HttpVersion, Request, RequestReader};
 pub use response::{Response, ResponseReader};
 

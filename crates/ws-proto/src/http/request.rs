@@ -11,6 +11,7 @@ use ws_headers::Headers;
 use ws_types::is_token;
 
 use super::head::{FirstLine, HeadReader};
+use super::percent::pairs;
 use super::{HandshakeLimits, invalid_line, without_query};
 use crate::grammar::{is_host, is_token_octet};
 
@@ -133,6 +134,22 @@ impl Request {
     pub fn query(&self) -> Option<&str> {
         let (_, query) = self.path_and_query()?.split_once('?')?;
         Some(query).filter(|query| !query.is_empty())
+    }
+
+    /// The names and values of the query, as forms and browsers write it: `&` between pairs, `=` within, `+` for a space,
+    /// percent-encoding ([URL Standard]). What can't be decoded is as on the wire.
+    ///
+    /// ```
+    /// use ws_proto::http::Request;
+    /// let request = Request::new("GET", "/chat?room=a%26b&name=Anna+B")?;
+    /// let pairs: Vec<_> = request.query_pairs().collect();
+    /// assert_eq!(pairs, [("room".into(), "a&b".into()), ("name".into(), "Anna B".into())]);
+    /// # Ok::<(), ws_errors::InvalidHeaderValue>(())
+    /// ```
+    ///
+    /// [URL Standard]: https://url.spec.whatwg.org/#urlencoded-parsing
+    pub fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        pairs(self.query().unwrap_or_default())
     }
 
     /// The host that the request is for, and its port if that is given: the authority of a target that

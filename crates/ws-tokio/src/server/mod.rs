@@ -10,6 +10,8 @@ mod handler;
 mod host;
 mod listen;
 mod report;
+#[cfg(feature = "router")]
+mod router;
 mod stop;
 #[cfg(feature = "tls")]
 mod tls;
@@ -20,6 +22,7 @@ use std::pin::Pin;
 
 use crate::WebSocket;
 use crate::error::Error;
+use crate::hooks::Hook;
 use crate::settings::{ServerSettings, builder_settings};
 
 pub use failure::{Failure, FailureKind};
@@ -28,6 +31,8 @@ use host::Host;
 pub use host::Server;
 pub use listen::{Listen, Listener};
 use report::Reports;
+#[cfg(feature = "router")]
+pub use router::{RouteHandler, RoutedHandler, Router};
 #[cfg(feature = "tls")]
 pub use tls::ServerTls;
 
@@ -106,6 +111,8 @@ where
         handler,
         settings: ServerSettings::new(),
         reports: Reports::default(),
+        route: None,
+        misuse: None,
     }
 }
 
@@ -116,6 +123,10 @@ pub struct Serve<H> {
     handler: H,
     settings: ServerSettings,
     reports: Reports,
+    /// The hook of a router.
+    route: Option<Hook>,
+    /// A fault of the program that makes it impossible to serve.
+    misuse: Option<String>,
 }
 
 impl<H> Serve<H> {
@@ -166,10 +177,14 @@ where
     /// with [`Error::Other`] when a certificate can't be used, and with
     /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { listen, handler, settings, reports } = self;
-        let settings = settings.complete();
+        let Self { listen, handler, settings, reports, route, misuse } = self;
+        let mut settings = settings.complete();
+        settings.route = route;
         Box::pin(async move {
             settings.options.validate()?;
+            if let Some(misuse) = misuse {
+                return Err(Error::Other(misuse.into()));
+            }
             let mut bound = Vec::new();
             for listen in listen {
                 bound.extend(listen.bind().await?);

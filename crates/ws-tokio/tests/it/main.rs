@@ -26,6 +26,8 @@ mod listeners;
 mod oversize;
 mod reconnecting;
 mod resolver;
+#[cfg(feature = "router")]
+mod router;
 mod script;
 mod serve;
 mod stress;
