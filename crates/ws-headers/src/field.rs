@@ -210,8 +210,15 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidHeaderName> {
 /// ```
 pub const CREDENTIALS: &[&str] = &["Authorization", "Proxy-Authorization", "Cookie"];
 
-/// Whether values of the header `name` are secrets.
-fn is_secret(name: &str) -> bool {
+/// Whether values of the header `name` are secrets, so that no log may have them: those of [`CREDENTIALS`], and
+/// `Set-Cookie`.
+///
+/// ```
+/// assert!(ws_headers::is_secret("set-cookie"));
+/// assert!(!ws_headers::is_secret("Host"));
+/// ```
+#[must_use]
+pub fn is_secret(name: &str) -> bool {
     CREDENTIALS.iter().chain(&["Set-Cookie"]).any(|secret| same_name(secret, name))
 }
 

@@ -2,7 +2,7 @@
 #![doc(html_root_url = "https://docs.rs/ws-headers/latest")]
 //!
 //! Start reading at [`Headers`]. Nothing here parses requests or knows the meaning of a header, but for
-//! [`CREDENTIALS`], which aren't for logs.
+//! [`CREDENTIALS`] and other [secrets](is_secret), which aren't for logs.
 
 mod convert;
 mod error;
@@ -22,6 +22,6 @@ mod wire;
 pub use error::{
     InvalidHeaderField, InvalidHeaderName, InvalidHeaderValue, MultipleValuesError, SetDefaultError,
 };
-pub use field::{CREDENTIALS, HeaderName, HeaderValue};
+pub use field::{CREDENTIALS, HeaderName, HeaderValue, is_secret};
 pub use headers::Headers;
 pub use iter::{GetAll, IntoIter, Items, Key, Keys, RawItems, Values};

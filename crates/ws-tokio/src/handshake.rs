@@ -27,7 +27,7 @@ use crate::connection::{Info, WebSocket};
 use crate::error::{Error, is_end, of_stream};
 use crate::hooks::{self, Choices, Facts, Handshake, Stopped};
 use crate::settings::{ClientSettings, ServerSettings};
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 /// The most bytes that are read at once.
 const READ: usize = 4096;
@@ -83,6 +83,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             Received::Refused(error, method) => refused(error, method.as_deref(), settings),
             Received::Request(request, rest) => {
                 trace.path(request.path());
+                trace::request("<", &request);
                 let late = shutting_down(&request);
                 let info = Info::default().with_addresses(&io);
                 let facts = Facts::of(&info, &io);
@@ -93,7 +94,8 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         };
         match answer {
             Answer::Accepted { response, extensions, info, chosen, rest } => {
-                write_all(&mut io, &response).await?;
+                trace::response(">", &response);
+                write_all(&mut io, &response.serialize()).await?;
                 let settings = chosen.as_deref().unwrap_or(settings);
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
                 let mut conn = Connection::server(config, extensions, now);
@@ -104,6 +106,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             }
             Answer::Refused { response, error } => {
                 let Some(response) = response else { return Err(error.into()) };
+                trace::response(">", &response);
                 write_all(&mut io, &response.serialize()).await?;
                 Ok(Accepted::Refused(io, error))
             }
@@ -146,8 +149,7 @@ async fn receive_request<S: AsyncRead + Unpin>(
 /// The answer to a request.
 enum Answer {
     Accepted {
-        /// As on the wire.
-        response: Vec<u8>,
+        response: Response,
         extensions: Extensions,
         info: Info,
         /// The settings that a hook has chosen.
@@ -240,7 +242,7 @@ async fn answer(
                 data,
                 ..info
             };
-            Answer::Accepted { response: response.serialize(), extensions, info, chosen, rest }
+            Answer::Accepted { response, extensions, info, chosen, rest }
         }
         (Ok(_), None) => refuse(InvalidHandshake::new("a hook lost the response")),
         (Err(error), response) => Answer::Refused { response, error },
@@ -298,7 +300,12 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         })
         .await?
     };
-    let rest = exchange(&mut io, &mut handshake, origin, timer).await.inspect_err(|_| {
+    trace::request(">", handshake.request());
+    let exchanged = exchange(&mut io, &mut handshake, origin, timer).await;
+    if let Some(response) = handshake.response() {
+        trace::response("<", response);
+    }
+    let rest = exchanged.inspect_err(|_| {
         *response = handshake.response().cloned().map(Box::new);
     })?;
     let request = handshake.request().clone();

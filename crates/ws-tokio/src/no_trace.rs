@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
+use ws_proto::http::{Request, Response};
 use ws_proto::{Event, Message, Uri};
 
 use crate::connection::{Info, next_id};
@@ -48,6 +49,10 @@ impl Trace {
 
     pub(crate) fn sent(&self, _: &Message, _: bool) {}
 }
+
+pub(crate) fn request(_: &str, _: &Request) {}
+
+pub(crate) fn response(_: &str, _: &Response) {}
 
 pub(crate) fn frames() -> bool {
     false

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use tracing::field::{Empty, display};
 use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Span};
+use ws_errors::Escaped;
+use ws_headers::{Headers, is_secret};
+use ws_proto::http::{Request, Response};
 use ws_proto::{Event, Message, MessageKind, Uri};
+use ws_types::{redact_query, redact_uri};
 
 use crate::connection::{Info, next_id};
 
@@ -150,6 +154,63 @@ impl Trace {
     }
 }
 
+/// The head of a request is being written (`>`), or was read (`<`).
+pub(crate) fn request(direction: &str, request: &Request) {
+    debug!(
+        headers = ?Lines(request.headers()),
+        "{direction} {} {} {}",
+        request.method(),
+        shown_uri(request.target()),
+        request.version(),
+    );
+}
+
+/// The head of a response is being written (`>`), or was read (`<`).
+pub(crate) fn response(direction: &str, response: &Response) {
+    let Response { status_code, reason_phrase, headers, .. } = response;
+    debug!(
+        headers = ?Lines(headers),
+        "{direction} HTTP/1.1 {status_code} {}",
+        Escaped(reason_phrase),
+    );
+}
+
+/// The lines of headers, without secrets: as a list, or by `{:#?}` one below the other, as on the wire.
+struct Lines<'a>(&'a Headers);
+
+impl fmt::Debug for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.0.raw_items().map(|(name, value)| match name {
+            _ if is_secret(name) => format!("{name}: ***"),
+            _ if URIS.iter().any(|it| it.eq_ignore_ascii_case(name)) => {
+                format!("{name}: {}", shown_uri(value))
+            }
+            _ => format!("{name}: {value}"),
+        });
+        match f.alternate() {
+            true => lines.try_for_each(|line| writeln!(f, "{}", Escaped(line))),
+            false => f.debug_list().entries(lines).finish(),
+        }
+    }
+}
+
+/// The headers whose values are URIs, which may have secrets in them.
+const URIS: [&str; 3] = ["Location", "Content-Location", "Referer"];
+
+/// A URI or the target of a request, without user information and values of the query.
+fn shown_uri(uri: &str) -> String {
+    // A path has no user information, however many `@` are in it.
+    if uri.starts_with("//") || !uri.starts_with('/') {
+        return redact_uri(uri);
+    }
+    let (rest, fragment) = uri.split_once('#').unwrap_or((uri, ""));
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let query = redact_query(query);
+    let (mark, hash) =
+        (if query.is_empty() { "" } else { "?" }, if fragment.is_empty() { "" } else { "#***" });
+    format!("{path}{mark}{query}{hash}")
+}
+
 /// Whether anybody listens to events about frames.
 pub(crate) fn frames() -> bool {
     LevelFilter::current() >= LevelFilter::TRACE
@@ -197,6 +258,27 @@ mod tests {
             (b"", r#""""#.to_owned()),
         ] {
             assert_eq!(Shown(payload).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn heads_have_no_secrets_and_no_control_characters() {
+        for (name, value, expected) in [
+            ("Host", "a", "Host: a"),
+            ("X", "a\u{85}b\tc", r"X: a\u{85}b\tc"),
+            ("authorization", "Bearer secret", "authorization: ***"),
+            ("Proxy-Authorization", "Digest secret", "Proxy-Authorization: ***"),
+            ("Cookie", "secret", "Cookie: ***"),
+            ("set-Cookie", "secret", "set-Cookie: ***"),
+            ("location", "wss://u:secret@host/@me?a=secret", "location: wss://***@me?a=***"),
+            ("Location", "/@me?a=secret@b#secret", "Location: /@me?a=***#***"),
+            ("Location", "//u:secret@host/", "Location: ***@host/"),
+            ("Referer", "https://host/a?secret", "Referer: https://host/a?***"),
+        ] {
+            let headers = Headers::try_from([("A", "\"1\", 2"), (name, value)]).unwrap();
+            let lines = Lines(&headers);
+            assert_eq!(format!("{lines:#?}"), format!("A: \"1\", 2\n{expected}\n"));
+            assert_eq!(format!("{lines:?}"), format!(r#"["A: \"1\", 2", "{expected}"]"#));
         }
     }
 }

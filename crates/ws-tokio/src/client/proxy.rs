@@ -16,7 +16,7 @@ use super::auth::{Answer, Answered, Credentials, Scheme};
 use super::dial::Dial;
 use crate::Transport;
 use crate::error::{Attempt, Error, Stage, is_end, of_stream};
-use crate::trace::debug;
+use crate::trace::{self, debug};
 
 /// The proxy of a client: see [`Connect::proxy`](crate::Connect::proxy).
 ///
@@ -203,6 +203,7 @@ async fn connect(
     request: &Request,
     limits: HandshakeLimits,
 ) -> Result<Transport, Error> {
+    trace::request(">", request);
     stream.write_all(&request.serialize()).await?;
     stream.flush().await?;
     let mut reader = ResponseReader::new(limits).for_proxy();
@@ -222,6 +223,7 @@ async fn connect(
             break (response, Bytes::copy_from_slice(data.get(used..).unwrap_or_default()));
         }
     };
+    trace::response("<", &response);
     if !(200..=299).contains(&response.status_code) {
         return Err(InvalidProxyStatus::new(response).into());
     }

@@ -144,7 +144,7 @@ impl TcpSettings {
                 Some(Ok((addr, Ok(tcp)))) => {
                     attempt.addr = Some(addr);
                     attempt.connected = true;
-                    debug!(%addr, "connected");
+                    debug!(%addr, local = tcp.local_addr().ok().map(tracing::field::display), "connected");
                     return Ok(tcp);
                 }
                 Some(Ok((addr, Err(e)))) => {

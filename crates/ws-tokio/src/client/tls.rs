@@ -171,7 +171,15 @@ impl ClientTls {
         let config = self.config().await.map_err(Error::Tls)?;
         let connecting = TlsConnector::from(config).connect(name.to_owned(), stream);
         let stream = connecting.await.map_err(Error::Tls)?;
-        debug!(version = ?stream.get_ref().1.protocol_version(), "TLS is on");
+        debug!(
+            version = stream.get_ref().1.protocol_version().map(tracing::field::debug),
+            cipher = stream
+                .get_ref()
+                .1
+                .negotiated_cipher_suite()
+                .map(|it| tracing::field::debug(it.suite())),
+            "TLS is on"
+        );
         Ok(stream)
     }
 

@@ -187,7 +187,7 @@ async fn a_unix_socket_leads_to_a_server() {
 
 /// A proxy that answers each `CONNECT` with `answer`, and connects to `target` if that is a 2xx. Gives its
 /// address, and the heads of the requests.
-async fn http_proxy(
+pub(crate) async fn http_proxy(
     target: SocketAddr,
     answer: &'static str,
 ) -> (SocketAddr, Arc<Mutex<Vec<String>>>, JoinHandle<()>) {

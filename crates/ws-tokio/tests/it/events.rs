@@ -13,6 +13,8 @@ use tracing::{Event, Metadata, Subscriber};
 use ws_errors::InvalidStatus;
 use ws_tokio::{Headers, Response, WebSocket, connect, serve};
 
+#[cfg(feature = "auth")]
+use crate::dialing::http_proxy;
 use crate::failures::{Client, reporting};
 
 use crate::common::answering;
@@ -210,6 +212,86 @@ async fn a_connection_tells_its_story_within_its_span() {
         ["< TEXT len=5 payload=\"hello\"", "> TEXT len=5 payload=\"hello\"", "< PING", "closed: "]
     {
         at = find(&lines, at, &[event, parts[0], parts[1]]);
+    }
+}
+
+#[cfg(feature = "auth")]
+#[tokio::test]
+async fn heads_of_all_exchanges_are_told_without_secrets() {
+    let server = serve("127.0.0.1:0", |_: WebSocket| async {});
+    let server = server.process_request(|request| {
+        let headers: &[_] = match (request.path(), request.headers().contains("Authorization")) {
+            ("/old", _) => &[
+                ("Location", "/@me?token=secret@host"),
+                ("Set-Cookie", "id=secret"),
+                ("X", "\u{85}\u{9b}2J"),
+            ],
+            (_, true) => return None,
+            (_, false) => &[("WWW-Authenticate", "Basic realm=r")],
+        };
+        let status = if headers.len() > 1 { 302 } else { 401 };
+        let headers = Headers::try_from(headers).unwrap();
+        Some(Response::new(status, "N\u{f6}\u{85}", headers, "a body"))
+    });
+    let server = server.await.unwrap();
+    let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: secret\r\nX: tunnel\r\n\r\n";
+    let (proxy, ..) = http_proxy(server.local_addr(), answer).await;
+    lines();
+    let connecting = connect("ws://host.test/old?key=secret")
+        .proxy(format!("http://me:secret@{proxy}"))
+        .header("cookie", "id=secret")
+        .credentials("me", "secret");
+    connecting.await.unwrap();
+    server.shutdown().await;
+    let lines = lines();
+    assert!(!lines.iter().any(|line| line.contains("secret")), "{lines:#?}");
+    let heads = lines.iter().filter(|line| line.contains("> ") || line.contains("< "));
+    assert!(!heads.clone().any(|line| line.contains("a body")), "{lines:#?}");
+    assert!(heads.clone().all(|line| !line.contains(char::is_control)), "{lines:#?}");
+
+    let tunnel = [
+        &[
+            r#"> CONNECT host.test:80 HTTP/1.1 headers=["Host: host.test:80", "#,
+            r#"Authorization: ***"]"#,
+        ][..],
+        &[r#"< HTTP/1.1 200 OK headers=["Set-Cookie: ***", "X: tunnel"]"#],
+    ];
+    let redirect = [
+        "HTTP/1.1 302 N\u{f6}",
+        r#"["Location: /@me?token=***", "Set-Cookie: ***", "X: \u{85}\u{9b}2J""#,
+    ];
+    let old = [r#"GET /old?key=*** HTTP/1.1 headers=["Host: host.test", "#, "\"cookie: ***\""];
+    let new = [r#"GET /@me?token=*** HTTP/1.1 headers=["Host: host.test", "#];
+    let mut at = 0;
+    for parts in [
+        tunnel[0],
+        tunnel[1],
+        &[&["> "], &old[..]].concat(),
+        &[&["< "], &redirect[..]].concat(),
+        &["following a redirect"],
+        tunnel[0],
+        tunnel[1],
+        &[&["> "], &new[..]].concat(),
+        &["< HTTP/1.1 401 ", "WWW-Authenticate: Basic realm=r"],
+        &["answering a challenge"],
+        tunnel[0],
+        tunnel[1],
+        &[&["> ", "Authorization: ***"], &new[..]].concat(),
+        &["< HTTP/1.1 101 Switching Protocols headers=[", "Upgrade: websocket"],
+        &["open"],
+    ] {
+        at = find(&lines, at, &[&["DEBUG", " side=\"client\""], parts].concat());
+    }
+    let mut at = 0;
+    for parts in [
+        &[&["< ", "path=\"/old\""], &old[..]].concat()[..],
+        &[&["> "], &redirect[..]].concat(),
+        &[&["< ", "path=\"/@me\""], &new[..]].concat(),
+        &["> HTTP/1.1 401 ", "WWW-Authenticate: Basic realm=r"],
+        &[&["< ", "Authorization: ***"], &new[..]].concat(),
+        &["> HTTP/1.1 101 Switching Protocols headers=[", "Upgrade: websocket"],
+    ] {
+        at = find(&lines, at, &[&["DEBUG", " side=\"server\""], parts].concat());
     }
 }
 
