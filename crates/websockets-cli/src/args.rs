@@ -160,7 +160,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long)]
     pub(crate) binary: bool,
 
-    /// Describes the connection on standard error, with the heads of request and response
+    /// Describes connections on standard error, with the heads of all requests and responses
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }

@@ -21,7 +21,7 @@ use crate::output::{self, Output, Room};
 use crate::settings;
 use crate::signals::{Signal, Signals};
 use crate::terminal::{self, Editor, Screen};
-use crate::verbose::Verbose;
+use crate::verbose;
 
 /// The end of a run.
 #[derive(Debug)]
@@ -46,7 +46,6 @@ pub(crate) struct Session {
     notices: Notices,
     screen: Option<Arc<Screen>>,
     editor: Option<Editor>,
-    verbose: Option<Verbose>,
     retries: mpsc::UnboundedReceiver<Retry>,
     is_binary: bool,
 }
@@ -90,32 +89,26 @@ impl Session {
     pub(crate) fn new(args: ConnectArgs) -> Result<Self, Outcome> {
         let screen = terminal::is_interactive().then(|| Arc::new(Screen::new()));
         let notices = screen.clone().map_or(Notices::Plain, Notices::Screen);
-        let proxy = settings::proxy(&args).map_err(Outcome::Misused)?;
-        let mut connect = settings::build(&args, &proxy).map_err(Outcome::Misused)?;
+        let connect = settings::build(&args).map_err(Outcome::Misused)?;
         if args.insecure {
             notices.say("warning: --insecure: no certificate is verified");
         }
-        #[cfg(unix)]
-        let proxy = Some(proxy).filter(|_| args.unix.is_none());
-        #[cfg(not(unix))]
-        let proxy = Some(proxy);
-        let verbose =
-            args.verbose.then(|| Verbose::new(notices.clone(), proxy, args.connect_to.clone()));
-        if let Some(verbose) = &verbose {
-            connect = verbose.watch(connect);
+        let is_verbose = args.verbose;
+        if is_verbose {
+            verbose::begin(notices.clone());
         }
         let (sender, retries) = mpsc::unbounded_channel();
         let opening = match args.reconnect {
             false => Opening::Once(Some(Box::new(connect))),
             true => {
-                let (notices, verbose) = (notices.clone(), verbose.clone());
+                let notices = notices.clone();
                 let reconnect = connect.reconnect().max_attempts(args.max_attempts).on_retry(
                     move |error, delay| {
-                        if let Some(verbose) = &verbose {
-                            verbose.failed(error);
-                        }
                         let error = format!("{error:?}");
-                        notices.say(&format!("* {error}; again in {delay:.1?}"));
+                        // An event tells the same.
+                        if !is_verbose {
+                            notices.say(&format!("* {error}; again in {delay:.1?}"));
+                        }
                         // The session may be about to end.
                         _ = sender.send(Retry { error, at: Instant::now() + delay });
                     },
@@ -131,7 +124,6 @@ impl Session {
             notices,
             screen,
             editor: None,
-            verbose,
             retries,
             is_binary: args.binary,
         })
@@ -182,7 +174,7 @@ impl Session {
                 return (outcome, None);
             }
             let (end, closed) = self.talk(ws).await;
-            let closed = closed.filter(|_| self.screen.is_some() || self.verbose.is_some());
+            let closed = closed.filter(|_| self.screen.is_some());
             match end {
                 End::Stop(outcome) => return (outcome, closed),
                 End::Again(outcome) => {
@@ -197,9 +189,6 @@ impl Session {
 
     /// Tells of a connection, and begins to edit lines at the first one.
     fn opened(&mut self, ws: &WebSocket) -> Result<(), Outcome> {
-        if let Some(verbose) = &self.verbose {
-            verbose.opened(ws);
-        }
         let Some(screen) = &self.screen else { return Ok(()) };
         let subprotocol =
             ws.subprotocol().map(|name| format!(", subprotocol {name}")).unwrap_or_default();
@@ -214,7 +203,7 @@ impl Session {
 
     /// Opens the next connection.
     async fn open(&mut self) -> Result<Option<WebSocket>, Outcome> {
-        let Self { opening, input, signals, retries, verbose, .. } = self;
+        let Self { opening, input, signals, retries, .. } = self;
         let may_retry = matches!(opening, Opening::Again(_));
         let mut pause: Option<Retry> = None;
         loop {
@@ -243,12 +232,7 @@ impl Session {
                 }
                 next = opening.next() => match next.transpose() {
                     Ok(next) => return Ok(next),
-                    Err(error) => {
-                        if let Some(verbose) = verbose {
-                            verbose.failed(&error);
-                        }
-                        return Err(failure(&error));
-                    }
+                    Err(error) => return Err(failure(&error)),
                 },
             }
         }

@@ -9,16 +9,15 @@ use websockets::protocol::{ProxyUri, Uri};
 use websockets::rustls::RootCertStore;
 use websockets::rustls::pki_types::pem::PemObject;
 use websockets::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use websockets::{ClientTls, Connect, Error, Origin, connect};
+use websockets::{ClientTls, Connect, Error, Origin, Proxy, connect};
 
 use crate::args::{ConnectArgs, Limit};
-use crate::verbose::ProxyChoice;
 
 /// The settings of a connection; the error is the text of a line.
-pub(crate) fn build(args: &ConnectArgs, proxy: &ProxyChoice) -> Result<Connect, String> {
+pub(crate) fn build(args: &ConnectArgs) -> Result<Connect, String> {
     let uri = Uri::parse(&args.url).map_err(text)?;
     let mut connect = connect(&*args.url)
-        .proxy(proxy.clone())
+        .proxy(proxy(&args.proxy)?)
         .connect_timeout(args.connect_timeout)
         .max_redirects(args.max_redirects);
     let mut options = ClientOptions::default();
@@ -81,11 +80,11 @@ pub(crate) fn build(args: &ConnectArgs, proxy: &ProxyChoice) -> Result<Connect, 
 }
 
 /// The proxy that the arguments name.
-pub(crate) fn proxy(args: &ConnectArgs) -> Result<ProxyChoice, String> {
-    match &*args.proxy {
-        "env" => Ok(ProxyChoice::Environment),
-        "none" => Ok(ProxyChoice::Direct),
-        proxy => ProxyUri::parse(proxy).map(ProxyChoice::Fixed).map_err(text),
+fn proxy(proxy: &str) -> Result<Proxy, String> {
+    match proxy {
+        "env" => Ok(Proxy::environment()),
+        "none" => Ok(Proxy::direct()),
+        proxy => ProxyUri::parse(proxy).map(Proxy::from).map_err(text),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::common::{check_error, command, run, run_command, server};
 
 /// A proxy that leads everybody to one server, and tells the heads of requests. It wants a password.
-async fn proxy(to: SocketAddr) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+pub(crate) async fn proxy(to: SocketAddr) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (sender, heads) = mpsc::unbounded_channel();
@@ -83,7 +83,7 @@ async fn the_proxy_of_the_environment_leaves_out_loopback_and_exceptions() {
         command.arg("-v");
         let ended = run_command(command, b"hello\n").await;
         assert_eq!((ended.status, &*ended.stdout), (0, "hello\n"), "{args:?} {url}: {ended:?}");
-        let told = format!("* Through the proxy http://{proxy}\n");
+        let told = format!("* asking a proxy for a tunnel proxy=http://{proxy} host=");
         assert_eq!(ended.stderr.contains(&told), is_used, "{args:?} {url}: {ended:?}");
         assert_eq!(heads.try_recv().is_ok(), is_used, "{args:?} {url}");
     }

@@ -150,5 +150,5 @@ async fn the_version_and_the_cipher_are_told() {
     let addr = echo(&files, false).await;
     let url = format!("wss://localhost:{}/", addr.port());
     let ended = run(&["-v", "--ca-file", &files.path("ca.pem"), &url], b"").await;
-    assert!(ended.stderr.contains("\n* TLS 1.3, TLS13_"), "{ended:?}");
+    assert!(ended.stderr.contains("\n* TLS is on version=TLSv1_3 cipher=TLS13_"), "{ended:?}");
 }

@@ -18,6 +18,7 @@ use super::tcp::TcpSettings;
 use super::tls::ClientTls;
 use crate::Transport;
 use crate::error::{Attempt, Error, Stage};
+use crate::trace::debug;
 use crate::transport::Stream;
 
 /// Makes a stream with TLS out of one that leads to a host.
@@ -112,7 +113,9 @@ impl Dial {
     ) -> Result<Transport, Error> {
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
+            debug!(path = %path.display(), "connecting");
             let stream = tokio::net::UnixStream::connect(path).await?;
+            debug!(path = %path.display(), "connected");
             attempt.connected = true;
             return Ok(Transport::Unix(stream));
         }
