@@ -4,10 +4,11 @@ use std::future::IntoFuture;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::select;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use websockets::exceptions::InvalidProxy;
 use websockets::{
     Close, CloseCode, Connect, Error, Message, Outgoing, Receiver, Reconnect, Sender, TrySendError,
@@ -35,6 +36,9 @@ pub(crate) enum Outcome {
     /// A signal, while there was no connection, or a second one.
     Signalled(Signal),
 }
+
+/// The longest time for what still has to be printed, once a signal has ended the run.
+const HURRY: Duration = Duration::from_secs(1);
 
 /// One run.
 #[derive(Debug)]
@@ -141,7 +145,8 @@ impl Session {
             }
             printed
         };
-        // A reader of standard output may be slow.
+        // A reader of standard output may be slow; a signal that ends the run hardly waits for it.
+        let is_signalled = matches!(outcome, Outcome::Signalled(_));
         let outcome = select! {
             printed = restored => match (printed, outcome) {
                 (Err(e), Outcome::Clean) if e.kind() != io::ErrorKind::BrokenPipe => {
@@ -150,6 +155,7 @@ impl Session {
                 (_, outcome) => outcome,
             },
             signal = signals.next() => Outcome::Signalled(signal),
+            () = sleep(HURRY), if is_signalled => outcome,
         };
         if let Some(closed) = closed {
             notices.say(&closed);

@@ -61,6 +61,24 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
+async fn a_second_signal_does_not_wait_for_a_reader_of_the_output() {
+    let server = Stubborn::new().await;
+    let tool = Running::start(&[&server.url()]);
+    let mut ws = server.ws().await;
+    // More than a pipe holds.
+    ws.send("x".repeat(1 << 20)).await.unwrap();
+    let arrived = ws.ping(None).await.unwrap();
+    in_time(async { tokio::join!(arrived, ws.recv_event()) }).await.0.unwrap();
+    let (mut stream, _) = ws.into_inner().unwrap();
+    tool.kill(SIGINT);
+    closing(&mut stream).await;
+    tool.kill(SIGTERM);
+    let Running { mut child, stdout, .. } = tool;
+    assert_eq!(in_time(child.wait()).await.unwrap().code(), Some(143));
+    drop(stdout);
+}
+
+#[tokio::test]
 async fn a_signal_without_a_clean_close_is_an_error() {
     let server = Stubborn::new().await;
     let mut tool = Running::start(&["--close-timeout", "0.2", &server.url()]);
