@@ -28,8 +28,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     ConnectArgs::try_parse_from(args).map(|args| Command::Connect(Box::new(args)))
 }
 
-const ABOUT: &str = "Talks to a WebSocket server: sends the lines of standard input, prints the \
-messages that arrive, a line each.";
+const ABOUT: &str = "\
+Talks to a WebSocket server: sends the lines of standard input, prints the messages
+that arrive, a line each.";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -43,8 +44,9 @@ Examples:
       connects again when the connection is lost, until it is interrupted
   websockets --connect-to 127.0.0.1:8443 -v wss://example.com/
 
-Exit status: 0 after a clean close; 1 when connecting failed or the connection ended otherwise, with one
-line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ended it before it was connected.";
+Exit status: 0 after a clean close; 1 when connecting failed or the connection ended otherwise,
+with one line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ended it
+before it was connected, or a second one afterwards.";
 
 /// The arguments of the client.
 #[derive(Debug, Parser)]
@@ -53,8 +55,7 @@ line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ende
     version,
     about = ABOUT,
     after_help = AFTER_HELP,
-    override_usage = "websockets [connect] URL [OPTIONS]",
-    max_term_width = 100
+    override_usage = "websockets [connect] URL [OPTIONS]"
 )]
 pub(crate) struct ConnectArgs {
     /// The server: ws://… or wss://…
@@ -62,8 +63,9 @@ pub(crate) struct ConnectArgs {
     pub(crate) url: String,
 
     /// Sends a header; repeatable
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(String, String)>,
+    // It isn't parsed here: errors would show it, and it may be a secret.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub(crate) headers: Vec<String>,
 
     /// Offers a subprotocol; repeatable, the preferred one first
     #[arg(short, long = "subprotocol", value_name = "NAME")]
@@ -73,21 +75,29 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) origin: Option<String>,
 
-    /// Answers when the server asks for a password: by Digest if it can, else by Basic
-    #[arg(short, long, value_name = "NAME:PASSWORD", value_parser = user)]
-    pub(crate) user: Option<(String, String)>,
+    /// Answers a challenge: by Digest if it is on offer, else Basic
+    // Not parsed, as above.
+    #[arg(short, long, value_name = "NAME:PASSWORD")]
+    pub(crate) user: Option<String>,
 
     /// Replaces the User-Agent header
     #[arg(long, value_name = "TEXT")]
     pub(crate) user_agent: Option<String>,
 
-    /// The proxy: http://, https://, socks5:// or socks5h://, with user:password@ if need be;
-    /// env: that of the environment; none: no proxy
-    #[arg(long, value_name = "URL|env|none", default_value = "env", hide_default_value = true)]
+    /// The proxy: http://, https://, socks5:// or socks5h://, with
+    /// user:password@ if need be; none; default: env, the environment's
+    #[arg(
+        long,
+        value_name = "URL|env|none",
+        default_value = "env",
+        hide_default_value = true,
+        verbatim_doc_comment
+    )]
     pub(crate) proxy: String,
 
-    /// Trusts these certificates instead of the platform's, for servers and https:// proxies
-    #[arg(long, value_name = "PEM")]
+    /// Trusts these certificates instead of the platform's,
+    /// for servers and https:// proxies
+    #[arg(long, value_name = "PEM", verbatim_doc_comment)]
     pub(crate) ca_file: Option<PathBuf>,
 
     /// Shows this certificate, with its chain, to the server
@@ -102,7 +112,7 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) server_name: Option<String>,
 
-    /// Verifies no certificate: anybody on the way can read and change everything
+    /// Verifies no certificate: others can read and change everything
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
 
@@ -160,8 +170,9 @@ pub(crate) struct ConnectArgs {
     #[arg(long)]
     pub(crate) binary: bool,
 
-    /// Describes connections on standard error, with the heads of all requests and responses
-    #[arg(short, long)]
+    /// Describes connections on standard error, with heads of
+    /// requests and responses
+    #[arg(short, long, verbatim_doc_comment)]
     pub(crate) verbose: bool,
 }
 
@@ -169,16 +180,15 @@ pub(crate) struct ConnectArgs {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Limit<T>(pub(crate) Option<T>);
 
-/// `Name: value`.
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("it isn't `Name: value`")?;
-    Ok((name.trim().to_owned(), value.trim_matches([' ', '\t']).to_owned()))
+/// `Name: value`, of `--header`.
+pub(crate) fn header(text: &str) -> Result<(&str, &str), String> {
+    let (name, value) = text.split_once(':').ok_or("a --header isn't `Name: value`")?;
+    Ok((name.trim(), value.trim_matches([' ', '\t'])))
 }
 
-/// `NAME:PASSWORD`; only the first colon counts.
-fn user(text: &str) -> Result<(String, String), &'static str> {
-    let (name, password) = text.split_once(':').ok_or("it isn't NAME:PASSWORD")?;
-    Ok((name.to_owned(), password.to_owned()))
+/// `NAME:PASSWORD`, of `--user`; only the first colon counts.
+pub(crate) fn user(text: &str) -> Result<(&str, &str), String> {
+    Ok(text.split_once(':').ok_or("--user isn't NAME:PASSWORD")?)
 }
 
 /// A number of seconds, fractions included.
@@ -241,11 +251,10 @@ mod tests {
 
     #[test]
     fn headers_and_passwords_are_split_at_the_first_colon() {
-        let pair = |a: &str, b: &str| Some((a.to_owned(), b.to_owned()));
-        assert_eq!(header("X-A: b:c ").ok(), pair("X-A", "b:c"));
-        assert_eq!(header("X-A:").ok(), pair("X-A", ""));
+        assert_eq!(header("X-A: b:c "), Ok(("X-A", "b:c")));
+        assert_eq!(header("X-A:"), Ok(("X-A", "")));
         assert!(header("X-A").is_err());
-        assert_eq!(user("me:pass:word").ok(), pair("me", "pass:word"));
+        assert_eq!(user("me:pass:word"), Ok(("me", "pass:word")));
         assert!(user("me").is_err());
     }
 

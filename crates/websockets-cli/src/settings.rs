@@ -11,7 +11,7 @@ use websockets::rustls::pki_types::pem::PemObject;
 use websockets::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use websockets::{ClientTls, Connect, Error, Origin, Proxy, connect};
 
-use crate::args::{ConnectArgs, Limit};
+use crate::args::{self, ConnectArgs, Limit};
 
 /// The settings of a connection; the error is the text of a line.
 pub(crate) fn build(args: &ConnectArgs) -> Result<Connect, String> {
@@ -22,7 +22,8 @@ pub(crate) fn build(args: &ConnectArgs) -> Result<Connect, String> {
         .max_redirects(args.max_redirects);
     let mut options = ClientOptions::default();
     let mut headers = Headers::new();
-    for (name, value) in &args.headers {
+    for header in &args.headers {
+        let (name, value) = args::header(header)?;
         headers.insert(name, value).map_err(text)?;
     }
     options = options.headers(headers.clone());
@@ -41,8 +42,9 @@ pub(crate) fn build(args: &ConnectArgs) -> Result<Connect, String> {
 
     let subprotocols = args.subprotocols.iter().map(|name| name.parse().map_err(text));
     connect = connect.subprotocols(subprotocols.collect::<Result<Vec<_>, _>>()?);
-    if let Some((name, password)) = &args.user {
-        connect = connect.credentials(&**name, &**password);
+    if let Some(user) = &args.user {
+        let (name, password) = args::user(user)?;
+        connect = connect.credentials(name, password);
     }
     let (tls, proxy_tls) = tls(args)?;
     connect = connect.tls(tls).proxy_tls(proxy_tls);
