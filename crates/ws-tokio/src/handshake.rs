@@ -94,8 +94,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         };
         match answer {
             Answer::Accepted { response, extensions, info, chosen, rest } => {
-                trace::response(">", &response);
-                write_all(&mut io, &response.serialize()).await?;
+                write_all(&mut io, &response).await?;
                 let settings = chosen.as_deref().unwrap_or(settings);
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
                 let mut conn = Connection::server(config, extensions, now);
@@ -105,9 +104,9 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 Ok(Accepted::Open(WebSocket::new(shared, info)))
             }
             Answer::Refused { response, error } => {
+                let response = response.map(|response| on_the_wire(&response));
                 let Some(response) = response else { return Err(error.into()) };
-                trace::response(">", &response);
-                write_all(&mut io, &response.serialize()).await?;
+                write_all(&mut io, &response).await?;
                 Ok(Accepted::Refused(io, error))
             }
         }
@@ -149,7 +148,8 @@ async fn receive_request<S: AsyncRead + Unpin>(
 /// The answer to a request.
 enum Answer {
     Accepted {
-        response: Response,
+        /// As on the wire.
+        response: Vec<u8>,
         extensions: Extensions,
         info: Info,
         /// The settings that a hook has chosen.
@@ -161,6 +161,11 @@ enum Answer {
         response: Option<Response>,
         error: InvalidHandshake,
     },
+}
+
+fn on_the_wire(response: &Response) -> Vec<u8> {
+    trace::response(">", response);
+    response.serialize()
 }
 
 /// The answer of the library to a request that it refuses.
@@ -242,7 +247,7 @@ async fn answer(
                 data,
                 ..info
             };
-            Answer::Accepted { response, extensions, info, chosen, rest }
+            Answer::Accepted { response: on_the_wire(&response), extensions, info, chosen, rest }
         }
         (Ok(_), None) => refuse(InvalidHandshake::new("a hook lost the response")),
         (Err(error), response) => Answer::Refused { response, error },

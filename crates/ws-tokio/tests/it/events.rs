@@ -219,7 +219,7 @@ async fn a_connection_tells_its_story_within_its_span() {
 #[tokio::test]
 async fn heads_of_all_exchanges_are_told_without_secrets() {
     let server = serve("127.0.0.1:0", |_: WebSocket| async {});
-    let server = server.process_request(|request| {
+    let server = server.process_request(answering(|request| {
         let headers: &[_] = match (request.path(), request.headers().contains("Authorization")) {
             ("/old", _) => &[
                 ("Location", "/@me?token=secret@host"),
@@ -232,7 +232,7 @@ async fn heads_of_all_exchanges_are_told_without_secrets() {
         let status = if headers.len() > 1 { 302 } else { 401 };
         let headers = Headers::try_from(headers).unwrap();
         Some(Response::new(status, "N\u{f6}\u{85}", headers, "a body"))
-    });
+    }));
     let server = server.await.unwrap();
     let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: secret\r\nX: tunnel\r\n\r\n";
     let (proxy, ..) = http_proxy(server.local_addr(), answer).await;
