@@ -9,8 +9,8 @@ pub use ws_tokio::{
     bytes, client, connect, serve,
 };
 pub use ws_tokio::{
-    Backoff, Incoming, Listen, Listener, Reconnect, Reconnecting, Resolve, Resolving, Stats,
-    Stream, Traffic,
+    Backoff, Incoming, Listen, Listener, Reconnect, Reconnecting, Resolve, Resolving, Shutdown,
+    ShutdownReport, Stats, Stream, Traffic,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};

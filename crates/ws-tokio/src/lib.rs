@@ -32,7 +32,9 @@ pub use error::{Closed, ConnectError, Error, TrySendError};
 pub use hooks::Handshake;
 #[cfg(feature = "tls")]
 pub use server::ServerTls;
-pub use server::{Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, serve};
+pub use server::{
+    Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, Shutdown, ShutdownReport, serve,
+};
 #[cfg(feature = "router")]
 pub use server::{RouteHandler, RoutedHandler, Router};
 pub use settings::{ClientSettings, ServerSettings};

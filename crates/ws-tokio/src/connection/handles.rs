@@ -117,6 +117,12 @@ impl<S> Sender<S> {
     fn info(&self) -> &Arc<Info> {
         &self.info
     }
+
+    /// A handle of a connection whose facts are [shared](WebSocket::share_info).
+    pub(crate) fn of(shared: Arc<Shared<S>>) -> Option<Self> {
+        let info = shared.lock().info.clone()?;
+        Some(Self { shared, info })
+    }
 }
 
 /// Methods of all handles.
@@ -509,11 +515,22 @@ impl<S> WebSocket<S> {
     /// Takes the request of the opening handshake, so that its memory (about 1 KiB for a browser's) is
     /// freed when it is no longer needed. While other handles of this connection exist, it is a copy.
     pub fn take_request(&mut self) -> Option<Request> {
-        let request = match Arc::get_mut(&mut self.shared.info) {
+        let Reading { shared, info } = &mut self.shared;
+        // Locked, so that the server that lists its connections can't miss it meanwhile.
+        let mut driver = shared.lock();
+        let is_listed = driver.info.take().is_some();
+        let request = match Arc::get_mut(info) {
             Some(info) => info.request.take(),
-            None => self.info().request.clone(),
+            None => info.request.clone(),
         };
+        driver.info = is_listed.then(|| Arc::clone(info));
         request.map(|request| *request)
+    }
+
+    /// Shares the facts with the server that lists its connections.
+    pub(crate) fn share_info(&self) -> Arc<Shared<S>> {
+        self.shared.lock().info = Some(Arc::clone(self.info()));
+        self.shared()
     }
 
     /// Takes the stream, and the bytes that were read from it and not parsed. The connection ends here,

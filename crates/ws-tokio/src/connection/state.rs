@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 use ws_proto::Connection;
 
 use super::backlog::Backlog;
+use super::info::Info;
 use super::pong::Pongs;
 use super::timer::Timer;
 use super::wakers::Wakers;
@@ -61,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             background,
             stream_ended: false,
             taken: false,
+            info: None,
         };
         Arc::new_cyclic(|shared| Self {
             driver: Mutex::new(driver(Background::new(Weak::clone(shared)))),
@@ -118,6 +120,8 @@ pub(crate) struct Driver<S> {
     pub(super) stream_ended: bool,
     /// The program took the stream back, which ended the connection.
     pub(crate) taken: bool,
+    /// The facts, for a server that lists its connections.
+    pub(super) info: Option<Arc<Info>>,
 }
 
 /// The point that the sender of queued frames has to wait for.

@@ -5,15 +5,17 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::WaitForCancellationFuture;
 use ws_types::{Close, CloseCode, State};
 
-use super::failure::Caller;
+use super::connections::Ended;
+use super::failure::{Caller, FailureKind};
 use super::host::Host;
-use super::report::Returned;
+use super::report::{Returned, is_orderly};
 use super::stop::Stage;
 use crate::WebSocket;
 use crate::connection::state::Shared;
@@ -114,6 +116,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
             }
             self.stage = stop.stage();
             if self.stage == Stage::Aborted {
+                self.count(|ended| &ended.cut);
                 return Poll::Ready(None);
             }
             let mut driver = self.shared.lock();
@@ -140,7 +143,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
     fn returned(&self, returned: Returned) -> bool {
         let Self { shared, host, caller, stopped, .. } = self;
         let report = || host.reports.returned(caller.as_deref(), shared, *stopped, returned);
-        shared.trace.within(report)
+        let failed = shared.trace.within(report);
+        if matches!(failed, Some(FailureKind::Handler | FailureKind::Panic)) {
+            self.count(|ended| &ended.failed);
+        }
+        failed.is_none()
+    }
+
+    /// Counts an end, once the server has begun to stop.
+    fn count(&self, which: impl FnOnce(&Ended) -> &AtomicUsize) {
+        if self.host.stop.stage() != Stage::Serving {
+            which(&self.host.connections.ended).fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Closes the connection, unless that was done.
@@ -158,6 +172,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
             _ = driver.start_close(Close::new(code, ""));
         }
         let closed = host.stop.unless_aborted(poll_fn(|cx| shared.lock().poll_closed(cx))).await;
+        self.count(|ended| match closed.is_some() && is_orderly(shared) {
+            true => &ended.closed,
+            false => &ended.cut,
+        });
         if closed.is_some() && succeeded {
             let report = || host.reports.ended(caller.as_deref(), shared, *stopped);
             shared.trace.within(report);
@@ -207,6 +225,6 @@ mod tests {
         let host = Host::new(echo, settings, Reports::default());
         let future = run(ws, &host, None);
         assert!(size_of_val(&future) <= 392, "{}", size_of_val(&future));
-        assert!(size_of::<Driver<Transport>>() <= 648, "{}", size_of::<Driver<Transport>>());
+        assert!(size_of::<Driver<Transport>>() <= 656, "{}", size_of::<Driver<Transport>>());
     }
 }

@@ -5,23 +5,24 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
-use ws_proto::encode_close;
 use ws_proto::http::Request;
-use ws_types::{Close, CloseCode};
 
+use super::connections::Connections;
 use super::handler::{self, Outcome};
 use super::listen::Bound;
 use super::report::Reports;
+use super::shutdown::Shutdown;
 use super::stop::{Stage, Stop};
 #[cfg(feature = "tls")]
 use super::tls::ServerTls;
 use crate::error::Error;
 use crate::settings::ServerSettings;
 use crate::trace::Trace;
-use crate::{Transport, WebSocket, handshake};
+use crate::{Sender, Transport, WebSocket, handshake};
 
 /// How long to wait when a connection can't be accepted because the process or the system is out of
 /// file descriptors or memory: trying again at once would keep a core busy and help nobody.
@@ -34,9 +35,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[must_use = "dropping the server ends it"]
 pub struct Server {
     local_addrs: Box<[SocketAddr]>,
-    listeners: usize,
-    stop: Arc<Stop>,
-    tasks: TaskTracker,
+    pub(super) stop: Arc<Stop>,
+    pub(super) tasks: TaskTracker,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl Server {
@@ -47,13 +48,14 @@ impl Server {
         F: Future<Output: Outcome> + Send + 'static,
     {
         let local_addrs = bound.iter().filter_map(|bound| bound.listener.local_addr()).collect();
-        let (listeners, stop, host) = (bound.len(), Arc::clone(&host.stop), Arc::new(host));
+        let stop = Arc::clone(&host.stop);
+        let (connections, host) = (Arc::clone(&host.connections), Arc::new(host));
         let tasks = TaskTracker::new();
         for bound in bound {
             tasks.spawn(accept(Arc::clone(&host), tasks.clone(), bound));
         }
         tasks.close();
-        Self { local_addrs, listeners, stop, tasks }
+        Self { local_addrs, stop, tasks, connections }
     }
 
     /// The first address of TCP that the server listens on; its port, when 0 was asked for.
@@ -71,28 +73,40 @@ impl Server {
         &self.local_addrs
     }
 
+    /// The open connections, those whose handlers run: as handles that send, which have the facts, the counters and
+    /// the [data](Sender::data) of each. Close one with [`start_close`](Sender::start_close), send with
+    /// [`try_send`](Sender::try_send), which wait for nobody. A handle keeps the memory of its connection: drop it soon.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Sender> {
+        self.connections.senders()
+    }
+
+    /// The open connection with this [number](Sender::id); `None` if there is none any more.
+    #[must_use]
+    pub fn connection(&self, id: u64) -> Option<Sender> {
+        self.connections.sender(id)
+    }
+
+    /// Answers new requests with 503 from now on, whatever they are for: a load balancer that asks sends new clients
+    /// elsewhere. Open connections go on. There is no way back; the next step is [`shutdown`](Self::shutdown).
+    pub fn drain(&self) {
+        self.stop.draining.store(true, Ordering::Release);
+    }
+
     /// Ends the server properly: stops accepting, answers requests that come late with 503, closes all
     /// connections with 1001 (going away), and waits until their handlers have returned.
     ///
-    /// A handler that doesn't return is waited for without limit: combine this with a time-out, and
-    /// drop the future to end everything at once.
+    /// A handler that doesn't return is waited for without limit, unless there is a [limit](Shutdown::limit).
     ///
-    /// # Cancel safety
-    /// Dropping the future ends the server at once.
-    pub async fn shutdown(self) {
-        self.shutdown_with(CloseCode::GOING_AWAY, "").await;
-    }
-
-    /// Like [`shutdown`](Self::shutdown), with a code and reason of your choice; a pair that can't be
-    /// sent becomes 1001.
-    pub async fn shutdown_with(self, code: impl Into<CloseCode>, reason: impl Into<Box<str>>) {
-        let close = Close::new(code, reason);
-        if close.code.is_sendable() && encode_close(&close).is_ok() {
-            // Nobody else sets it: `self` is consumed.
-            _ = self.stop.close.set(close);
-        }
-        self.stop.enter(Stage::Closing);
-        self.tasks.wait().await;
+    /// ```
+    /// # use std::time::Duration;
+    /// # async fn stop(server: ws_tokio::Server) {
+    /// let report = server.shutdown().close(1012, "restarting").limit(Duration::from_secs(10)).await;
+    /// println!("{} closed, {} cut", report.closed, report.cut);
+    /// # }
+    /// ```
+    pub fn shutdown(self) -> Shutdown {
+        Shutdown::new(self)
     }
 
     /// Waits until the server ends: without end, unless it is stopped from another task.
@@ -111,7 +125,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("local_addrs", &self.local_addrs)
-            .field("connections", &self.tasks.len().saturating_sub(self.listeners))
+            .field("connections", &self.connections.len())
             .finish_non_exhaustive()
     }
 }
@@ -122,11 +136,13 @@ pub(super) struct Host<H> {
     settings: ServerSettings,
     pub(super) stop: Arc<Stop>,
     pub(super) reports: Reports,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl<H> Host<H> {
     pub(super) fn new(handler: H, settings: ServerSettings, reports: Reports) -> Self {
-        Self { handler, settings, stop: Arc::new(Stop::new()), reports }
+        let (stop, connections) = (Arc::new(Stop::new()), Arc::default());
+        Self { handler, settings, stop, reports, connections }
     }
 }
 
@@ -203,14 +219,17 @@ where
                 if let Some(caller) = &mut caller {
                     caller.asks(request);
                 }
-                late = host.stop.stage() != Stage::Serving;
+                late = host.stop.refuses();
                 late
             };
             let (settings, trace) = (&host.settings, trace.clone());
             handshake::accept(stream, settings, shutting_down, trace).await
         }));
         match host.stop.unless_aborted(opening).await {
-            Some(Ok(ws)) => handler::run(ws, &*host, caller).await,
+            Some(Ok(ws)) => {
+                let _registered = host.connections.insert(&ws);
+                handler::run(ws, &*host, caller).await;
+            }
             // The response has told a refused client why.
             Some(Err(e)) => trace.within(|| host.reports.not_opened(caller.as_deref(), e, late)),
             None => {}

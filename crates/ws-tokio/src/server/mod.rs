@@ -1,5 +1,6 @@
 //! [`serve`]: a server with its accept loop, handlers and graceful shutdown.
 
+mod connections;
 #[cfg(feature = "tracing")]
 mod events;
 #[cfg(not(feature = "tracing"))]
@@ -12,6 +13,7 @@ mod listen;
 mod report;
 #[cfg(feature = "router")]
 mod router;
+mod shutdown;
 mod stop;
 #[cfg(feature = "tls")]
 mod tls;
@@ -33,6 +35,7 @@ pub use listen::{Listen, Listener};
 use report::Reports;
 #[cfg(feature = "router")]
 pub use router::{RouteHandler, RoutedHandler, Router};
+pub use shutdown::{Shutdown, ShutdownReport};
 #[cfg(feature = "tls")]
 pub use tls::ServerTls;
 

@@ -63,44 +63,40 @@ impl Reports {
         }
     }
 
-    /// The handler has returned; gives whether it did so without an error. `stopped` tells whether the
-    /// connection was open when the server began to stop.
+    /// The handler has returned; gives how it failed, if it did. `stopped` tells whether the connection was open
+    /// when the server began to stop.
     pub(super) fn returned<S>(
         &self,
         caller: Option<&Caller>,
         shared: &Shared<S>,
         stopped: bool,
         returned: Returned,
-    ) -> bool {
+    ) -> Option<FailureKind> {
         let (error, is_panic) = match returned {
-            Ok(Ok(())) => return true,
+            Ok(Ok(())) => return None,
             Ok(Err(error)) => (error, false),
             Err(value) => (panicked(&*value), true),
         };
+        let closed = ending(shared);
+        let is_end = || closed.as_ref().is_some_and(|closed| passes_on(&*error, closed));
+        let kind = match is_panic {
+            true => FailureKind::Panic,
+            false if !is_end() => FailureKind::Handler,
+            false if stopped => FailureKind::Shutdown,
+            false => FailureKind::Closed,
+        };
         if self.is_heard() {
-            let closed = ending(shared);
-            let is_end = || closed.as_ref().is_some_and(|closed| passes_on(&*error, closed));
-            let kind = match is_panic {
-                true => FailureKind::Panic,
-                false if !is_end() => FailureKind::Handler,
-                false if stopped => FailureKind::Shutdown,
-                false => FailureKind::Closed,
-            };
             self.tell(&Failure::new(kind, caller, error).with_closed(closed));
         }
-        false
+        Some(kind)
     }
 
     /// The connection has ended, after its handler returned without an error.
     pub(super) fn ended<S>(&self, caller: Option<&Caller>, shared: &Shared<S>, stopped: bool) {
-        if !self.is_heard() || shared.lock().taken {
+        if !self.is_heard() || is_orderly(shared) {
             return;
         }
         let Some(closed) = ending(shared) else { return };
-        // A close frame with any code is an orderly end.
-        if closed.rcvd().is_some() && closed.cause().is_none() {
-            return;
-        }
         let kind = if stopped { FailureKind::Shutdown } else { FailureKind::Cut };
         let error = Box::new(Error::Closed(closed.clone()));
         self.tell(&Failure::new(kind, caller, error).with_closed(Some(closed)));
@@ -117,6 +113,13 @@ impl Reports {
 /// Runs code of others, whose panic ends nothing.
 fn quietly(report: impl FnOnce()) {
     _ = catch_unwind(AssertUnwindSafe(report));
+}
+
+/// Whether the closing handshake was completed, with any code, or the program took the stream.
+pub(super) fn is_orderly<S>(shared: &Shared<S>) -> bool {
+    let closed = ending(shared);
+    let is_complete = |closed: &Closed| closed.rcvd().is_some() && closed.cause().is_none();
+    shared.lock().taken || closed.as_ref().is_some_and(is_complete)
 }
 
 /// How a connection has ended, as far as that is known; `None` if it is open.

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 use ws_types::{Close, CloseCode};
@@ -15,6 +15,8 @@ pub(super) struct Stop {
     pub(super) closing: CancellationToken,
     /// Cancelled when it reaches [`Stage::Aborted`].
     pub(super) aborted: CancellationToken,
+    /// Requests are refused, and connections go on.
+    pub(super) draining: AtomicBool,
     /// The close frame of all connections; 1001 unless it is set before the server closes.
     pub(super) close: OnceLock<Close>,
 }
@@ -37,6 +39,7 @@ impl Stop {
             stage: AtomicU8::new(Stage::Serving as u8),
             closing: aborted.child_token(),
             aborted,
+            draining: AtomicBool::new(false),
             close: OnceLock::new(),
         }
     }
@@ -47,6 +50,11 @@ impl Stop {
             1 => Stage::Closing,
             _ => Stage::Aborted,
         }
+    }
+
+    /// Whether new connections are refused.
+    pub(super) fn refuses(&self) -> bool {
+        self.stage() != Stage::Serving || self.draining.load(Ordering::Acquire)
     }
 
     pub(super) fn enter(&self, stage: Stage) {

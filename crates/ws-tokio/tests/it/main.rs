@@ -22,6 +22,7 @@ mod handles;
 mod hooks;
 mod hostile;
 mod http;
+mod life;
 mod listeners;
 mod oversize;
 mod reconnecting;

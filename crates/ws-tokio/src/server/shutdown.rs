@@ -1,0 +1,105 @@
+//! [`Shutdown`]: the proper end of a server.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ws_proto::encode_close;
+use ws_types::{Close, CloseCode};
+
+use super::host::Server;
+use super::stop::Stage;
+
+/// The proper end of a server, a future: see [`Server::shutdown`].
+///
+/// # Cancel safety
+/// Dropping it ends the server at once.
+#[must_use = "dropping it ends the server at once"]
+pub struct Shutdown {
+    /// `None` since it runs.
+    server: Option<Server>,
+    close: Close,
+    limit: Option<Duration>,
+    running: Option<Pin<Box<dyn Future<Output = ShutdownReport> + Send>>>,
+}
+
+/// The outcome of a [shutdown](Server::shutdown): of the connections that were open when it began, and of those that were
+/// opened in that moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Connections that were closed properly, by both sides.
+    pub closed: usize,
+    /// Connections that ended without a closing handshake: peers that didn't answer in time, or vanished; handlers
+    /// that didn't return within the [limit](Shutdown::limit).
+    pub cut: usize,
+    /// Handlers that failed or panicked, whatever became of their connections. One that passes on the end of its
+    /// connection isn't counted.
+    pub failed: usize,
+}
+
+impl Shutdown {
+    pub(super) fn new(server: Server) -> Self {
+        let close = Close::new(CloseCode::GOING_AWAY, "");
+        Self { server: Some(server), close, limit: None, running: None }
+    }
+
+    /// The code and the reason that the connections are closed with. Default: 1001 (going away), without a reason. A pair
+    /// that can't be sent becomes that.
+    pub fn close(mut self, code: impl Into<CloseCode>, reason: impl Into<Box<str>>) -> Self {
+        let close = Close::new(code, reason);
+        if close.code.is_sendable() && encode_close(&close).is_ok() {
+            self.close = close;
+        }
+        self
+    }
+
+    /// Cuts the connections that are left after this time, whatever their handlers do. Default: waits without limit.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+async fn run(server: Server, close: Close, limit: Option<Duration>) -> ShutdownReport {
+    let Server { stop, tasks, connections, .. } = &server;
+    // Nobody else sets it: there is one server.
+    _ = stop.close.set(close);
+    stop.enter(Stage::Closing);
+    match limit {
+        None => tasks.wait().await,
+        Some(limit) => {
+            if tokio::time::timeout(limit, tasks.wait()).await.is_err() {
+                stop.enter(Stage::Aborted);
+                tasks.wait().await;
+            }
+        }
+    }
+    connections.report()
+}
+
+impl Future for Shutdown {
+    type Output = ShutdownReport;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShutdownReport> {
+        if let Some(server) = self.server.take() {
+            let (close, limit) = (self.close.clone(), self.limit);
+            self.running = Some(Box::pin(run(server, close, limit)));
+        }
+        match &mut self.running {
+            Some(running) => running.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("close", &self.close)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
