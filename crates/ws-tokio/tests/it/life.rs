@@ -141,7 +141,7 @@ async fn the_report_of_a_shutdown_tells_how_connections_ended() {
     .await
     .unwrap();
     // This one ends before the shutdown.
-    let mut early = open(&server, "").await;
+    let early = open(&server, "").await;
     early.close(1000, "").await.unwrap();
     until(|| server.connections().is_empty()).await;
 
