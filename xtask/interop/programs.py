@@ -303,7 +303,7 @@ class Scenarios:
         finished = await end(await start(self.echo_server, "127.0.0.1:port"))
         expect((finished.status, finished.stdout), (1, ""), "exit status and standard output")
         expect(finished.stderr.count("\n"), 1, "the number of lines of " + finished.stderr)
-        line = 'echo_server: cannot resolve the host: "127.0.0.1:port": '
+        line = "echo_server: cannot resolve the host: 127.0.0.1:port: "
         expect(finished.stderr[:len(line)], line, "the line")
 
     async def server_terminated(self):

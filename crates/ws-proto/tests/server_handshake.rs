@@ -395,6 +395,56 @@ fn origins_are_compared_exactly() {
 }
 
 #[test]
+fn origins_match_patterns_and_the_host_of_the_request() {
+    let check = |rule: OriginRule, host: &str, origin: &str| {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Sec-WebSocket-Version: 13\r\n\r\n"
+        );
+        let options = options().origins([rule]);
+        let mut handshake = ServerHandshake::new(&options, Duration::ZERO);
+        handshake.receive_data(head.as_bytes()).unwrap();
+        negotiate(&handshake.into_request().unwrap(), &options, None).is_ok()
+    };
+    for (pattern, origin, expected) in [
+        ("https://*.example.com", "https://a.example.com", true),
+        ("https://*.example.com", "https://a.b-c.example.com", true),
+        ("https://*.example.com", "https://example.com", false),
+        ("https://*.example.com", "https://.example.com", false),
+        ("https://*.example.com", "http://a.example.com", false),
+        ("https://*.example.com", "https://evil.test/.example.com", false),
+        ("https://*.example.com", "https://evil.test:1.example.com", false),
+        ("https://*.example.com", "https://a.example.com.evil.test", false),
+        ("https://*.example.com", "https://a.example.com:8443", false),
+        ("*.example.com", "https://a.example.com", false),
+        ("http://localhost:*", "http://localhost:8000", true),
+        ("http://localhost:*", "http://localhost", false),
+        ("http://localhost:*", "http://localhost:80@evil.test", false),
+        ("https://*.a.*", "https://b.a.c", false),
+    ] {
+        assert_eq!(check(pattern.into(), "a.test", origin), expected, "{pattern} {origin}");
+    }
+    for (host, origin, expected) in [
+        ("example.com", "https://example.com", true),
+        ("Example.com", "https://example.com", true),
+        ("example.com", "http://example.com", true),
+        ("example.com:443", "https://example.com", true),
+        ("example.com:80", "https://example.com", false),
+        ("example.com:8000", "http://example.com:8000", true),
+        ("example.com:8000", "http://example.com", false),
+        ("example.com", "https://a.example.com", false),
+        ("a.example.com", "https://example.com", false),
+        ("[::1]:8000", "http://[::1]:8000", true),
+        ("example.com", "null", false),
+        ("example.com", "example.com", false),
+        ("example.com", "https://example.com/", false),
+    ] {
+        assert_eq!(check(OriginRule::SameHost, host, origin), expected, "{host} {origin}");
+    }
+}
+
+#[test]
 fn extensions_are_not_even_parsed_without_any_configured() {
     check(
         "Sec-WebSocket-Extensions",

@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
             Trace::server(Info::default().with_addresses(&io).peer_addr, settings.trace_payloads);
         Box::pin(trace.clone().instrument(async move {
             settings.options.validate()?;
-            let ws = handshake::accept(ready(Ok(io)), &settings, |_| false, trace).await?;
+            let ws = handshake::accept(ready(Ok(io)), &settings, |_| None, trace).await?;
             ws.shared().lock().spawn_background();
             Ok(ws)
         }))

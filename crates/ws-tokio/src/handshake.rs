@@ -40,17 +40,17 @@ const MAX_LINGERING: usize = 1 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Opens the server's end of a connection, on the stream from `io`. When the request is refused, returns
-/// after the response was sent and the stream was closed. `shutting_down` is shown the request, as soon as
-/// there is a whole one.
+/// after the response was sent and the stream was closed. `refuse` is shown the request, as soon as there is a
+/// whole one, and may answer it.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = Result<S, Error>>,
     settings: &ServerSettings,
-    shutting_down: impl FnMut(&Request) -> bool,
+    refuse: impl FnMut(&Request) -> Option<Response>,
     trace: Trace,
 ) -> Result<WebSocket<S>, Error> {
     let origin = Instant::now();
     let timeout = settings.options.handshake_limits().open_timeout;
-    let accepting = pin!(accept_on(io, origin, settings, shutting_down, trace));
+    let accepting = pin!(accept_on(io, origin, settings, refuse, trace));
     let accepted = within(origin, timeout, accepting).await?;
     match accepted {
         Accepted::Open(ws) => Ok(ws),
@@ -74,7 +74,7 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = Result<S, Error>>,
     origin: Instant,
     settings: &ServerSettings,
-    mut shutting_down: impl FnMut(&Request) -> bool,
+    mut refuse: impl FnMut(&Request) -> Option<Response>,
     trace: Trace,
 ) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
@@ -84,12 +84,12 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             Received::Request(request, rest) => {
                 trace.path(request.path());
                 trace::request("<", &request);
-                let late = shutting_down(&request);
+                let refusal = refuse(&request);
                 let info = Info::default().with_addresses(&io);
                 let facts = Facts::of(&info, &io);
                 let handshake = Handshake::new(request, facts);
                 // In a box: whoever still waits for a request doesn't need the memory.
-                Box::pin(answer(handshake, rest, info, settings, late)).await
+                Box::pin(answer(handshake, rest, info, settings, refusal)).await
             }
         };
         match answer {
@@ -198,7 +198,7 @@ async fn answer(
     rest: Vec<u8>,
     info: Info,
     settings: &ServerSettings,
-    late: bool,
+    refusal: Option<Response>,
 ) -> Answer {
     let method: Box<str> = handshake.request().method().into();
     let refuse = |error| refused(error, Some(&method), settings);
@@ -206,8 +206,8 @@ async fn answer(
         Stopped::Response(response) => aborted(response, &method, settings),
         Stopped::Panic => refuse(InvalidHandshake::new("a hook panicked")),
     };
-    if late {
-        return aborted(server::shutting_down(&settings.options, None), &method, settings);
+    if let Some(refusal) = refusal {
+        return aborted(refusal, &method, settings);
     }
     for hook in [&settings.process_request, &settings.route].into_iter().flatten() {
         match hooks::ask(hook, handshake, None).await {
@@ -549,7 +549,7 @@ mod tests {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
         let size =
-            size_of_val(&accept(ready(Ok(io)), &settings, |_| false, Trace::server(None, false)));
+            size_of_val(&accept(ready(Ok(io)), &settings, |_| None, Trace::server(None, false)));
         assert!(size <= 1032, "{size}");
     }
 }

@@ -36,11 +36,13 @@
 mod handshake;
 mod negotiation;
 mod options;
+mod origin;
 mod response;
 
 pub use handshake::ServerHandshake;
 pub use negotiation::{Negotiated, negotiate};
-pub use options::{OriginRule, ServerOptions};
+pub use options::ServerOptions;
+pub use origin::OriginRule;
 pub use response::{reject, respond, shutting_down};
 
 pub use crate::handshake::accept_key;

@@ -86,7 +86,7 @@ pub fn negotiate(
     if version != "13" {
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
     }
-    let origin = check_origin(headers, options)?;
+    let origin = check_origin(request, options)?;
     let (extension_headers, extensions) = match options.extensions.is_empty() {
         // A server without extensions ignores the offers, however malformed.
         true => Default::default(),
@@ -116,12 +116,12 @@ fn check_no_body(headers: &Headers) -> Result<(), InvalidHandshake> {
 ///
 /// [RFC 6455 §10.2]: https://www.rfc-editor.org/rfc/rfc6455#section-10.2
 fn check_origin(
-    headers: &Headers,
+    request: &Request,
     options: &ServerOptions,
 ) -> Result<Option<Origin>, InvalidHandshake> {
-    let origin = single(headers, "Origin")?;
+    let origin = single(request.headers(), "Origin")?;
     match &options.origins {
-        Some(rules) if !rules.iter().any(|rule| rule.allows(origin)) => {
+        Some(rules) if !rules.iter().any(|rule| rule.allows(origin, request)) => {
             Err(InvalidOrigin::new(origin.map(Origin::from)).into())
         }
         _ => Ok(origin.map(Origin::from)),

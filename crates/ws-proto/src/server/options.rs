@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ws_errors::{InvalidHeaderValue, NegotiationError};
 use ws_headers::HeaderValue;
-use ws_types::{Origin, Subprotocol};
+use ws_types::Subprotocol;
 
+use super::origin::OriginRule;
 use crate::extension::ServerExtensionFactory;
 use crate::handshake::PRODUCT;
 use crate::http::{HandshakeLimits, Request};
@@ -168,44 +169,5 @@ impl fmt::Debug for ServerOptions {
             .field("server_header", &self.server_header)
             .field("limits", &self.limits)
             .finish()
-    }
-}
-
-/// A rule of [`ServerOptions::origins`].
-#[derive(Clone, Debug, Eq, PartialEq, Hash)]
-#[non_exhaustive]
-pub enum OriginRule {
-    /// Allows a request without an `Origin` header; it doesn't come from a browser.
-    Absent,
-    /// Allows a request whose `Origin` header equals this, octet by octet. Browsers write scheme and
-    /// host in lower case, without a slash at the end and without a default port.
-    Exact(Origin),
-}
-
-impl OriginRule {
-    /// Tells whether a request with this `Origin` header is allowed.
-    pub(super) fn allows(&self, origin: Option<&str>) -> bool {
-        match self {
-            Self::Absent => origin.is_none(),
-            Self::Exact(allowed) => origin == Some(allowed.as_str()),
-        }
-    }
-}
-
-impl From<Origin> for OriginRule {
-    fn from(origin: Origin) -> Self {
-        Self::Exact(origin)
-    }
-}
-
-impl From<Option<Origin>> for OriginRule {
-    fn from(origin: Option<Origin>) -> Self {
-        origin.map_or(Self::Absent, Self::Exact)
-    }
-}
-
-impl From<&str> for OriginRule {
-    fn from(origin: &str) -> Self {
-        Self::Exact(origin.into())
     }
 }

@@ -197,6 +197,7 @@ mod tests {
     use tokio::time::Instant;
     use ws_proto::{Config, Connection};
 
+    use super::super::limits::Limits;
     use super::super::report::Reports;
     use super::*;
     use crate::connection::Info;
@@ -222,7 +223,7 @@ mod tests {
         let shared =
             Shared::new(io, conn, Instant::now(), settings.flow, Trace::server(None, false));
         let ws = WebSocket::new(shared, Info::default());
-        let host = Host::new(echo, settings, Reports::default());
+        let host = Host::new(echo, settings, Reports::default(), Limits::default());
         let future = run(ws, &host, None);
         assert!(size_of_val(&future) <= 392, "{}", size_of_val(&future));
         assert!(size_of::<Driver<Transport>>() <= 656, "{}", size_of::<Driver<Transport>>());

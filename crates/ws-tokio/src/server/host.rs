@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 use ws_proto::http::Request;
+use ws_proto::server::shutting_down;
 
 use super::connections::Connections;
 use super::handler::{self, Outcome};
+use super::limits::{Limits, Place, Places};
 use super::listen::Bound;
 use super::report::Reports;
 use super::shutdown::Shutdown;
@@ -137,12 +139,18 @@ pub(super) struct Host<H> {
     pub(super) stop: Arc<Stop>,
     pub(super) reports: Reports,
     pub(super) connections: Arc<Connections>,
+    places: Places,
 }
 
 impl<H> Host<H> {
-    pub(super) fn new(handler: H, settings: ServerSettings, reports: Reports) -> Self {
+    pub(super) fn new(
+        handler: H,
+        settings: ServerSettings,
+        reports: Reports,
+        limits: Limits,
+    ) -> Self {
         let (stop, connections) = (Arc::new(Stop::new()), Arc::default());
-        Self { handler, settings, stop, reports, connections }
+        Self { handler, settings, stop, reports, connections, places: Places::new(limits) }
     }
 }
 
@@ -156,11 +164,15 @@ where
         loop {
             match poll_fn(|cx| bound.listener.poll_accept(cx)).await {
                 Ok((stream, addr)) => {
+                    let Ok(place) = host.places.enter(addr.map(|addr| addr.ip())).await else {
+                        continue;
+                    };
                     let accepted = Accepted {
                         stream,
                         addr,
                         #[cfg(feature = "tls")]
                         tls: bound.tls.clone(),
+                        place,
                     };
                     tasks.spawn(open(Arc::clone(&host), accepted));
                 }
@@ -184,21 +196,24 @@ struct Accepted {
     addr: Option<SocketAddr>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    place: Place,
 }
 
-impl Accepted {
-    /// The stream for the opening handshake, after that of TLS if there is one.
-    async fn stream(self) -> Result<Transport, Error> {
-        if let Transport::Tcp(tcp) = &self.stream {
-            // It fails if the client is gone already.
-            tcp.set_nodelay(true)?;
-        }
-        #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls {
-            return Ok(Transport::Tls(Box::new(tls.accept(self.stream).await?.into())));
-        }
-        Ok(self.stream)
+/// The stream for the opening handshake, after that of TLS if there is one.
+#[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "with TLS it waits"))]
+async fn prepare(
+    stream: Transport,
+    #[cfg(feature = "tls")] tls: Option<ServerTls>,
+) -> Result<Transport, Error> {
+    if let Transport::Tcp(tcp) = &stream {
+        // It fails if the client is gone already.
+        tcp.set_nodelay(true)?;
     }
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls {
+        return Ok(Transport::Tls(Box::new(tls.accept(stream).await?.into())));
+    }
+    Ok(stream)
 }
 
 /// Opens a connection, and runs its handler.
@@ -207,27 +222,35 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let mut caller = host.reports.caller(accepted.addr);
-    let trace = Trace::server(accepted.addr, host.settings.trace_payloads);
+    let Accepted { stream, addr, mut place, .. } = accepted;
+    let mut caller = host.reports.caller(addr);
+    let trace = Trace::server(addr, host.settings.trace_payloads);
     // In a box, which is gone when the stream is there.
-    let stream = Box::pin(accepted.stream());
+    #[cfg(feature = "tls")]
+    let stream = Box::pin(prepare(stream, accepted.tls));
+    #[cfg(not(feature = "tls"))]
+    let stream = Box::pin(prepare(stream));
     async move {
         let mut late = false;
         // In a box, since it is larger than all that follows, and over soon.
         let opening = Box::pin(trace.instrument(async {
-            let shutting_down = |request: &Request| {
+            let refuse = |request: &Request| {
                 if let Some(caller) = &mut caller {
                     caller.asks(request);
                 }
                 late = host.stop.refuses();
-                late
+                if late {
+                    return Some(shutting_down(&host.settings.options, None));
+                }
+                host.places.open(&mut place).err()
             };
             let (settings, trace) = (&host.settings, trace.clone());
-            handshake::accept(stream, settings, shutting_down, trace).await
+            handshake::accept(stream, settings, refuse, trace).await
         }));
         match host.stop.unless_aborted(opening).await {
             Some(Ok(ws)) => {
-                let _registered = host.connections.insert(&ws);
+                place.opened();
+                let _listed = host.connections.insert(&ws);
                 handler::run(ws, &*host, caller).await;
             }
             // The response has told a refused client why.

@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod handler;
 mod host;
+mod limits;
 mod listen;
 mod report;
 #[cfg(feature = "router")]
@@ -31,6 +32,7 @@ pub use failure::{Failure, FailureKind};
 pub use handler::Outcome;
 use host::Host;
 pub use host::Server;
+use limits::Limits;
 pub use listen::{Listen, Listener};
 use report::Reports;
 #[cfg(feature = "router")]
@@ -114,6 +116,7 @@ where
         handler,
         settings: ServerSettings::new(),
         reports: Reports::default(),
+        limits: Limits::default(),
         route: None,
         misuse: None,
     }
@@ -126,6 +129,7 @@ pub struct Serve<H> {
     handler: H,
     settings: ServerSettings,
     reports: Reports,
+    limits: Limits,
     /// The hook of a router.
     route: Option<Hook>,
     /// A fault of the program that makes it impossible to serve.
@@ -138,6 +142,30 @@ impl<H> Serve<H> {
     /// Listens in this place, too.
     pub fn listen(mut self, listen: impl Into<Listen>) -> Self {
         self.listen.push(listen.into());
+        self
+    }
+
+    /// Limits the open connections, inclusive. A client above it is answered with 503 and `Retry-After: 5`, whatever it asks
+    /// for. `None`, the default: no limit but the file descriptors of the process.
+    pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.limits.connections = connections.into();
+        self
+    }
+
+    /// Limits the connections of one address, inclusive, those that are being opened included; a network of IPv6 with
+    /// 64 bits counts as one address. A connection above it is dropped as soon as it is accepted, without a response,
+    /// which costs least. `None`, the default: no limit. Leave it off behind a proxy, whose address all clients have.
+    pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.limits.per_address = connections.into();
+        self
+    }
+
+    /// Limits the opening handshakes, that of TLS included, at a time. While there are as many, no more connections are
+    /// accepted, but for one of each listener: they wait in the system's [backlog](Listen::backlog). `None`, the
+    /// default: no limit, since clients that open connections and are silent would otherwise keep the others out, for as
+    /// long as [`open_timeout`](Self::open_timeout) allows.
+    pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
+        self.limits.handshakes = handshakes.into();
         self
     }
 
@@ -180,7 +208,7 @@ where
     /// with [`Error::Other`] when a certificate can't be used, and with
     /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { listen, handler, settings, reports, route, misuse } = self;
+        let Self { listen, handler, settings, reports, limits, route, misuse } = self;
         let mut settings = settings.complete();
         settings.route = route;
         Box::pin(async move {
@@ -192,7 +220,7 @@ where
             for listen in listen {
                 bound.extend(listen.bind().await?);
             }
-            Ok(Server::start(bound, Host::new(handler, settings, reports)))
+            Ok(Server::start(bound, Host::new(handler, settings, reports, limits)))
         })
     }
 }

@@ -23,6 +23,7 @@ mod hooks;
 mod hostile;
 mod http;
 mod life;
+mod limits;
 mod listeners;
 mod oversize;
 mod reconnecting;

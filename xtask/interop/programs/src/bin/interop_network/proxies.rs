@@ -115,8 +115,11 @@ async fn hanging(lab: &Lab, scheme: &str) -> Outcome<String> {
     let (limit, start) = (Duration::from_secs(1), Instant::now());
     let connecting = connect("wss://localhost:1/").proxy(&*proxy).open_timeout(limit);
     let connecting = connecting.proxy_tls(lab.certificates.tls());
-    let saw = refused(connecting, true, &["through", &proxy, "after 1 s", "waiting for the proxy"])
-        .await?;
+    let stage = match scheme {
+        "https" => "in the TLS handshake of the proxy",
+        _ => "waiting for the proxy",
+    };
+    let saw = refused(connecting, true, &["through", &proxy, "after 1 s", stage]).await?;
     let took = start.elapsed();
     if took > limit + limit / 2 {
         return Err(format!("it took {took:?}").into());

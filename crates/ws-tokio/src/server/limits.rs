@@ -1,0 +1,173 @@
+//! Limits on the connections of a server.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use ws_proto::http::Response;
+
+/// The settings; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) connections: Option<usize>,
+    pub(super) per_address: Option<usize>,
+    pub(super) handshakes: Option<usize>,
+}
+
+/// The places that are left.
+pub(super) struct Places {
+    connections: Option<Arc<Semaphore>>,
+    handshakes: Option<Arc<Semaphore>>,
+    addresses: Option<Arc<Addresses>>,
+}
+
+impl Places {
+    pub(super) fn new(limits: Limits) -> Self {
+        let semaphore =
+            |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let addresses = |max| Arc::new(Addresses { max, taken: Mutex::default() });
+        Self {
+            connections: limits.connections.map(semaphore),
+            handshakes: limits.handshakes.map(semaphore),
+            addresses: limits.per_address.map(addresses),
+        }
+    }
+
+    /// The place of a connection that was accepted; an error if its address has no more. Waits until its handshake
+    /// may begin.
+    pub(super) async fn enter(&self, addr: Option<IpAddr>) -> Result<Place, Full> {
+        if self.connections.is_none() && self.handshakes.is_none() && self.addresses.is_none() {
+            return Ok(Place(None));
+        }
+        let address = match (&self.addresses, addr) {
+            (Some(addresses), Some(addr)) => Some(addresses.take(addr)?),
+            _ => None,
+        };
+        let handshake = match &self.handshakes {
+            // Nobody closes it.
+            Some(handshakes) => Arc::clone(handshakes).acquire_owned().await.ok(),
+            None => None,
+        };
+        Ok(Place(Some(Box::new(Held { _address: address, handshake, connection: None }))))
+    }
+
+    /// Takes a place among the open connections; the response if there is none.
+    pub(super) fn open(&self, place: &mut Place) -> Result<(), Response> {
+        let (Some(connections), Some(held)) = (&self.connections, &mut place.0) else {
+            return Ok(());
+        };
+        let Ok(permit) = Arc::clone(connections).try_acquire_owned() else {
+            let mut response = Response::text(503, "The server has too many connections.\n");
+            _ = response.headers.insert("Retry-After", "5");
+            return Err(response);
+        };
+        held.connection = Some(permit);
+        Ok(())
+    }
+}
+
+/// The place of a connection, until it is dropped. Small, where there are no limits.
+pub(super) struct Place(Option<Box<Held>>);
+
+struct Held {
+    _address: Option<Taken>,
+    handshake: Option<OwnedSemaphorePermit>,
+    connection: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// The opening handshake is over.
+    pub(super) fn opened(&mut self) {
+        if let Some(held) = &mut self.0 {
+            held.handshake = None;
+        }
+    }
+}
+
+/// There is no place.
+pub(super) struct Full;
+
+struct Addresses {
+    max: usize,
+    taken: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Addresses {
+    fn take(self: &Arc<Self>, addr: IpAddr) -> Result<Taken, Full> {
+        let addr = network(addr);
+        let mut all = self.lock();
+        let taken = all.entry(addr).or_default();
+        if *taken >= self.max {
+            // It is there already, unless nobody may connect.
+            if *taken == 0 {
+                all.remove(&addr);
+            }
+            return Err(Full);
+        }
+        *taken += 1;
+        Ok(Taken { addresses: Arc::clone(self), addr })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place of an address, until it is dropped.
+struct Taken {
+    addresses: Arc<Addresses>,
+    addr: IpAddr,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut all = self.addresses.lock();
+        match all.get_mut(&self.addr) {
+            Some(taken) if *taken > 1 => *taken -= 1,
+            _ => _ = all.remove(&self.addr),
+        }
+        if all.len() < all.capacity() / 8 {
+            all.shrink_to_fit();
+        }
+    }
+}
+
+/// What one client usually has: an address of IPv4, a network of 2^64 addresses of IPv6.
+fn network(addr: IpAddr) -> IpAddr {
+    match addr.to_canonical() {
+        IpAddr::V6(addr) => Ipv6Addr::from_bits(addr.to_bits() & !u128::from(u64::MAX)).into(),
+        addr => addr,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_share_its_places() {
+        let limits = Limits { per_address: Some(2), ..Limits::default() };
+        let places = Places::new(limits);
+        let addresses = places.addresses.as_ref().unwrap();
+        let take = |addr: &str| addresses.take(addr.parse().unwrap()).ok();
+        for (one, same, other) in [
+            ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
+            ("::ffff:192.0.2.3", "192.0.2.3", "::ffff:192.0.2.4"),
+            ("2001:db8::1", "2001:db8::ffff:0:0:1", "2001:db8:0:1::1"),
+        ] {
+            let first = take(one).unwrap();
+            let second = take(same).unwrap();
+            assert!(take(one).is_none() && take(same).is_none(), "{one}");
+            assert!(take(other).is_some(), "{other}");
+            drop(first);
+            assert!(take(one).is_some());
+            drop(second);
+        }
+        assert!(addresses.lock().is_empty());
+        let nobody = Places::new(Limits { per_address: Some(0), ..Limits::default() });
+        let addresses = nobody.addresses.unwrap();
+        assert!(addresses.take(Ipv6Addr::LOCALHOST.into()).is_err());
+        assert!(addresses.lock().is_empty());
+    }
+}
