@@ -133,7 +133,7 @@ impl Drop for Taken {
     }
 }
 
-/// What one client usually has: an address of IPv4, a network of 2^64 addresses of IPv6.
+/// The network that one client usually has: an address of IPv4, 2^64 addresses of IPv6.
 fn network(addr: IpAddr) -> IpAddr {
     match addr.to_canonical() {
         IpAddr::V6(addr) => Ipv6Addr::from_bits(addr.to_bits() & !u128::from(u64::MAX)).into(),
