@@ -13,14 +13,17 @@ pub(crate) enum Command {
     /// `websockets [connect] URL`.
     Connect(Box<ConnectArgs>),
     /// `websockets serve`.
-    Serve,
+    Serve(Box<ServeArgs>),
 }
 
 /// Reads the arguments, the name of the program first.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let mut args: Vec<_> = args.into_iter().collect();
     match args.get(1).map(OsString::as_os_str).and_then(OsStr::to_str) {
-        Some("serve") => return Ok(Command::Serve),
+        Some("serve") => {
+            drop(args.remove(1));
+            return ServeArgs::try_parse_from(args).map(|args| Command::Serve(Box::new(args)));
+        }
         // No URL looks like it.
         Some("connect") => drop(args.remove(1)),
         _ => {}
@@ -43,6 +46,8 @@ Examples:
   sleep infinity | websockets --reconnect wss://example.com/feed >>feed.log
       connects again when the connection is lost, until it is interrupted
   websockets --connect-to 127.0.0.1:8443 -v wss://example.com/
+  websockets serve
+      an echo server; see `websockets serve --help`
 
 Exit status: 0 after a clean close; 1 when connecting failed or the connection ended otherwise,
 with one line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ended it
@@ -55,7 +60,7 @@ before it was connected, or a second one afterwards.";
     version,
     about = ABOUT,
     after_help = AFTER_HELP,
-    override_usage = "websockets [connect] URL [OPTIONS]"
+    override_usage = "websockets [connect] URL [OPTIONS]\n       websockets serve [ADDR]... [OPTIONS]"
 )]
 pub(crate) struct ConnectArgs {
     /// The server: ws://… or wss://…
@@ -176,6 +181,78 @@ pub(crate) struct ConnectArgs {
     pub(crate) verbose: bool,
 }
 
+/// The arguments of the server.
+#[derive(Debug, Parser)]
+#[command(
+    name = "websockets serve",
+    version,
+    about = "Serves WebSocket connections: an echo server, until SIGINT or SIGTERM.",
+    after_help = SERVE_HELP,
+    override_usage = "websockets serve [ADDR]... [OPTIONS]"
+)]
+pub(crate) struct ServeArgs {
+    /// Where to listen, HOST:PORT; port 0: any; default 127.0.0.1:8765
+    #[arg(value_name = "ADDR", value_parser = addr)]
+    pub(crate) addrs: Vec<String>,
+
+    /// Listens on a Unix socket; repeatable
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unix: Vec<PathBuf>,
+
+    /// Serves wss:// with this certificate and its chain
+    #[arg(long, value_name = "PEM", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Takes only clients with a certificate of these authorities
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(crate) client_ca: Option<PathBuf>,
+
+    /// Supports a subprotocol; repeatable, the preferred one first
+    #[arg(long = "subprotocol", value_name = "NAME")]
+    pub(crate) subprotocols: Vec<String>,
+
+    /// Takes only clients with this Origin header; repeatable
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+
+    /// Takes only clients with this name and password, by Basic
+    // Not parsed, as above.
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    pub(crate) user: Option<String>,
+
+    /// Sends each message to all other clients instead of back
+    #[arg(long)]
+    pub(crate) chat: bool,
+
+    /// Limits received messages, in bytes; default 1048576
+    #[arg(long, value_name = "BYTES|none", value_parser = bytes)]
+    pub(crate) max_size: Option<Limit<usize>>,
+
+    /// The time between keepalive pings; default 20
+    #[arg(long, value_name = "SECS|none", value_parser = interval)]
+    pub(crate) ping_interval: Option<Limit<Duration>>,
+
+    /// Refuses compression
+    #[arg(long)]
+    pub(crate) no_compression: bool,
+}
+
+const SERVE_HELP: &str = "\
+Prints `listening on URL` for each place, and connections that fail, on standard error.
+
+Examples:
+  websockets serve
+  websockets serve --chat 0.0.0.0:8765 --unix /tmp/chat.sock
+  websockets serve --cert chain.pem --key key.pem localhost:8443
+
+Exit status: 0 after SIGINT or SIGTERM, which close all connections with 1001; 1 when it can't
+listen; 2 for wrong arguments; 130 or 143 after a second signal.";
+
 /// A limit that can be switched off.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Limit<T>(pub(crate) Option<T>);
@@ -189,6 +266,17 @@ pub(crate) fn header(text: &str) -> Result<(&str, &str), String> {
 /// `NAME:PASSWORD`, of `--user`; only the first colon counts.
 pub(crate) fn user(text: &str) -> Result<(&str, &str), String> {
     Ok(text.split_once(':').ok_or("--user isn't NAME:PASSWORD")?)
+}
+
+/// `HOST:PORT`, an IPv6 address in brackets.
+fn addr(text: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "it isn't HOST:PORT";
+    let (host, port) = text.rsplit_once(':').ok_or(WRONG)?;
+    let is_bracketed = host.starts_with('[') && host.ends_with(']');
+    match !host.is_empty() && host.contains(':') == is_bracketed && port.parse::<u16>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err(WRONG),
+    }
 }
 
 /// A number of seconds, fractions included.
@@ -259,8 +347,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_to_listen_on_has_a_host_and_a_port() {
+        for text in ["localhost:0", "127.0.0.1:8765", "[::1]:80", "0.0.0.0:65535"] {
+            assert_eq!(addr(text).as_deref(), Ok(text));
+        }
+        for text in
+            ["", "8765", ":8765", "localhost", "::1:80", "localhost:x", "a:65536", "ws://a:1"]
+        {
+            assert!(addr(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn the_definitions_are_consistent() {
         use clap::CommandFactory;
         ConnectArgs::command().debug_assert();
+        ServeArgs::command().debug_assert();
     }
 }

@@ -1,14 +1,15 @@
-//! `websockets`, a WebSocket client for the command line.
+//! `websockets`, a WebSocket client for the command line, and a server to try it with.
 //!
 //! `args` reads the arguments, `settings` makes settings of the library of them. `session` is one run: it
 //! connects, sends what `input` reads, gives what arrives to `output`, and ends. `terminal` edits lines where
 //! there is a terminal, `signals` tells of Ctrl-C, `verbose` describes connections for `--verbose`, `notices`
-//! prints on standard error.
+//! prints on standard error. `serve` is the server.
 
 mod args;
 mod input;
 mod notices;
 mod output;
+mod serve;
 mod session;
 mod settings;
 mod signals;
@@ -22,18 +23,22 @@ use session::{Outcome, Session};
 
 fn main() {
     match args::parse(std::env::args_os()) {
-        Ok(Command::Connect(args)) => exit(connect(*args)),
-        // The place of the server.
-        Ok(Command::Serve) => {
-            notices::error("`websockets serve` isn't there yet");
-            exit(2)
-        }
+        Ok(Command::Connect(args)) => exit(run(connect(*args))),
+        Ok(Command::Serve(args)) => exit(run(serve::run(*args))),
         Err(error) => error.exit(),
     }
 }
 
-/// Runs the client; the exit status.
-fn connect(args: ConnectArgs) -> i32 {
+/// Runs the client.
+async fn connect(args: ConnectArgs) -> Outcome {
+    match Session::new(args) {
+        Ok(session) => session.run().await,
+        Err(outcome) => outcome,
+    }
+}
+
+/// Runs a command; the exit status.
+fn run(command: impl Future<Output = Outcome>) -> i32 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -41,12 +46,7 @@ fn connect(args: ConnectArgs) -> i32 {
             return 1;
         }
     };
-    let outcome = runtime.block_on(async {
-        match Session::new(args) {
-            Ok(session) => session.run().await,
-            Err(outcome) => outcome,
-        }
-    });
+    let outcome = runtime.block_on(command);
     // Threads that read standard input or resolve a host can't be interrupted: don't wait for them.
     runtime.shutdown_background();
     match outcome {

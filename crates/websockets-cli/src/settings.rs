@@ -117,18 +117,20 @@ fn tls(args: &ConnectArgs) -> Result<(ClientTls, ClientTls), String> {
     Ok((tls, proxy_tls))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a file, at least one; the error is the text of a line.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let found =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = found.map_err(|e| of_file(path, e))?;
     if found.is_empty() { Err(of_file(path, "no certificate in it")) } else { Ok(found) }
 }
 
-fn of_file(path: &Path, error: impl std::fmt::Display) -> String {
+/// An error about a file as one line.
+pub(crate) fn of_file(path: &Path, error: impl std::fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }
 
 /// An error as one line.
-fn text(error: impl Into<Error>) -> String {
+pub(crate) fn text(error: impl Into<Error>) -> String {
     format!("{:?}", error.into())
 }

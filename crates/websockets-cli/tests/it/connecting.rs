@@ -11,8 +11,7 @@ async fn wrong_arguments_are_told_with_status_2() {
     let junk = junk.to_str().unwrap();
     let url = "ws://127.0.0.1:1/";
     for (args, text) in [
-        (&["serve"][..], "isn't there yet"),
-        (&["http:///"], "isn't a valid URI"),
+        (&["http:///"][..], "isn't a valid URI"),
         (&["localhost"], "isn't a valid URI"),
         (&["ws://"], "isn't a valid URI"),
         (&["--proxy", "ftp://proxy", url], "isn't a valid proxy"),

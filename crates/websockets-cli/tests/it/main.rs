@@ -1,4 +1,4 @@
-//! The tool as a process, against servers in the process of the test.
+//! The tool as a process, against servers in the process of the test or of the tool.
 
 mod common;
 
@@ -8,6 +8,8 @@ mod options;
 mod proxies;
 #[cfg(unix)]
 mod reconnecting;
+#[cfg(unix)]
+mod serving;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]

@@ -16,13 +16,13 @@ use websockets::rustls::{RootCertStore, ServerConfig, crypto};
 use crate::common::{check_error, run};
 
 /// An authority, and files in a folder of their own.
-struct Files {
+pub(crate) struct Files {
     authority: CertifiedIssuer<'static, KeyPair>,
     folder: PathBuf,
 }
 
 impl Files {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(DnType::CommonName, "ours");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,18 +35,18 @@ impl Files {
         files
     }
 
-    fn write(&self, name: &str, text: &str) -> String {
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.folder.join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.join(name).to_str().unwrap().to_owned()
     }
 
     /// A certificate and its key, as PEM.
-    fn sign(&self, name: &str) -> (String, String) {
+    pub(crate) fn sign(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.authority).unwrap().pem(), key.serialize_pem())
