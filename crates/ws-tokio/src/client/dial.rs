@@ -114,7 +114,9 @@ impl Dial {
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
             debug!(path = %path.display(), "connecting");
-            let stream = tokio::net::UnixStream::connect(path).await?;
+            let stream = tokio::net::UnixStream::connect(path)
+                .await
+                .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
             debug!(path = %path.display(), "connected");
             attempt.connected = true;
             return Ok(Transport::Unix(stream));

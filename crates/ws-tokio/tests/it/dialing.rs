@@ -181,8 +181,9 @@ async fn a_unix_socket_leads_to_a_server() {
     assert_eq!(ws.peer_addr(), None);
     in_time(serving).await.unwrap();
     std::fs::remove_file(&path).unwrap();
-    let error = talk(connect("ws://localhost/").unix_socket(path)).await.unwrap_err();
-    assert!(error.to_string().contains("No such file"), "{error}");
+    let error = talk(connect("ws://localhost/").unix_socket(&path)).await.unwrap_err();
+    let expected = format!("{}: No such file", path.display());
+    assert!(error.to_string().contains(&expected), "{error}");
 }
 
 /// A proxy that answers each `CONNECT` with `answer`, and connects to `target` if that is a 2xx. Gives its
