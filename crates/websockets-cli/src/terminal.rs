@@ -46,7 +46,10 @@ const NOTHING: &str = "\u{1b}[A\n";
 
 /// Whether there is a terminal on both sides that can do more than print.
 pub(crate) fn is_interactive() -> bool {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    // Those that the editor doesn't know how to use.
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| {
+        ["dumb", "cons25", "emacs"].iter().any(|dumb| term.eq_ignore_ascii_case(dumb))
+    });
     io::stdin().is_terminal() && io::stdout().is_terminal() && !is_dumb
 }
 

@@ -165,12 +165,14 @@ async fn the_end_is_told_with_its_code_and_reason() {
 
 #[tokio::test]
 async fn a_terminal_that_can_only_print_gets_plain_lines() {
-    let server = Stubborn::new().await;
-    let mut terminal = Terminal::start(&[&server.url()], &[("TERM", "dumb")]);
-    let echo = tokio::spawn(echo(server.ws().await));
-    terminal.press("hello\n");
-    assert_eq!(terminal.shows("hello\r\nhello\r\n").await, "hello\r\nhello\r\n");
-    terminal.press("\x04");
-    assert_eq!(terminal.end().await, Some(0));
-    in_time(echo).await.unwrap();
+    for term in ["dumb", "emacs"] {
+        let server = Stubborn::new().await;
+        let mut terminal = Terminal::start(&[&server.url()], &[("TERM", term)]);
+        let echo = tokio::spawn(echo(server.ws().await));
+        terminal.press("hello\n");
+        assert_eq!(terminal.shows("hello\r\nhello\r\n").await, "hello\r\nhello\r\n");
+        terminal.press("\x04");
+        assert_eq!(terminal.end().await, Some(0), "{term}");
+        in_time(echo).await.unwrap();
+    }
 }
