@@ -92,6 +92,27 @@ async fn a_server_listens_in_all_places() {
 }
 
 #[tokio::test]
+async fn a_client_finds_a_unix_socket_that_was_replaced() {
+    let files = Files::new("replaced");
+    let path = files.path("1.sock");
+    let serve = ["serve", "--unix", &*path];
+    let mut server = Running::start(&serve);
+    server.said("listening on ").await;
+    let mut tool = Running::start(&["--reconnect", "--unix", &path, "ws://localhost/"]);
+    tool.write("one\n").await;
+    assert_eq!(tool.line().await.as_deref(), Some("one"));
+    stop(server).await;
+    tool.said("No such file").await;
+    let mut server = Running::start(&serve);
+    server.said("listening on ").await;
+    tool.write("two\n").await;
+    assert_eq!(tool.line().await.as_deref(), Some("two"));
+    drop(tool.stdin.take());
+    assert_eq!(tool.end().await.status, 0);
+    stop(server).await;
+}
+
+#[tokio::test]
 async fn a_server_shows_a_certificate_and_asks_for_one() {
     let files = Files::new("serve");
     let (cert, key) = files.sign("localhost");

@@ -114,9 +114,14 @@ impl Dial {
         #[cfg(unix)]
         if let Some(path) = &self.unix_socket {
             debug!(path = %path.display(), "connecting");
-            let stream = tokio::net::UnixStream::connect(path)
-                .await
-                .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+            let stream = tokio::net::UnixStream::connect(path).await.map_err(|e| {
+                let kind = match e.kind() {
+                    // A server that restarts has removed it: as with TCP, nobody listens for a while.
+                    io::ErrorKind::NotFound => io::ErrorKind::ConnectionRefused,
+                    kind => kind,
+                };
+                io::Error::new(kind, format!("{}: {e}", path.display()))
+            })?;
             debug!(path = %path.display(), "connected");
             attempt.connected = true;
             return Ok(Transport::Unix(stream));

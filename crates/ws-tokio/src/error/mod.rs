@@ -107,7 +107,7 @@ impl Error {
     /// | error | retryable |
     /// | --- | --- |
     /// | a host that can't be resolved | yes |
-    /// | a network that can't be reached; a connection that is refused or reset, or ends too early | yes |
+    /// | a network that can't be reached; a connection that is refused or reset, or ends too early; a Unix socket that isn't there | yes |
     /// | anything that [took too long](Self::is_timeout) | yes |
     /// | other errors of a stream before the connection is open, such as a bad certificate | no |
     /// | a refusal with 408, 425, 429, or one of 500 to 599 but 501 and 505 | yes |

@@ -183,7 +183,7 @@ async fn a_unix_socket_leads_to_a_server() {
     std::fs::remove_file(&path).unwrap();
     let error = talk(connect("ws://localhost/").unix_socket(&path)).await.unwrap_err();
     let expected = format!("{}: No such file", path.display());
-    assert!(error.to_string().contains(&expected), "{error}");
+    assert!(error.to_string().contains(&expected) && error.is_retryable(), "{error}");
 }
 
 /// A proxy that answers each `CONNECT` with `answer`, and connects to `target` if that is a 2xx. Gives its
