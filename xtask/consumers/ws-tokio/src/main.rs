@@ -74,7 +74,7 @@ async fn main() -> Result<(), Error> {
 
     let ws = connect(&uri).await?;
     let (_sender, mut receiver) = ws.split();
-    let (end, ()) = tokio::join!(receiver.recv(), server.shutdown());
+    let (end, _) = tokio::join!(receiver.recv(), server.shutdown());
     println!("client: {:?}", end?);
     // The order in which two tasks print would be left to chance.
     for end in ended.try_iter() {
