@@ -6,8 +6,8 @@ use crate::servers::{Kind, LIMIT, OURS, Server};
 use crate::tables::{Table, number, size, times, with_interval};
 
 /// A load: messages of one kind and size, over so many connections, so many in flight on each.
-struct Scenario {
-    name: &'static str,
+pub struct Scenario {
+    pub name: &'static str,
     size: usize,
     conns: usize,
     depth: usize,
@@ -16,7 +16,7 @@ struct Scenario {
     quick: bool,
 }
 
-const fn scenario(
+pub const fn scenario(
     name: &'static str,
     size: usize,
     [conns, depth]: [usize; 2],
@@ -54,14 +54,14 @@ const SCENARIOS: &[Scenario] = &[
 
 impl Scenario {
     /// The generator's arguments.
-    fn args(&self, secs: f64) -> String {
+    pub fn args(&self, secs: f64) -> String {
         // A message of 16 MiB takes a while.
         let secs = if self.size >= 4 * MIB { secs.max(1.0) } else { secs };
         let Self { size, conns, depth, kind, .. } = self;
         format!("--size {size} --conns {conns} --depth {depth} --kind {kind} --secs {secs}")
     }
 
-    fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         let kind = match self.kind {
             "text" => " ASCII text",
             "utf8" => " multi-byte text",

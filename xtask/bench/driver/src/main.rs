@@ -15,21 +15,45 @@ mod page;
 mod servers;
 mod stats;
 mod tables;
+mod tls;
 
 use std::process::ExitCode;
 
 use measure::Bench;
+use options::Options;
 use page::Page;
 
-/// Measures one thing and adds its tables.
-type Part = fn(&Bench, &mut Page) -> Result<(), String>;
+/// A part of the benchmark.
+struct Part {
+    name: &'static str,
+    /// Measures one thing and adds its tables.
+    run: fn(&Bench, &mut Page) -> Result<(), String>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    /// Its figures are of one run with those of the others of its kind.
+    Shared,
+    /// Its tables say themselves how they were made, so they may be written alone.
+    Apart,
+}
+
+const fn part(
+    name: &'static str,
+    run: fn(&Bench, &mut Page) -> Result<(), String>,
+    kind: Kind,
+) -> Part {
+    Part { name, run, kind }
+}
 
 /// All parts, in the order they run.
-const PARTS: &[(&str, Part)] = &[
-    ("echo", echo::run),
-    ("handshake", handshake::run),
-    ("idle", idle::run),
-    ("deflate", deflate::run),
+const PARTS: &[Part] = &[
+    part("echo", echo::run, Kind::Shared),
+    part("handshake", handshake::run, Kind::Shared),
+    part("idle", idle::run, Kind::Shared),
+    part("deflate", deflate::run, Kind::Shared),
+    part("tls", tls::run, Kind::Apart),
 ];
 
 fn main() -> ExitCode {
@@ -44,18 +68,30 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let options = options::read()?;
-    let unknown = |name: &&String| PARTS.iter().all(|(part, _)| part != name);
-    if let Some(name) = options.parts.iter().flatten().find(unknown) {
+    let known = |name: &String| PARTS.iter().any(|part| part.name == name);
+    if let Some(name) = options.parts.iter().flatten().find(|name| !known(name)) {
         return Err(format!("no part `{name}`"));
+    }
+    let parts: Vec<_> = PARTS.iter().filter(|part| wanted(part, &options)).collect();
+    let shared = parts.iter().any(|part| part.kind == Kind::Shared);
+    if options.write && (options.is_partial() || shared && options.parts.is_some()) {
+        return Err("--write needs a whole run: the page is of one state".to_owned());
     }
     let bench = Bench::new(options)?;
     let mut page = Page::default();
-    page.section("conditions", bench.conditions());
-    for (name, part) in PARTS {
-        if bench.options.parts.as_ref().is_none_or(|parts| parts.iter().any(|part| part == name)) {
-            eprintln!("{name}");
-            part(&bench, &mut page)?;
-        }
+    if shared {
+        page.section("conditions", bench.conditions());
+    }
+    for part in parts {
+        eprintln!("{}", part.name);
+        (part.run)(&bench, &mut page)?;
     }
     if bench.options.write { page.write() } else { Ok(()) }
+}
+
+fn wanted(part: &Part, options: &Options) -> bool {
+    match &options.parts {
+        Some(parts) => parts.iter().any(|name| name == part.name),
+        None => true,
+    }
 }

@@ -62,13 +62,24 @@ impl Bench {
         Ok(Self { options, servers, most, bin, cores, next_port })
     }
 
-    /// The servers of some kinds.
+    /// The servers of some kinds, without TLS.
     pub fn servers(&self, wanted: impl Fn(&Server) -> bool) -> Vec<&Server> {
-        self.servers.iter().filter(|server| wanted(server)).collect()
+        self.servers.iter().filter(|server| !server.tls && wanted(server)).collect()
+    }
+
+    /// The servers over TLS.
+    pub fn tls_servers(&self) -> Vec<&Server> {
+        self.servers.iter().filter(|server| server.tls).collect()
     }
 
     /// Command, code, machine and rounds, as a line of Markdown.
     pub fn conditions(&self) -> String {
+        let Options { rounds, secs, .. } = &self.options;
+        format!("{}; {rounds} rounds of {secs} s.", self.machine())
+    }
+
+    /// Command, code and machine.
+    pub fn machine(&self) -> String {
         let shell = |command: &str| {
             let output = Command::new("sh").args(["-c", command]).output();
             output.map_or_else(
@@ -76,10 +87,9 @@ impl Bench {
                 |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
             )
         };
-        let Options { command, rounds, secs, .. } = &self.options;
         format!(
-            "`{command}`, {}, commit {}: {} × {}, Linux {}, {}; load {} when it began; {rounds} rounds \
-            of {secs} s.",
+            "`{}`, {}, commit {}: {} × {}, Linux {}, {}; load {} when it began",
+            self.options.command,
             shell("date -u +%Y-%m-%d"),
             shell("git describe --always --dirty"),
             self.cores,
@@ -152,6 +162,9 @@ impl Bench {
         }
         if server.kind == Kind::Bytes {
             command.arg("--raw");
+        }
+        if server.tls {
+            command.arg("--tls");
         }
         let output = command.output().map_err(|e| format!("taskset: {e}"))?;
         if !output.status.success() {

@@ -17,6 +17,14 @@ pub struct Options {
     pub command: String,
 }
 
+impl Options {
+    /// Whether parts are measured only in part, or not as well.
+    pub fn is_partial(&self) -> bool {
+        let Self { quick, scenarios, peers, extra, .. } = self;
+        *quick || scenarios.is_some() || peers.is_some() || !extra.is_empty()
+    }
+}
+
 /// Reads the arguments.
 pub fn read() -> Result<Options, String> {
     parse().map_err(|e| format!("{e}; see `cargo xtask bench --help`"))
@@ -43,10 +51,6 @@ fn parse() -> Result<Options, lexopt::Error> {
             }
             other => return Err(other.unexpected()),
         }
-    }
-    let whole = parts.is_none() && scenarios.is_none() && peers.is_none() && extra.is_empty();
-    if write && (quick || !whole) {
-        return Err("--write needs a whole run: the page is of one state".into());
     }
     let rounds = rounds.unwrap_or(if quick { 3 } else { 5 });
     let secs = secs.unwrap_or(if quick { 0.2 } else { 0.4 });

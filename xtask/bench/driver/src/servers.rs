@@ -9,6 +9,8 @@ pub struct Server {
     words: String,
     /// Whether it can compress.
     pub deflate: bool,
+    /// Whether it takes TLS, and nothing else.
+    pub tls: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,7 +24,7 @@ pub enum Kind {
     Peer,
     /// A peer in the plain loop, if that isn't its best style anyway.
     PeerPlain,
-    /// Takes no flag: ours with the request kept, or a server from the command line.
+    /// Takes no further flag: other programs with our library, or a server from the command line.
     Extra,
 }
 
@@ -35,10 +37,12 @@ impl Server {
     fn new(name: &str, kind: Kind, words: &str) -> Self {
         let able = ["echo-ours", "echo-yawc", "echo-sockudo-ws", "echo-wtx"];
         let deflate = words.split(' ').next().is_some_and(|program| able.contains(&program));
-        Self { name: name.to_owned(), kind, words: words.to_owned(), deflate }
+        let tls = words.split(' ').any(|word| word == "--tls");
+        Self { name: name.to_owned(), kind, words: words.to_owned(), deflate, tls }
     }
 
-    /// A command line; it takes part in compression if a word begins with `--deflate`.
+    /// A command line; it takes part in compression if a word begins with `--deflate`, over TLS if one is
+    /// `--tls`.
     pub fn extra(name: &str, command: &str) -> Self {
         let deflate = command.split_whitespace().any(|word| word.starts_with("--deflate"));
         Self { deflate, ..Self::new(name, Kind::Extra, command) }
@@ -98,6 +102,10 @@ pub fn all() -> Vec<Server> {
         server("sockudo-ws, plain", PeerPlain, "echo-sockudo-ws --plain"),
         server("fastwebsockets", Peer, "echo-fastwebsockets"),
         server("wtx", Peer, "echo-wtx"),
+        server(LIMIT, Limit, "echo-limits --tls"),
+        server(OURS, Extra, "echo-ours-tls --tls"),
+        server("tokio-tungstenite", Peer, "echo-tokio-tungstenite --tls"),
+        server("tokio-websockets", Peer, "echo-tokio-websockets --tls"),
     ]
 }
 

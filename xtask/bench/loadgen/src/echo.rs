@@ -1,19 +1,17 @@
 //! `echo`: N connections, each with D messages in flight.
 
 use std::collections::VecDeque;
-use std::net::TcpStream;
 use std::time::Instant;
-
-use rustix::net::{RecvFlags, SendFlags};
 
 use crate::frames::Block;
 use crate::histogram::Histogram;
 use crate::options::{Options, fail};
 use crate::receive::Receiver;
-use crate::socket::{self, Opening, Poll, progress};
+use crate::socket::{self, Opening, Poll};
+use crate::stream::Stream;
 
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     id: u64,
     /// The message to send next, and how much of it was sent.
     next: usize,
@@ -43,7 +41,7 @@ struct Totals {
     server_ns: u64,
 }
 
-/// Options: `conns`, `depth` (in flight on each), `size`, `kind`, `secs`, `raw`, `deflate`, `browser`.
+/// Options: `conns`, `depth` (in flight on each), `size`, `kind`, `secs`, `raw`, `deflate`, `browser`, `tls`.
 pub fn run(options: &Options) {
     let (conns, depth) = (options.count("conns", 1), options.count("depth", 1));
     let (size, kind) = (options.count("size", 16), options.text("kind", "bin"));
@@ -60,14 +58,15 @@ pub fn run(options: &Options) {
     let opening = Opening::new(options);
     // The ratio changes until the windows are full.
     let fill = if deflate { (conns * WINDOW) as u64 } else { 0 };
+    let mut buf = vec![0; 4 << 20];
     let mut connections: Vec<_> = (0..conns)
         .map(|i| {
             let next = i * count / conns;
             let stream = match raw {
-                true => socket::connect(opening.addr, None),
-                false => opening.open(None),
+                true => Stream::new(socket::connect(opening.addr, None), None),
+                false => opening.open(None, &mut buf),
             };
-            poll.add(&stream, i as u64);
+            poll.add(&stream.tcp, i as u64);
             Connection {
                 stream,
                 id: i as u64,
@@ -82,9 +81,8 @@ pub fn run(options: &Options) {
         .collect();
 
     let server = options.server();
-    let mut buf = vec![0; 4 << 20];
     let mut latency = Histogram::new();
-    let (mut messages, mut plain, mut received) = (0, 0, 0);
+    let (mut messages, mut plain, mut wire_in) = (0, 0, 0);
     let zero = Instant::now();
     let now = || zero.elapsed().as_nanos() as u64;
     for connection in &mut connections {
@@ -103,14 +101,14 @@ pub fn run(options: &Options) {
                 if !input {
                     break;
                 }
-                let droppable = connection.receiver.droppable().min(buf.len());
-                let (room, flags) = match droppable {
-                    0 => (256 << 10, RecvFlags::empty()),
+                let Connection { stream, receiver, .. } = &mut *connection;
+                let droppable = stream.droppable(receiver.droppable()).min(buf.len());
+                let (room, received) = match droppable {
+                    0 => (256 << 10, stream.recv(&mut buf[..256 << 10])),
                     // The kernel doesn't copy it.
-                    n => (n, RecvFlags::TRUNC),
+                    n => (n, stream.drop_received(&mut buf[..n])),
                 };
-                let read = rustix::net::recv(&connection.stream, &mut buf[..room], flags);
-                let Some((_, n)) = progress(read) else { break };
+                let Some(n) = received else { break };
                 if n == 0 {
                     fail("the server closed the connection");
                 }
@@ -122,7 +120,7 @@ pub fn run(options: &Options) {
                     receiver.take(&block, &buf[..n], |len, wire| {
                         messages += 1;
                         plain += len as u64;
-                        received += wire as u64;
+                        wire_in += wire as u64;
                         *credits += 1;
                         match sent.pop_front() {
                             Some(at) => latency.add(t.saturating_sub(at)),
@@ -134,7 +132,7 @@ pub fn run(options: &Options) {
                     break;
                 }
             }
-            if connection.credits > 0 {
+            if connection.credits > 0 || connection.waits_for_room {
                 connection.send(&block, t, &poll);
             }
         }
@@ -143,7 +141,7 @@ pub fn run(options: &Options) {
             continue;
         }
         let totals =
-            || Totals { time: now(), messages, plain, wire: received, server_ns: server.cpu_ns() };
+            || Totals { time: now(), messages, plain, wire: wire_in, server_ns: server.cpu_ns() };
         match &start {
             None if woken >= WARM && plain >= fill => {
                 latency = Histogram::new();
@@ -171,14 +169,7 @@ impl Connection {
             let upto = (self.next + self.credits).min(block.len());
             let start = block.offsets[self.next] + self.offset;
             let bytes = &block.wire[start..block.offsets[upto]];
-            let sent = rustix::net::send(&self.stream, bytes, SendFlags::NOSIGNAL);
-            let Some(n) = progress(sent) else {
-                if !self.waits_for_room {
-                    self.waits_for_room = true;
-                    poll.watch_output(&self.stream, self.id, true);
-                }
-                return;
-            };
+            let Some(n) = self.stream.send(bytes) else { break };
             let end = start + n;
             let first = self.next + usize::from(self.offset > 0);
             let begun = block.offsets[first..upto].iter().filter(|&&at| at < end).count();
@@ -192,9 +183,10 @@ impl Connection {
                 self.next = 0;
             }
         }
-        if self.waits_for_room {
-            self.waits_for_room = false;
-            poll.watch_output(&self.stream, self.id, false);
+        let waits = !self.stream.flush() || self.credits > 0;
+        if self.waits_for_room != waits {
+            self.waits_for_room = waits;
+            poll.watch_output(&self.stream.tcp, self.id, waits);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `idle`: what an open connection keeps, after one message, when nothing happens.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::frames::{Block, extended, header};
 use crate::options::{Options, fail};
 use crate::socket::Opening;
+use crate::stream::Stream;
 
 /// Connections from one source address.
 const PER_ADDRESS: usize = 20_000;
@@ -15,7 +15,7 @@ const PER_ADDRESS: usize = 20_000;
 /// with compressors, for up to two seconds.
 const IDLE: Duration = Duration::from_secs(3);
 
-/// Options: `conns`, `size`, `browser`, `deflate`.
+/// Options: `conns`, `size`, `browser`, `deflate`, `tls`.
 pub fn run(options: &Options) {
     let opening = Opening::new(options);
     let conns = options.count("conns", 10_000);
@@ -28,7 +28,7 @@ pub fn run(options: &Options) {
     drop(one(&opening, &block, &mut buf, None));
     std::thread::sleep(Duration::from_millis(150));
     let before = server.memory();
-    let held: Vec<TcpStream> = (0..conns)
+    let held: Vec<Stream> = (0..conns)
         .map(|i| {
             let source = Ipv4Addr::new(127, 0, 1, 1 + (i / PER_ADDRESS) as u8);
             one(&opening, &block, &mut buf, Some(source))
@@ -42,14 +42,18 @@ pub fn run(options: &Options) {
 }
 
 /// Opens a connection and waits for the echo of one message.
-fn one(opening: &Opening, block: &Block, buf: &mut [u8], source: Option<Ipv4Addr>) -> TcpStream {
-    let mut stream = opening.open(source);
-    stream.write_all(&block.wire).expect("the message");
+fn one(opening: &Opening, block: &Block, buf: &mut [u8], source: Option<Ipv4Addr>) -> Stream {
+    let mut stream = opening.open(source, buf);
+    let mut sent = 0;
+    while sent < block.wire.len() {
+        sent += stream.send(&block.wire[sent..]).unwrap_or(0);
+    }
+    stream.flush();
     let mut have = 0;
     loop {
-        match stream.read(&mut buf[have..]) {
-            Ok(n) if n > 0 => have += n,
-            ended => fail(&format!("closed before the echo: {ended:?}")),
+        match stream.recv(&mut buf[have..]) {
+            Some(n @ 1..) => have += n,
+            _ => fail("closed before the echo"),
         }
         if have < 2 || have < 2 + extended(buf[1]) {
             continue;

@@ -1,7 +1,8 @@
 //! The load generator: one thread, epoll, raw sockets, no WebSocket library.
 //!
 //! Frames are built and masked before the clock starts; the hot loop is one `send` of a slice, one
-//! `recv` and a walk over headers, so that the generator costs less than any server. `main` reads the
+//! `recv` and a walk over headers, so that the generator costs less than any server. (TLS costs it as much as
+//! them.) `main` reads the
 //! arguments; each mode has a file of its own and prints one line of `name=value` pairs.
 
 mod corpus;
@@ -14,6 +15,7 @@ mod options;
 mod process;
 mod receive;
 mod socket;
+mod stream;
 
 use options::Options;
 

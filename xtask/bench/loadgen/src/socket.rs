@@ -1,22 +1,23 @@
 //! Sockets, epoll, and opening a connection.
 
-use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll;
 use rustix::net::{AddressFamily, SocketType, ipproto, sockopt};
 
 use crate::options::{Options, fail};
+use crate::stream::{self, Stream};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
-/// Which request opens a connection.
-#[derive(Clone, Copy)]
+/// How a connection is opened: over which stream, with which request.
 pub struct Opening {
     pub addr: SocketAddrV4,
+    tls: Option<Arc<rustls::ClientConfig>>,
     /// The 12 header lines that Chromium sends, instead of the 5 that a handshake needs.
     browser: bool,
     /// Whether compression is offered, and has to be accepted.
@@ -26,10 +27,11 @@ pub struct Opening {
 impl Opening {
     pub fn new(options: &Options) -> Self {
         let (browser, deflate) = (options.flag("browser"), options.flag("deflate"));
-        Self { addr: options.addr(), browser, deflate }
+        let tls = options.flag("tls").then(stream::tls);
+        Self { addr: options.addr(), tls, browser, deflate }
     }
 
-    pub fn request(&self) -> String {
+    fn request(&self) -> String {
         let addr = self.addr;
         if self.browser {
             return format!(
@@ -53,7 +55,7 @@ impl Opening {
     }
 
     /// Checks a whole response.
-    pub fn check(&self, response: &[u8]) {
+    fn check(&self, response: &[u8]) {
         let head = String::from_utf8_lossy(response);
         if !head.ends_with("\r\n\r\n")
             || !head.starts_with("HTTP/1.1 101")
@@ -68,18 +70,32 @@ impl Opening {
         }
     }
 
-    /// Connects and waits for the response.
-    pub fn open(&self, source: Option<Ipv4Addr>) -> TcpStream {
-        let mut stream = connect(self.addr, source);
-        stream.write_all(self.request().as_bytes()).expect("the request");
-        let (mut head, mut bytes) = (vec![], [0; 1024]);
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read(&mut bytes) {
-                Ok(n) if n > 0 => head.extend_from_slice(&bytes[..n]),
-                ended => fail(&format!("closed during the handshake: {ended:?}")),
-            }
+    /// Connects and sends the request; with TLS it leaves once that is ready.
+    pub fn begin(&self, source: Option<Ipv4Addr>) -> Stream {
+        let mut stream = Stream::new(connect(self.addr, source), self.tls.as_ref());
+        let request = self.request();
+        assert_eq!(stream.send(request.as_bytes()), Some(request.len()), "the socket is empty");
+        stream
+    }
+
+    /// Receives some of the response; whether it is whole. It is checked then.
+    pub fn receive(&self, stream: &mut Stream, head: &mut Vec<u8>, buf: &mut [u8]) -> bool {
+        match stream.recv(buf) {
+            None => return false,
+            Some(0) => fail("closed during the handshake"),
+            Some(n) => head.extend_from_slice(&buf[..n]),
         }
-        self.check(&head);
+        let whole = head.ends_with(b"\r\n\r\n");
+        if whole {
+            self.check(head);
+        }
+        whole
+    }
+
+    /// Connects and waits for the response.
+    pub fn open(&self, source: Option<Ipv4Addr>, buf: &mut [u8]) -> Stream {
+        let (mut stream, mut head) = (self.begin(source), vec![]);
+        while !self.receive(&mut stream, &mut head, buf) {}
         stream
     }
 }

@@ -2,6 +2,7 @@
 //! whose connection is a `Stream` and a `Sink`.
 
 pub mod minimal;
+mod transport;
 pub mod upgrade;
 
 use std::future::poll_fn;
@@ -11,8 +12,11 @@ use std::task::Poll;
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
-/// The arguments of an echo server: `ADDR [--deflate] [--plain] [--raw]`.
+pub use transport::{Transport, tls};
+
+/// The arguments of an echo server: `ADDR [--deflate] [--plain] [--raw] [--tls]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Args {
     pub addr: SocketAddr,
@@ -22,17 +26,20 @@ pub struct Args {
     pub plain: bool,
     /// Echo bytes, without a handshake and frames.
     pub raw: bool,
+    /// Accept TLS.
+    pub tls: bool,
 }
 
 /// Reads the arguments of the program.
 pub fn args() -> Args {
     let addr = SocketAddr::from(([127, 0, 0, 1], 9001));
-    let mut args = Args { addr, deflate: false, plain: false, raw: false };
+    let mut args = Args { addr, deflate: false, plain: false, raw: false, tls: false };
     for word in std::env::args().skip(1) {
         match word.as_str() {
             "--deflate" => args.deflate = true,
             "--plain" => args.plain = true,
             "--raw" => args.raw = true,
+            "--tls" => args.tls = true,
             addr => args.addr = addr.parse().expect("ADDR: ip:port"),
         }
     }
@@ -45,9 +52,10 @@ pub const MAX_MESSAGE: usize = 64 << 20;
 /// Runs `handler` for each connection, on one thread.
 pub fn serve<H, F>(args: Args, handler: H)
 where
-    H: Fn(TcpStream, Args) -> F,
+    H: Fn(Transport, Args) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
+    let tls = args.tls.then(|| TlsAcceptor::from(tls()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -55,10 +63,32 @@ where
         socket.bind(args.addr).expect("the address is free");
         let listener = socket.listen(4096).expect("a socket");
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
-            let _ = stream.set_nodelay(true);
-            spawn(handler(stream, args));
+            let Ok((tcp, _)) = listener.accept().await else { continue };
+            let _ = tcp.set_nodelay(true);
+            let Some(tls) = &tls else {
+                spawn(handler(Transport::Tcp(tcp), args));
+                continue;
+            };
+            // In a box, since it is large and over soon.
+            let (accepting, handler) = (Box::pin(tls.accept(tcp)), handler.clone());
+            spawn(async move {
+                if let Ok(stream) = accepting.await {
+                    handler(Transport::Tls(Box::new(stream)), args).await;
+                }
+            });
         }
+    });
+}
+
+/// The same for libraries that take no other stream.
+pub fn serve_tcp<H, F>(args: Args, handler: H)
+where
+    H: Fn(TcpStream, Args) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    serve(args, move |stream, args| match stream {
+        Transport::Tcp(tcp) => handler(tcp, args),
+        Transport::Tls(_) => panic!("this server has no --tls"),
     });
 }
 

@@ -3,7 +3,7 @@
 //! It writes each frame at once and has no other way to send, so its best style is the plain loop.
 
 use bytes::Bytes;
-use echo_common::{MAX_MESSAGE, args, serve, spawn};
+use echo_common::{MAX_MESSAGE, args, serve_tcp, spawn};
 use fastwebsockets::upgrade::{UpgradeFut, upgrade};
 use fastwebsockets::{FragmentCollector, OpCode, WebSocketError};
 use http_body_util::Empty;
@@ -33,7 +33,7 @@ async fn respond(mut request: Request<Incoming>) -> Result<Response<Empty<Bytes>
 }
 
 fn main() {
-    serve(args(), |stream, _| async move {
+    serve_tcp(args(), |stream, _| async move {
         let connection =
             http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(respond));
         let _ = connection.with_upgrades().await;

@@ -1,5 +1,5 @@
 //! The two limits on tokio: `echo-limits ADDR` echoes WebSocket frames with the least code that does
-//! it, `--raw` echoes bytes, without a handshake.
+//! it, `--raw` echoes bytes, without a handshake. With `--tls`, over tokio-rustls.
 //!
 //! Hand-made in favour of speed: all connections of a thread share one receive buffer, frames are
 //! unmasked and answered in place, one write per read; a payload that doesn't fit is read straight
@@ -11,9 +11,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use echo_common::{minimal, upgrade};
+use echo_common::{Transport, minimal, upgrade};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 fn main() {
     echo_common::serve(echo_common::args(), |mut stream, args| async move {
@@ -88,6 +87,12 @@ impl Connection {
             }
             if !self.unsent.is_empty() {
                 shared.pool.push(std::mem::take(&mut self.unsent));
+            }
+            // TLS may hold back what the socket didn't take.
+            match socket.flush() {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
             }
             let read = match &mut self.state {
                 State::Large { buf, key, done, len, .. } => {
@@ -241,7 +246,7 @@ impl Connection {
 
 /// A socket within a poll.
 struct Socket<'a, 'b> {
-    stream: &'a mut TcpStream,
+    stream: &'a mut Transport,
     cx: &'a mut Context<'b>,
 }
 
@@ -254,5 +259,9 @@ impl Socket<'_, '_> {
 
     fn write(&mut self, from: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.stream).poll_write(self.cx, from)
+    }
+
+    fn flush(&mut self) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_flush(self.cx)
     }
 }

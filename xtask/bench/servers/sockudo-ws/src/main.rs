@@ -5,7 +5,7 @@
 //! Best style: `Stream` and `Sink`, one flush when nothing more is ready.
 
 use bytes::{Buf, BytesMut};
-use echo_common::{Args, MAX_MESSAGE, args, echo_batched, echo_plain, serve};
+use echo_common::{Args, MAX_MESSAGE, args, echo_batched, echo_plain, serve_tcp};
 use futures_util::{Sink, Stream};
 use sockudo_ws::deflate::{DeflateConfig, negotiate_server_deflate};
 use sockudo_ws::handshake::{build_response, generate_accept_key, parse_request};
@@ -59,7 +59,7 @@ where
 }
 
 fn main() {
-    serve(args(), |stream, args| async move {
+    serve_tcp(args(), |stream, args| async move {
         if args.deflate {
             if let Some(ws) = accept_compressed(stream).await {
                 echo(ws, args).await;

@@ -3,7 +3,7 @@
 //!
 //! It writes each frame at once and has no other way to send, so its best style is the plain loop.
 
-use echo_common::{args, serve};
+use echo_common::{args, serve_tcp};
 use tokio::net::TcpStream;
 use wtx::collection::Vector;
 use wtx::rng::Xorshift64;
@@ -37,7 +37,7 @@ async fn echo<C: NegotiatedCompression>(mut ws: Accepted<C>) {
 }
 
 fn main() {
-    serve(args(), |stream, args| async move {
+    serve_tcp(args(), |stream, args| async move {
         let acceptor = WebSocketAcceptor::default().no_masking(false);
         if args.deflate {
             let deflate = Flate2::from(DeflateConfig {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use echo_common::{Args, MAX_MESSAGE, args, echo_batched, echo_plain, serve, spawn};
+use echo_common::{Args, MAX_MESSAGE, args, echo_batched, echo_plain, serve_tcp, spawn};
 use futures_util::{Sink, Stream};
 use http_body_util::Empty;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
@@ -62,7 +62,7 @@ async fn respond(
 }
 
 fn main() {
-    serve(args(), |stream, args| async move {
+    serve_tcp(args(), |stream, args| async move {
         let service = service_fn(move |request| respond(request, args));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let _ = connection.with_upgrades().await;
