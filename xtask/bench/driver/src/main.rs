@@ -5,6 +5,7 @@
 //! is a file with a function from a [`Bench`] to sections of the [`Page`]; here they are put together,
 //! and no module imports another in a circle.
 
+mod build;
 mod deflate;
 mod echo;
 mod handshake;
@@ -37,6 +38,8 @@ enum Kind {
     Shared,
     /// Its tables say themselves how they were made, so they may be written alone.
     Apart,
+    /// The same, and it runs only when it is asked for.
+    OnDemand,
 }
 
 const fn part(
@@ -54,6 +57,7 @@ const PARTS: &[Part] = &[
     part("idle", idle::run, Kind::Shared),
     part("deflate", deflate::run, Kind::Shared),
     part("tls", tls::run, Kind::Apart),
+    part("build", build::run, Kind::OnDemand),
 ];
 
 fn main() -> ExitCode {
@@ -92,6 +96,6 @@ fn run() -> Result<(), String> {
 fn wanted(part: &Part, options: &Options) -> bool {
     match &options.parts {
         Some(parts) => parts.iter().any(|name| name == part.name),
-        None => true,
+        None => part.kind != Kind::OnDemand,
     }
 }

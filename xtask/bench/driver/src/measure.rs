@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
@@ -60,6 +61,11 @@ impl Bench {
         let most = raise_descriptors().saturating_sub(256);
         let next_port = AtomicU16::new(20_000 + (std::process::id() % 400) as u16 * 25);
         Ok(Self { options, servers, most, bin, cores, next_port })
+    }
+
+    /// The folder of the programs, where more may be written.
+    pub fn folder(&self) -> &Path {
+        Path::new(&self.bin)
     }
 
     /// The servers of some kinds, without TLS.
