@@ -28,10 +28,14 @@ impl<T: Display> Display for Escaped<T> {
 struct Escape<'a, 'b>(&'a mut Formatter<'b>);
 
 impl Write for Escape<'_, '_> {
+    /// Writes the text between unsafe characters at once: standard error has no buffer, each piece is a
+    /// system call.
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        s.chars().try_for_each(|c| match is_unsafe(c) {
-            true => write!(self.0, "{}", c.escape_default()),
-            false => self.0.write_char(c),
+        s.split_inclusive(is_unsafe).try_for_each(|piece| {
+            let safe = piece.trim_end_matches(is_unsafe);
+            self.0.write_str(safe)?;
+            let rest = piece.get(safe.len()..).unwrap_or_default();
+            write!(self.0, "{}", rest.escape_default())
         })
     }
 }
@@ -40,4 +44,35 @@ impl Write for Escape<'_, '_> {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps the pieces apart that are written.
+    #[derive(Default)]
+    struct Pieces(Vec<String>);
+
+    impl Write for Pieces {
+        fn write_str(&mut self, s: &str) -> fmt::Result {
+            self.0.extend((!s.is_empty()).then(|| s.to_owned()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn text_between_unsafe_characters_is_written_at_once() {
+        let cases = [
+            ("all is well – äöü", "all is well – äöü", 1),
+            // The length of an escape is that of its pieces.
+            ("a b\ncd\u{202e}", r"a b\ncd\u{202e}", 2 + 2 + 8),
+            ("", "", 0),
+        ];
+        for (text, escaped, writes) in cases {
+            let mut pieces = Pieces::default();
+            write!(pieces, "{}", Escaped(text)).expect("it takes everything");
+            assert_eq!((pieces.0.concat().as_str(), pieces.0.len()), (escaped, writes), "{text:?}");
+        }
+    }
 }
