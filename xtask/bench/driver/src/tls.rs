@@ -26,8 +26,8 @@ pub fn run(bench: &Bench, page: &mut Page) -> Result<(), String> {
     let conns = bench.most.min(if bench.options.quick { 500 } else { 2000 });
     let args = format!("--size 100 --conns {conns}");
     let idle = bench.interleave_rounds(1, &bench.tls_servers(), false, "idle", &args);
-    page.section("tls-connection", connection(bench, &handshakes, &idle));
-    page.section("tls-conditions", conditions);
+    let table = connection(bench, &handshakes, &idle);
+    page.section("tls-connection", format!("{table}\n{conditions}"));
     Ok(())
 }
 
