@@ -1,18 +1,16 @@
 //! `websockets serve`: a server that echoes, or where all hear each other.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::select;
 use tokio::time::timeout;
-use websockets::protocol::grammar::{build_www_authenticate_basic, parse_authorization_basic};
 use websockets::rustls::pki_types::PrivateKeyDer;
 use websockets::rustls::pki_types::pem::PemObject;
 use websockets::{
-    Error, Handshake, Listen, Message, PreparedMessage, Response, Sender, Server, ServerSettings,
-    ServerTls, WebSocket, serve,
+    Error, Listen, Message, PreparedMessage, Sender, Server, ServerSettings, ServerTls, WebSocket,
+    basic_auth, credentials, serve,
 };
 
 use crate::args::{self, Limit, ServeArgs};
@@ -86,8 +84,8 @@ fn settings(args: &ServeArgs) -> Result<ServerSettings, String> {
     }
     if let Some(user) = &args.user {
         let (name, password) = args::user(user)?;
-        let user = (name.to_owned(), password.to_owned());
-        settings = settings.process_request(move |handshake| ready(ask(handshake, &user)));
+        settings =
+            settings.process_request(basic_auth("websockets", credentials([(name, password)])));
     }
     if let Some(Limit(bytes)) = args.max_size {
         settings = settings.max_message_size(bytes);
@@ -114,27 +112,6 @@ async fn listen(
         .fold(serving, |serving, place| serving.listen(place))
         .on_error(|failure| Notices::Plain.say(&failure.to_string()))
         .await
-}
-
-/// Answers a request without the user's name and password by a challenge.
-fn ask(handshake: Handshake, (name, password): &(String, String)) -> Result<Handshake, Response> {
-    let value = handshake.request().headers().get("Authorization").ok().flatten();
-    let given = value.and_then(|value| parse_authorization_basic(value).ok());
-    let is_known = given.is_some_and(|given| {
-        is_same(&given.username, name.as_bytes()) & is_same(&given.password, password.as_bytes())
-    });
-    if is_known {
-        return Ok(handshake);
-    }
-    let mut response = Response::text(401, "A name and a password are needed.\n");
-    let challenge = build_www_authenticate_basic("websockets").expect("it is a valid realm");
-    response.headers.insert("WWW-Authenticate", &challenge).expect("it is a valid value");
-    Err(response)
-}
-
-/// Whether both are the same; the time tells only whether their lengths are.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
 async fn handle(ws: WebSocket, room: Option<Arc<Room>>) -> Result<(), Error> {

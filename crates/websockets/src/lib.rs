@@ -10,7 +10,7 @@ pub use ws_tokio::{
 };
 pub use ws_tokio::{
     Backoff, Incoming, Listen, Listener, Reconnect, Reconnecting, Resolve, Resolving, Shutdown,
-    ShutdownReport, Stats, Stream, Traffic,
+    ShutdownReport, Stats, Stream, Traffic, Username, basic_auth, credentials,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};

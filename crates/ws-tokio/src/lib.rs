@@ -33,7 +33,8 @@ pub use hooks::Handshake;
 #[cfg(feature = "tls")]
 pub use server::ServerTls;
 pub use server::{
-    Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, Shutdown, ShutdownReport, serve,
+    Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, Shutdown, ShutdownReport,
+    Username, basic_auth, credentials, serve,
 };
 #[cfg(feature = "router")]
 pub use server::{RouteHandler, RoutedHandler, Router};

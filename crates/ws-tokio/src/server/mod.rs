@@ -1,5 +1,6 @@
 //! [`serve`]: a server with its accept loop, handlers and graceful shutdown.
 
+mod auth;
 mod connections;
 #[cfg(feature = "tracing")]
 mod events;
@@ -28,6 +29,7 @@ use crate::error::Error;
 use crate::hooks::Hook;
 use crate::settings::{ServerSettings, builder_settings};
 
+pub use auth::{Username, basic_auth, credentials};
 pub use failure::{Failure, FailureKind};
 pub use handler::Outcome;
 use host::Host;

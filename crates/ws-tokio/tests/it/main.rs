@@ -26,6 +26,7 @@ mod life;
 mod limits;
 mod listeners;
 mod oversize;
+mod passwords;
 mod reconnecting;
 mod resolver;
 #[cfg(feature = "router")]
