@@ -5,8 +5,8 @@ use websockets::datastructures::Headers;
 use websockets::exceptions::{InvalidStatus, InvalidURI};
 use websockets::typing::State;
 use websockets::{
-    ClientSettings, Close, CloseCode, Error, Handshake, Message, Response, ServerSettings, WebSocket, connect,
-    serve,
+    ClientSettings, Close, CloseCode, Error, Handshake, Message, Response, ServerSettings,
+    WebSocket, connect, serve,
 };
 
 async fn echo(mut ws: WebSocket) -> Result<(), Error> {
@@ -32,13 +32,12 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let settings =
-        ServerSettings::new().subprotocols(["chat".parse()?]).process_request(async |handshake: Handshake| {
-            match handshake.request().path() {
-                "/secret" => Err(Response::text(403, "")),
-                _ => Ok(handshake),
-            }
-        });
+    let settings = ServerSettings::new().subprotocols(["chat".parse()?]).process_request(
+        async |handshake: Handshake| match handshake.request().path() {
+            "/secret" => Err(Response::text(403, "")),
+            _ => Ok(handshake),
+        },
+    );
     let server = serve("127.0.0.1:0", echo).settings(settings).await?;
     let uri = format!("ws://{}", server.local_addr());
 
