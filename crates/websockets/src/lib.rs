@@ -9,8 +9,9 @@ pub use ws_tokio::{
     bytes, client, connect, serve,
 };
 pub use ws_tokio::{
-    Backoff, Incoming, Listen, Listener, Reconnect, Reconnecting, Resolve, Resolving, Shutdown,
-    ShutdownReport, Stats, Stream, Traffic, Username, basic_auth, credentials,
+    Backoff, ClientUpgrader, Incoming, Listen, Listener, Reconnect, Reconnecting, Refusal, Resolve,
+    Resolving, Shutdown, ShutdownReport, Stats, Stream, Traffic, Upgrade, Upgrader, Username,
+    basic_auth, credentials,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};

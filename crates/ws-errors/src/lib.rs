@@ -18,6 +18,8 @@ mod effect;
 mod exception;
 mod handshake;
 mod header;
+#[cfg(feature = "http")]
+mod http;
 mod message;
 mod negotiation;
 mod protocol;

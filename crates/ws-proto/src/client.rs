@@ -353,6 +353,22 @@ impl ClientHandshake {
         }
     }
 
+    /// Takes the response from an HTTP client that has read it, instead of
+    /// [`receive_data`](Self::receive_data).
+    ///
+    /// # Errors
+    /// [`InvalidStatus`] unless its status is 101; exceptions of negotiation, and those about headers, when they aren't
+    /// as [RFC 6455 §4.1] demands.
+    ///
+    /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    pub fn receive_response(&mut self, response: Response) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Receiving(_) => self.finish(response),
+            Phase::Negotiated(_) => Ok(()),
+            Phase::Failed(error, _) => Err(error.clone()),
+        }
+    }
+
     /// Takes the end of the stream, or its failure. Does nothing once the response is complete.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::connection::state::Shared;
 use crate::connection::{Info, WebSocket};
 use crate::error::{Error, is_end, of_stream};
 use crate::hooks::{self, Choices, Facts, Handshake, Stopped};
-use crate::settings::{ClientSettings, ServerSettings};
+use crate::settings::{ClientSettings, FlowSettings, ServerSettings};
 use crate::trace::{self, Trace};
 
 /// The most bytes that are read at once.
@@ -97,11 +97,8 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 write_all(&mut io, &response).await?;
                 let settings = chosen.as_deref().unwrap_or(settings);
                 let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
-                let mut conn = Connection::server(config, extensions, now);
-                conn.receive_data(&rest, now);
-                trace.opened(&info);
-                let shared = Shared::new(io, conn, origin, settings.flow, trace);
-                Ok(Accepted::Open(WebSocket::new(shared, info)))
+                let conn = Connection::server(config, extensions, now);
+                Ok(Accepted::Open(begin(io, conn, &rest, info, origin, settings.flow, trace)))
             }
             Answer::Refused { response, error } => {
                 let response = response.map(|response| on_the_wire(&response));
@@ -273,6 +270,32 @@ fn negotiate(
     Ok(negotiated)
 }
 
+/// The connection after its opening handshake, with the bytes that were read behind that.
+pub(crate) fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    io: S,
+    mut conn: Connection,
+    rest: &[u8],
+    info: Info,
+    origin: Instant,
+    flow: FlowSettings,
+    trace: Trace,
+) -> WebSocket<S> {
+    conn.receive_data(rest, origin.elapsed());
+    trace.opened(&info);
+    WebSocket::new(Shared::new(io, conn, origin, flow, trace), info)
+}
+
+/// The nonce of a handshake, and the seed of masking keys.
+pub(crate) fn random() -> io::Result<([u8; 16], [u8; 32])> {
+    let mut random = [0; 48];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let (mut nonce, mut seed) = ([0; 16], [0; 32]);
+    for (to, from) in nonce.iter_mut().chain(&mut seed).zip(random) {
+        *to = from;
+    }
+    Ok((nonce, seed))
+}
+
 /// Opens the client's end of a connection, on the stream from `io`; the time limit counts from `origin`.
 /// `response` becomes the response that was received, if the connection can't be opened.
 pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
@@ -283,12 +306,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     response: &mut Option<Box<Response>>,
     trace: &Trace,
 ) -> Result<WebSocket<S>, Error> {
-    let mut random = [0; 48];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let (mut nonce, mut seed) = ([0; 16], [0; 32]);
-    for (to, from) in nonce.iter_mut().chain(&mut seed).zip(random) {
-        *to = from;
-    }
+    let (nonce, seed) = random()?;
     let mut handshake = ClientHandshake::new(uri, &settings.options, nonce, Duration::ZERO)?;
     let (mut timer, deadline) = (pin!(None), handshake.poll_timeout());
     let mut io = {
@@ -318,8 +336,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     };
     let (config, now) = (Arc::clone(&settings.config), origin.elapsed());
-    let mut conn = Connection::client(config, negotiated.extensions, seed, now);
-    conn.receive_data(&rest, now);
+    let conn = Connection::client(config, negotiated.extensions, seed, now);
     let info = Info {
         request: Some(Box::new(request)),
         response: Some(Box::new(negotiated.response)),
@@ -330,9 +347,7 @@ pub(crate) async fn connect<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     };
     let info = info.with_addresses(&io);
     trace.peer(info.peer_addr);
-    trace.opened(&info);
-    let shared = Shared::new(io, conn, origin, settings.flow, trace.clone());
-    let ws = WebSocket::new(shared, info);
+    let ws = begin(io, conn, &rest, info, origin, settings.flow, trace.clone());
     ws.shared().lock().spawn_background();
     Ok(ws)
 }

@@ -17,6 +17,7 @@ mod trace;
 #[path = "no_trace.rs"]
 mod trace;
 mod transport;
+mod upgrade;
 
 pub use accept::{Accept, accept};
 #[cfg(feature = "tls")]
@@ -42,6 +43,7 @@ pub use settings::{ClientSettings, ServerSettings};
 #[cfg(feature = "tls")]
 pub use transport::TlsInfo;
 pub use transport::{Stream, Transport};
+pub use upgrade::{ClientUpgrader, Refusal, Upgrade, Upgrader};
 
 // The types in the signatures above, so that one dependency is enough; whole crates have the names of
 // Python's modules.

@@ -15,6 +15,8 @@
 //! [RFC 9112]: https://www.rfc-editor.org/rfc/rfc9112
 
 mod body;
+#[cfg(feature = "http")]
+mod convert;
 pub(crate) mod framing;
 mod head;
 mod limits;

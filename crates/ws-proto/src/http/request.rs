@@ -89,6 +89,11 @@ impl Request {
         Ok(Self { method, target, version: HttpVersion::Http11, headers: Headers::new() })
     }
 
+    #[cfg(feature = "http")]
+    pub(super) fn with_version(self, version: HttpVersion) -> Self {
+        Self { version, ..self }
+    }
+
     /// The method, `GET` for an opening handshake.
     #[must_use]
     pub fn method(&self) -> &str {

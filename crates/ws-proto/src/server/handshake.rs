@@ -74,19 +74,31 @@ impl ServerHandshake {
         };
         match reader.receive_data(data) {
             Ok(None) => Ok(None),
-            Ok(Some((request, used))) => {
-                match check_host(&request).and_then(|()| check_framing(&request)) {
-                    Ok(()) => {
-                        self.phase = Phase::Received(request);
-                        Ok(Some(used))
-                    }
-                    Err(error) => Err(self.fail(error, Some(request.method().into()))),
-                }
-            }
+            Ok(Some((request, used))) => self.receive_request(request).map(|()| Some(used)),
             Err(error) => {
                 let method = reader.method().map(Into::into);
                 Err(self.fail(error, method))
             }
+        }
+    }
+
+    /// Takes the request from an HTTP server that has read it, instead of [`receive_data`](Self::receive_data).
+    ///
+    /// # Errors
+    /// Those about `Host`, `Content-Length` and `Transfer-Encoding`, as there.
+    pub fn receive_request(&mut self, request: Request) -> Result<(), InvalidHandshake> {
+        match &self.phase {
+            Phase::Receiving(_) => {
+                match check_host(&request).and_then(|()| check_framing(&request)) {
+                    Ok(()) => {
+                        self.phase = Phase::Received(request);
+                        Ok(())
+                    }
+                    Err(error) => Err(self.fail(error, Some(request.method().into()))),
+                }
+            }
+            Phase::Received(_) => Ok(()),
+            Phase::Failed(error, _) => Err(error.clone()),
         }
     }
 

@@ -40,4 +40,6 @@ mod tls;
 #[cfg(feature = "ring")]
 mod tls_servers;
 mod unattended;
+#[cfg(feature = "http")]
+mod upgrades;
 mod waiting;

@@ -1,0 +1,183 @@
+//! Connections over streams that another HTTP server or client has upgraded: hyper's.
+
+use std::convert::Infallible;
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use http_body_util::{Empty, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use ws_errors::{InvalidHeader, InvalidStatus};
+use ws_tokio::{
+    ClientSettings, ClientUpgrader, Error, OriginRule, Request, ServerSettings, Upgrader,
+    WebSocket, connect,
+};
+
+/// Fails instead of waiting without end.
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("this waits without end")
+}
+
+type Upgraded = TokioIo<hyper::upgrade::Upgraded>;
+
+async fn echo(mut ws: WebSocket<Upgraded>) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
+/// Answers a request of hyper: by a connection that echoes, or a refusal.
+async fn answer(
+    upgrader: Upgrader,
+    mut request: http::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let upgrade = upgrader.negotiate(Request::try_from(&request).unwrap());
+    let response = match upgrade {
+        Ok(upgrade) => {
+            let response = upgrade.response().clone();
+            let upgraded = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                let ws = upgrade.into_web_socket(TokioIo::new(upgraded.await.unwrap()), b"");
+                assert_eq!(ws.request().unwrap().path(), "/chat");
+                _ = echo(ws).await;
+            });
+            response
+        }
+        Err(refusal) => refusal.response,
+    };
+    Ok(Response::<Vec<u8>>::try_from(&response).unwrap().map(Full::from))
+}
+
+/// A server of hyper.
+async fn serve(settings: ServerSettings) -> (SocketAddr, JoinHandle<()>) {
+    let upgrader = Upgrader::new(settings).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let upgrader = upgrader.clone();
+            let service = service_fn(move |request| answer(upgrader.clone(), request));
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(tcp), service)
+                .with_upgrades();
+            tokio::spawn(connection);
+        }
+    });
+    (addr, serving)
+}
+
+/// Opens a connection by a client of hyper.
+async fn open(addr: SocketAddr, settings: ClientSettings) -> Result<WebSocket<Upgraded>, Error> {
+    let upgrader = ClientUpgrader::new(format!("ws://{addr}/chat"), settings)?;
+    let tcp = TcpStream::connect(addr).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(tcp)).await.unwrap();
+    tokio::spawn(connection.with_upgrades());
+    let request = http::Request::try_from(upgrader.request()).unwrap();
+    let response = sender.send_request(request.map(|()| Empty::<Bytes>::new())).await.unwrap();
+    let upgrade = upgrader.receive_response(ws_tokio::Response::try_from(&response).unwrap())?;
+    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+    let upgraded = hyper::upgrade::on(response).await.unwrap();
+    Ok(upgrade.into_web_socket(TokioIo::new(upgraded), b""))
+}
+
+async fn talk<S>(mut ws: WebSocket<S>) -> WebSocket<S>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let long = "a".repeat(100_000);
+    for text in ["hello", &long] {
+        ws.send(text).await.unwrap();
+        assert_eq!(in_time(ws.recv()).await.unwrap(), Some(text.into()));
+    }
+    in_time(ws.close(1000, "done")).await.unwrap();
+    assert_eq!(ws.close_code(), Some(1000.into()));
+    ws
+}
+
+#[tokio::test]
+async fn hyper_and_this_library_talk_in_both_directions() {
+    let chat = || ["chat".parse().unwrap()];
+    let (addr, serving) = serve(ServerSettings::new().subprotocols(chat())).await;
+    let ours = connect(format!("ws://{addr}/chat")).subprotocols(chat());
+    let ours = in_time(ours.into_future()).await.unwrap();
+    let theirs = in_time(open(addr, ClientSettings::new().subprotocols(chat()))).await.unwrap();
+    for (subprotocol, extensions) in
+        [(ours.subprotocol(), ours.extensions()), (theirs.subprotocol(), theirs.extensions())]
+    {
+        assert_eq!(subprotocol.unwrap().as_str(), "chat");
+        assert_eq!(extensions.len(), usize::from(cfg!(feature = "deflate")));
+    }
+    assert_eq!(theirs.request().unwrap().path(), "/chat");
+    assert_eq!(theirs.response().unwrap().status_code, 101);
+    talk(ours).await;
+    let theirs = talk(theirs).await;
+    assert_eq!(theirs.stats().received.messages, 2);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_refusal_has_its_status_and_text() {
+    let settings = ServerSettings::new().origins([OriginRule::Absent]);
+    let (addr, serving) = serve(settings).await;
+    let settings = ClientSettings::new().origin(ws_tokio::Origin::from("https://example.com"));
+    let error = in_time(open(addr, settings)).await.unwrap_err();
+    assert_eq!(error.get::<InvalidStatus>().unwrap().response.status_code, 403);
+    in_time(open(addr, ClientSettings::new())).await.unwrap();
+    serving.abort();
+}
+
+#[test]
+fn a_request_is_checked_as_if_it_were_read_here() {
+    let upgrader = Upgrader::new(ServerSettings::new()).unwrap();
+    let request = |host: Option<&str>| {
+        let mut request = Request::new("GET", "/").unwrap();
+        let headers = request.headers_mut();
+        for (name, value) in [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Version", "13"),
+        ] {
+            headers.insert(name, value).unwrap();
+        }
+        if let Some(host) = host {
+            headers.insert("Host", host).unwrap();
+        }
+        request
+    };
+    assert_eq!(upgrader.negotiate(request(Some("a"))).unwrap().response().status_code, 101);
+    for host in [None, Some("a b")] {
+        let refusal = upgrader.negotiate(request(host)).unwrap_err();
+        assert_eq!(refusal.response.status_code, 400);
+        assert!(refusal.to_string().contains("Host header"), "{refusal}");
+    }
+    let error = Error::from(upgrader.negotiate(request(None)).unwrap_err().error);
+    assert!(error.get::<InvalidHeader>().is_some(), "{error:?}");
+    Upgrader::new(ServerSettings::new().server_header("a\nb")).unwrap_err();
+}
+
+#[tokio::test]
+async fn frames_that_were_read_with_the_handshake_are_the_first_ones() {
+    let (near, far) = tokio::io::duplex(4096);
+    let upgrader = Upgrader::new(ServerSettings::new()).unwrap();
+    let client = ClientUpgrader::new("ws://localhost/", ClientSettings::new()).unwrap();
+    let upgrade = upgrader.negotiate(client.request().clone()).unwrap();
+    let response = upgrade.response().clone();
+    let frame = crate::common::frame(ws_types::Side::Client, crate::common::TEXT, "early");
+    let mut server = upgrade.into_web_socket(far, &frame);
+    assert_eq!(in_time(server.recv()).await.unwrap(), Some("early".into()));
+    let frame = crate::common::frame(ws_types::Side::Server, crate::common::TEXT, "welcome");
+    let mut client = client.receive_response(response).unwrap().into_web_socket(near, &frame);
+    assert_eq!(in_time(client.recv()).await.unwrap(), Some("welcome".into()));
+    let (closed, end) = tokio::join!(in_time(client.close(1000, "")), in_time(server.recv()));
+    closed.unwrap();
+    assert_eq!(end.unwrap(), None);
+}
