@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -39,12 +39,20 @@ use crate::trace::debug;
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct ServerTls {
+pub struct ServerTls(Arc<RwLock<Shared>>);
+
+/// The state of all clones.
+struct Shared {
     settings: Settings,
-    shared: Arc<Shared>,
+    /// The certificate until the settings of rustls are made.
+    identity: Option<Identity>,
+    /// The present settings of rustls.
+    config: Option<Arc<ServerConfig>>,
+    /// A setting came after the settings of rustls.
+    late: bool,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Settings {
     provider: Option<Arc<CryptoProvider>>,
     clients: Option<Clients>,
@@ -53,40 +61,42 @@ struct Settings {
 }
 
 /// The verification of clients.
-#[derive(Clone)]
 struct Clients {
     roots: Vec<CertificateDer<'static>>,
     required: bool,
 }
 
-struct Shared {
-    /// The certificate until the settings of rustls are made.
-    identity: RwLock<Option<Identity>>,
-    /// The present settings of rustls.
-    config: RwLock<Option<Arc<ServerConfig>>>,
-}
-
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl ServerTls {
+    fn with(
+        settings: Settings,
+        identity: Option<Identity>,
+        config: Option<Arc<ServerConfig>>,
+    ) -> Self {
+        Self(Arc::new(RwLock::new(Shared { settings, identity, config, late: false })))
+    }
+
     /// Shows this certificate, with the chain behind it. Awaiting the server fails with [`Error::Other`] if the key
     /// doesn't fit.
     pub fn new(
         chain: impl IntoIterator<Item = CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Self {
-        let identity = Some((chain.into_iter().collect(), key));
-        let shared = Shared { identity: RwLock::new(identity), config: RwLock::default() };
-        Self { settings: Settings::default(), shared: Arc::new(shared) }
+        Self::with(Settings::default(), Some((chain.into_iter().collect(), key)), None)
     }
 
-    /// Takes only clients that show a certificate of one of these authorities. Set it before the server runs.
+    /// Takes only clients that show a certificate of one of these authorities. Default: asks clients for none.
+    ///
+    /// Like each setting, it holds for all clones. Set it before a server runs: a server that starts after a setting
+    /// came too late, or came to settings of rustls, fails with [`Error::Other`].
     pub fn client_roots(self, roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
         self.clients(roots, true)
     }
 
     /// Verifies the certificate of a client that shows one: by one of these authorities. The handler sees it by
-    /// [`Transport::tls`](crate::Transport::tls). Set it before the server runs.
+    /// [`Transport::tls`](crate::Transport::tls). Set it before a server runs, as
+    /// [`client_roots`](Self::client_roots); of the two, the last one holds.
     pub fn optional_client_roots(
         self,
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
@@ -95,17 +105,26 @@ impl ServerTls {
     }
 
     fn clients(
-        mut self,
+        self,
         roots: impl IntoIterator<Item = CertificateDer<'static>>,
         required: bool,
     ) -> Self {
-        self.settings.clients = Some(Clients { roots: roots.into_iter().collect(), required });
-        self
+        let clients = Clients { roots: roots.into_iter().collect(), required };
+        self.set(|settings| settings.clients = Some(clients))
     }
 
-    /// Takes the cryptography from this provider. Set it before the server runs.
-    pub fn provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
-        self.settings.provider = Some(provider.into());
+    /// Takes the cryptography from this provider. Set it before a server runs, as
+    /// [`client_roots`](Self::client_roots).
+    pub fn provider(self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
+        let provider = provider.into();
+        self.set(|settings| settings.provider = Some(provider))
+    }
+
+    fn set(self, set: impl FnOnce(&mut Settings)) -> Self {
+        let mut shared = self.write();
+        set(&mut shared.settings);
+        shared.late |= shared.config.is_some();
+        drop(shared);
         self
     }
 
@@ -118,31 +137,43 @@ impl ServerTls {
         chain: impl IntoIterator<Item = CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<(), Error> {
-        if self.settings.given {
+        let chain = chain.into_iter().collect();
+        let mut shared = self.write();
+        if shared.settings.given {
             return Err(Error::Other("use set_config: these are settings of rustls".into()));
         }
-        let config = self.settings.config((chain.into_iter().collect(), key))?;
-        self.set_config(Arc::new(config));
+        shared.config = Some(Arc::new(shared.settings.config((chain, key))?));
         Ok(())
     }
 
     /// Replaces the settings of rustls of all clones, for handshakes that begin from now on.
     pub fn set_config(&self, config: Arc<ServerConfig>) {
-        *self.shared.config.write().unwrap_or_else(PoisonError::into_inner) = Some(config);
+        self.write().config = Some(config);
     }
 
     /// Makes the settings of rustls, unless that was done.
     pub(super) fn prepare(&self) -> Result<(), Error> {
-        let identity = self.shared.identity.write().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(identity), None) = (identity, self.config()) {
-            let config = self.settings.config(identity)?;
-            self.set_config(Arc::new(config));
+        let mut shared = self.write();
+        if shared.late {
+            let text =
+                "a setting of TLS came after a server has begun, or after settings of rustls";
+            return Err(Error::Other(text.into()));
         }
+        if let (Some((chain, key)), None) = (&shared.identity, &shared.config) {
+            // Kept for another attempt, if there is an error.
+            let config = shared.settings.config((chain.clone(), key.clone_key()))?;
+            shared.config = Some(Arc::new(config));
+        }
+        shared.identity = None;
         Ok(())
     }
 
     fn config(&self) -> Option<Arc<ServerConfig>> {
-        self.shared.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone()
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shared> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does the handshake of TLS.
@@ -160,9 +191,7 @@ impl ServerTls {
 impl From<Arc<ServerConfig>> for ServerTls {
     /// Uses these settings of rustls as they are. They should allow ALPN `http/1.1`, or have no protocols.
     fn from(config: Arc<ServerConfig>) -> Self {
-        let shared = Shared { identity: RwLock::default(), config: RwLock::new(Some(config)) };
-        let settings = Settings { given: true, ..Settings::default() };
-        Self { settings, shared: Arc::new(shared) }
+        Self::with(Settings { given: true, ..Settings::default() }, None, Some(config))
     }
 }
 
@@ -201,8 +230,9 @@ impl Settings {
 
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.0.read().unwrap_or_else(PoisonError::into_inner);
         f.debug_struct("ServerTls")
-            .field("verifies_clients", &self.settings.clients.is_some())
+            .field("verifies_clients", &shared.settings.clients.is_some())
             .finish_non_exhaustive()
     }
 }

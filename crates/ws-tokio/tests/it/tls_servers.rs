@@ -151,6 +151,52 @@ async fn certificates_of_clients_are_required_or_optional() {
 }
 
 #[tokio::test]
+async fn all_clones_verify_clients() {
+    let authority = Authority::new("ours");
+    let client = ClientTls::new().only_roots([authority.root()]);
+    let kept = tls(authority.server("localhost"));
+    let first = Listen::tcp("127.0.0.1:0").tls(kept.clone());
+    let second = Listen::tcp("127.0.0.1:0").tls(kept.clone().client_roots([authority.root()]));
+    let server = serve(first, count).listen(second).await.unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            let Identity(chain, key) = authority.server("localhost");
+            kept.set_certificate(chain, key).unwrap();
+        }
+        for addr in server.local_addrs() {
+            let uri = format!("wss://localhost:{}/", addr.port());
+            receive(connect(&uri).tls(client.clone())).await.unwrap_err();
+            let Identity(chain, key) = authority.server("me");
+            let known = client.clone().client_certificate(chain, key);
+            assert_eq!(receive(connect(&uri).tls(known)).await.unwrap(), "1");
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_that_come_too_late_fail_the_next_server() {
+    let authority = Authority::new("ours");
+    let kept = tls(authority.server("localhost"));
+    let (_server, _) = start(kept.clone()).await;
+    let listen = Listen::tcp("127.0.0.1:0").tls(kept.client_roots([authority.root()]));
+    let error = serve(listen, count).await.unwrap_err();
+    assert!(error.to_string().starts_with("a setting of TLS came after a server"), "{error}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_failed_fails_again() {
+    let authority = Authority::new("ours");
+    let Identity(chain, _) = authority.server("localhost");
+    let Identity(_, key) = authority.server("localhost");
+    let tls = ServerTls::new(chain, key);
+    for _ in 0..2 {
+        let listen = Listen::tcp("127.0.0.1:0").tls(tls.clone());
+        let error = serve(listen, count).await.unwrap_err();
+        assert!(error.to_string().contains("KeyMismatch"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn settings_of_rustls_are_taken_as_they_are_and_replaced() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let config = |Identity(chain, key)| {
