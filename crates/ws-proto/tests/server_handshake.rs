@@ -422,6 +422,9 @@ fn origins_match_patterns_and_the_host_of_the_request() {
         ("http://localhost:*", "http://localhost", false),
         ("http://localhost:*", "http://localhost:80@evil.test", false),
         ("https://*.a.*", "https://b.a.c", false),
+        ("*", "null", false),
+        ("nul*", "null", false),
+        ("null", "null", true),
     ] {
         assert_eq!(check(pattern.into(), "a.test", origin), expected, "{pattern} {origin}");
     }

@@ -28,10 +28,16 @@ pub enum OriginRule {
     Exact(Origin),
     /// Allows a request whose `Origin` header matches this, in which the first `*` stands for one or more letters, digits,
     /// dots and hyphens, and all else for itself: `https://*.example.com` for all hosts below this one,
-    /// `http://localhost:*` for all ports.
+    /// `http://localhost:*` for all ports. Mind the dot: `https://*example.com` allows `https://badexample.com`, and
+    /// `https://example.com*` allows `https://example.com.evil.test`. The origin `null`, of sandboxed pages, matches no
+    /// pattern. To allow all origins, set no rules.
     Pattern(Box<str>),
     /// Allows a request whose `Origin` header has the host and the port that the request is for, whatever the scheme. A
     /// proxy in front has to pass on the header `Host`.
+    ///
+    /// It trusts any name by which the server is reached. A server on `localhost`, or in a network where addresses alone
+    /// keep strangers out, names its origins [exactly](Self::Exact): a page of any site can give its own name that address
+    /// (DNS rebinding).
     SameHost,
 }
 
@@ -52,6 +58,10 @@ impl OriginRule {
 
 fn matches(pattern: &str, origin: &str) -> bool {
     let Some((begin, end)) = pattern.split_once('*') else { return pattern == origin };
+    // Pages without an origin of their own send this; any site can have such pages.
+    if origin == "null" {
+        return false;
+    }
     let middle = origin.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     middle.is_some_and(|middle| !middle.is_empty() && middle.bytes().all(is_name))
