@@ -84,8 +84,11 @@ where
                 _ = response.headers.insert("WWW-Authenticate", &challenge);
                 response
             };
-            let Some(header) = handshake.request().headers().get_all("Authorization").next() else {
-                return Err(refuse("Missing credentials\n"));
+            // Of several ones, a proxy may have checked another one.
+            let header = match handshake.request().headers().get("Authorization") {
+                Ok(Some(header)) => header,
+                Ok(None) => return Err(refuse("Missing credentials\n")),
+                Err(_) => return Err(refuse("Unsupported credentials\n")),
             };
             let given = parse_authorization_basic(header).ok().and_then(|given| {
                 let name = String::from_utf8(given.username).ok()?;

@@ -3,9 +3,13 @@
 use std::future::{Future, IntoFuture};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use ws_errors::InvalidStatus;
 use ws_headers::Headers;
 use ws_tokio::{Connect, Error, Username, WebSocket, basic_auth, connect, credentials, serve};
+
+use crate::common::REQUEST;
 
 /// Fails instead of waiting without end.
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
@@ -60,6 +64,27 @@ async fn a_user_is_let_in_by_name_and_password() {
     for value in ["Bearer abc", "Basic abc", "Basic", "Basic /zo6"] {
         let headers = Headers::try_from([("Authorization", value)]).unwrap();
         assert_eq!(name(at("").headers(headers)).await, Err(unsupported.to_owned()), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn of_several_credentials_none_is_taken() {
+    let server = serve("127.0.0.1:0", async |_: WebSocket| {})
+        .process_request(basic_auth("chat", credentials([("a", "")])))
+        .close_timeout(Duration::from_millis(10))
+        .await
+        .unwrap();
+    let ours = "Authorization: Basic YTo=\r\n";
+    for (other, expected) in [("", "101"), ("Authorization: Basic Yjo=\r\n", "401")] {
+        for lines in [format!("{ours}{other}"), format!("{other}{ours}")] {
+            let mut tcp = TcpStream::connect(server.local_addr()).await.unwrap();
+            let request = REQUEST.replace("Host:", &format!("{lines}Host:"));
+            tcp.write_all(request.as_bytes()).await.unwrap();
+            let mut status = [0; 12];
+            in_time(tcp.read_exact(&mut status)).await.unwrap();
+            let status = String::from_utf8_lossy(&status);
+            assert_eq!(status, format!("HTTP/1.1 {expected}"), "{lines}");
+        }
     }
 }
 
