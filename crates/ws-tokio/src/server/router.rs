@@ -32,6 +32,10 @@ pub type RoutedHandler = Box<dyn Fn(WebSocket) -> BoxFuture<Ended> + Send + Sync
 /// a path without a route. `{*rest}` at the end stands for all parts that are left. `{{` is a brace. Of two routes, the
 /// one without a parameter wins.
 ///
+/// A parameter is never empty: `/chat/{room}` isn't `/chat/`. All outside of braces is compared with the path as the
+/// client sends it, in its case and percent-encoded: the route of `/café` is `/caf%C3%A9`. A value may hold anything,
+/// `/` (from `%2F`) and `..` too, so don't make a path of a file of it.
+///
 /// ```
 /// use ws_tokio::{Error, Handshake, Response, Router, WebSocket, connect};
 ///
@@ -154,10 +158,13 @@ impl Router {
     /// Connections for this path go to this handler, with settings of their own instead of those of the server: limits,
     /// compression, origins, subprotocols. The settings of the time before there is a path stay those of the server, and so
     /// do its hooks.
-    pub fn route_with<H, Args>(self, path: &str, settings: ServerSettings, handler: H) -> Self
+    pub fn route_with<H, Args>(mut self, path: &str, settings: ServerSettings, handler: H) -> Self
     where
         H: RouteHandler<WebSocket, Args, Output: Outcome + 'static>,
     {
+        if let Err(e) = settings.options.validate() {
+            self.misuse.get_or_insert_with(|| format!("the route {path} can't be: {e}"));
+        }
         let settings = Some(Arc::new(settings.complete()));
         self.insert(path, H::PARAMETERS, Route::WebSocket { bind: web_socket(handler), settings })
     }
@@ -174,17 +181,31 @@ impl Router {
         self.insert(path, H::PARAMETERS, Route::Http(bind))
     }
 
-    /// Requests for this path are redirected to another one, or to a URI, with 307. The query goes along. Browsers don't
-    /// follow it when they open a WebSocket.
-    pub fn redirect(self, path: &str, to: &str) -> Self {
+    /// Requests for this path are redirected to another one, or to a URI, with 307. The query goes along, unless `to` has
+    /// one. Browsers don't follow it when they open a WebSocket. Parameters of the path match and are dropped.
+    pub fn redirect(mut self, path: &str, to: &str) -> Self {
+        if Headers::new().insert("Location", to).is_err() {
+            self.misuse.get_or_insert_with(|| format!("{path} can't be redirected to {to:?}"));
+        }
         let parameters = parameters(path);
         self.insert(path, parameters, Route::Redirect(to.into()))
     }
 
-    /// Requests for this host, in any case and with any port, are for another router, not for this one.
+    /// Requests for this host are for another router, not for this one: in any case, with any port, with or without a
+    /// dot at the end. An address of IPv6 is in brackets.
     pub fn host(mut self, host: &str, router: Self) -> Self {
-        self.misuse = self.misuse.or_else(|| router.misuse.clone());
-        self.hosts.push((host.to_ascii_lowercase().into(), router));
+        let problem = if without_port(host) != host || host.is_empty() {
+            Some("a host is given without a port or a dot at the end")
+        } else if self.hosts.iter().any(|(other, _)| other.eq_ignore_ascii_case(host)) {
+            Some("it has a router already")
+        } else if !router.hosts.is_empty() {
+            Some("its router has hosts of its own")
+        } else {
+            None
+        };
+        let problem = problem.map(|problem| format!("the host {host:?} can't be: {problem}"));
+        self.misuse = self.misuse.or(problem).or_else(|| router.misuse.clone());
+        self.hosts.push((host.into(), router));
         self
     }
 
@@ -200,8 +221,9 @@ impl Router {
     /// Serves the routes at an address or another place: see [`serve()`]. A hook
     /// [`process_request`](Serve::process_request) is asked before the router.
     ///
-    /// Awaiting the server fails with [`Error::Other`](crate::Error::Other) when two routes are the same, a path isn't
-    /// valid, or a handler takes another number of parameters than its path has.
+    /// Awaiting the server fails with [`Error::Other`](crate::Error::Other) when two routes or hosts are the same, a path,
+    /// a host, the aim of a redirect or settings of a route aren't valid, or a handler takes another number of parameters
+    /// than its path has.
     pub fn serve(mut self, listen: impl Into<Listen>) -> Serve<RoutedHandler> {
         let handler: RoutedHandler = Box::new(|ws: WebSocket| {
             let start = ws.data().and_then(Found::take);
@@ -238,9 +260,7 @@ impl Router {
     /// The router of a host.
     fn of(&self, host: Option<&str>) -> &Self {
         let Some(host) = host.filter(|_| !self.hosts.is_empty()) else { return self };
-        let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-            if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host }
-        });
+        let name = without_port(host);
         let found = self.hosts.iter().find(|(host, _)| host.eq_ignore_ascii_case(name));
         found.map_or(self, |(_, router)| router)
     }
@@ -309,6 +329,15 @@ where
             Box::pin(async { running.await.into_result() })
         }))
     })
+}
+
+/// The name in a host, without the port and the dot at the end.
+fn without_port(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 /// How many parameters a path has.

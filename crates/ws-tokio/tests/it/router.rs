@@ -101,6 +101,7 @@ async fn hosts_have_routers_of_their_own() {
     let text = |text: &'static str| move |ws: WebSocket| async move { ws.send(text).await };
     let server = Router::new()
         .route("/", text("default"))
+        .host("[::2]", Router::new().route("/", text("six")))
         .host("Chat.test", Router::new().route("/", text("chat")).fallback(text("lost in chat")))
         .serve("127.0.0.1:0")
         .await
@@ -108,6 +109,10 @@ async fn hosts_have_routers_of_their_own() {
     for (uri, expected) in [
         ("ws://chat.test/", Ok("chat")),
         ("ws://CHAT.test:8080/", Ok("chat")),
+        ("ws://chat.test./", Ok("chat")),
+        ("ws://chat.test.:8080/", Ok("chat")),
+        ("ws://[::2]:80/", Ok("six")),
+        ("ws://[::2]/", Ok("six")),
         ("ws://chat.test/other", Ok("lost in chat")),
         ("ws://test/", Ok("default")),
         ("ws://other.chat.test/", Ok("default")),
@@ -211,6 +216,18 @@ async fn routes_that_cannot_be_are_told_when_the_server_starts() {
         (Router::new().route("a", nothing), "the route a can't be: a path begins with a slash"),
         (Router::new().route("/{a", room), "the route /{a can't be: "),
         (Router::new().host("a", Router::new().route("b", nothing)), "the route b can't be: "),
+        (Router::new().host("a:80", Router::new()), "the host \"a:80\" can't be: a host is given"),
+        (Router::new().host("", Router::new()), "the host \"\" can't be: a host is given"),
+        (Router::new().host("a", Router::new()).host("A", Router::new()), "it has a router"),
+        (
+            Router::new().host("a", Router::new().host("b", Router::new())),
+            "the host \"a\" can't be: its router has hosts of its own",
+        ),
+        (Router::new().redirect("/a", "/b\n"), "/a can't be redirected to \"/b\\n\""),
+        (
+            Router::new().route_with("/a", ServerSettings::new().server_header("\n"), nothing),
+            "the route /a can't be: invalid Server header",
+        ),
     ] {
         let error = router.serve("127.0.0.1:0").await.unwrap_err();
         assert!(matches!(error, Error::Other(_)), "{error:?}");
