@@ -202,6 +202,9 @@ async fn answer(
     let stopped = |stopped| match stopped {
         Stopped::Response(response) => aborted(response, &method, settings),
         Stopped::Panic => refuse(InvalidHandshake::new("a hook panicked")),
+        Stopped::Swapped => {
+            refuse(InvalidHandshake::new("a hook returned the handshake of another connection"))
+        }
     };
     if let Some(refusal) = refusal {
         return aborted(refusal, &method, settings);
@@ -217,7 +220,11 @@ async fn answer(
             (Some(response), Ok((subprotocol, extension_headers, extensions)))
         }
         Err(error) => match refuse(error) {
-            Answer::Refused { response, error } => (response, Err(error)),
+            Answer::Refused { response, error } => {
+                // They were for the response that opens the connection.
+                handshake.forget_headers();
+                (response, Err(error))
+            }
             accepted @ Answer::Accepted { .. } => return accepted,
         },
     };
@@ -246,7 +253,8 @@ async fn answer(
             };
             Answer::Accepted { response: on_the_wire(&response), extensions, info, chosen, rest }
         }
-        (Ok(_), None) => refuse(InvalidHandshake::new("a hook lost the response")),
+        // Never: it is given back with its handshake.
+        (Ok(_), None) => refuse(InvalidHandshake::new("no response")),
         (Err(error), response) => Answer::Refused { response, error },
     }
 }

@@ -37,7 +37,7 @@ where
 /// program adds to the connection.
 ///
 /// A hook returns it, and the handshake goes on; or it returns a [`Response`] as an error, which is sent instead of
-/// opening a connection.
+/// opening a connection. The handshake of another connection is answered with 500.
 ///
 /// ```
 /// use ws_tokio::{Handshake, Response, WebSocket, serve};
@@ -146,7 +146,8 @@ impl Handshake {
     }
 
     /// Chooses the subprotocol, one of those [offered](Self::offered_subprotocols), or none, whatever
-    /// [`subprotocols`](crate::Serve::subprotocols) the server supports. Another one is answered with 500.
+    /// [`subprotocols`](crate::Serve::subprotocols) the server supports. Another one is answered with 500. In
+    /// [`process_response`](crate::Serve::process_response) it is too late: this changes nothing.
     #[doc(alias = "select_subprotocol")]
     pub fn subprotocol(mut self, subprotocol: impl Into<Option<Subprotocol>>) -> Self {
         self.0.choices.subprotocol = Some(subprotocol.into());
@@ -155,8 +156,8 @@ impl Handshake {
 
     /// Adds a header to the response; a cookie, for example. In
     /// [`process_request`](crate::Serve::process_request), to the one that opens the connection. Headers that aren't
-    /// valid are answered with 500; so are those that belong to the handshake: `Connection`, `Upgrade`, and all that
-    /// begin with `Sec-WebSocket-`.
+    /// valid are answered with 500; so are those that belong to the handshake: `Connection`, `Upgrade`,
+    /// `Content-Length`, `Transfer-Encoding`, and all that begin with `Sec-WebSocket-`.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let choices = &mut self.0.choices;
         let ours = ["Connection", "Upgrade", "Content-Length", "Transfer-Encoding"];
@@ -178,7 +179,8 @@ impl Handshake {
     }
 
     /// Uses these settings for the connection instead of those of the server. Hooks and limits on the request are over;
-    /// the hook [`process_response`](crate::Serve::process_response) stays that of the server.
+    /// the hook [`process_response`](crate::Serve::process_response) stays that of the server, and is too late for settings
+    /// of the handshake, such as compression. The settings of a route win over these: see `Router::route_with`.
     pub fn settings(mut self, settings: ServerSettings) -> Self {
         self.0.choices.settings = Some(Arc::new(settings.complete()));
         self
@@ -233,6 +235,17 @@ impl Handshake {
         Ok(())
     }
 
+    /// Drops the headers that the program has added.
+    pub(crate) fn forget_headers(&mut self) {
+        let choices = &mut self.0.choices;
+        (choices.headers, choices.invalid) = (Headers::new(), None);
+    }
+
+    /// Where it is in memory: no two that exist at a time are in one place.
+    fn place(&self) -> usize {
+        std::ptr::from_ref(&*self.0).addr()
+    }
+
     /// The request, and what the program has chosen.
     pub(crate) fn into_parts(self) -> (Box<Request>, Choices) {
         (self.0.request, self.0.choices)
@@ -271,6 +284,8 @@ impl Data {
 pub(crate) enum Stopped {
     Response(Response),
     Panic,
+    /// It has returned the handshake of another connection.
+    Swapped,
 }
 
 /// Asks a hook about a request, or about the response to it.
@@ -280,6 +295,7 @@ pub(crate) async fn ask(
     response: Option<Response>,
 ) -> Result<(Handshake, Option<Response>), Stopped> {
     handshake.0.response = response;
+    let place = handshake.place();
     // A panic before the first await is one of the hook's too.
     let started = catch_unwind(AssertUnwindSafe(|| hook(handshake)));
     let mut hooked = started.map_err(|_| Stopped::Panic)?;
@@ -288,6 +304,9 @@ pub(crate) async fn ask(
         Err(_) => Poll::Ready(Err(Stopped::Panic)),
     });
     let mut handshake = result.await?;
+    if handshake.place() != place {
+        return Err(Stopped::Swapped);
+    }
     let response = handshake.0.response.take();
     Ok((handshake, response))
 }

@@ -105,6 +105,56 @@ async fn headers_are_added_to_the_response_that_opens_a_connection() {
 }
 
 #[tokio::test]
+async fn headers_of_the_first_hook_stay_out_of_refusals_that_the_second_hook_sees() {
+    for name in ["Set-Cookie", "no header"] {
+        let server = silent()
+            .process_request(async move |it: Handshake| Ok(it.header(name, "a=1")))
+            .process_response(async |it: Handshake| Ok(it.header("X-Seen", "yes")))
+            .await
+            .unwrap();
+        let refusal = answer(&server, &REQUEST.replace("GET / ", "POST / ")).await;
+        assert!(refusal.starts_with("HTTP/1.1 405 ") && refusal.contains("X-Seen"), "{refusal}");
+        assert!(!refusal.contains("Set-Cookie"), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn the_handshake_of_another_connection_opens_none() {
+    let (sender, mut failures) = unbounded_channel();
+    let kept = Arc::new(Mutex::new(None));
+    let server = serve("127.0.0.1:0", async |_: WebSocket| {})
+        .process_request(move |it| {
+            let kept = Arc::clone(&kept);
+            async move {
+                let name = it.request().path().to_owned();
+                let it = it.data(name);
+                if it.request().path() == "/keep" {
+                    *kept.lock().unwrap() = Some(it);
+                    return pending().await;
+                }
+                Ok(kept.lock().unwrap().take().unwrap_or(it))
+            }
+        })
+        .on_error(move |failure| _ = sender.send(failure.to_string()))
+        .await
+        .unwrap();
+    let mut tcp = TcpStream::connect(server.local_addr()).await.unwrap();
+    tcp.write_all(REQUEST.replace("GET / ", "GET /keep ").as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    let status = loop {
+        let response = answer(&server, REQUEST).await;
+        match &response[..12] {
+            // The other one hasn't come yet.
+            "HTTP/1.1 101" => {}
+            status => break status.to_owned(),
+        }
+    };
+    assert_eq!(status, "HTTP/1.1 500");
+    let text = in_time(failures.recv()).await.unwrap();
+    assert!(text.contains("a hook returned the handshake of another connection"), "{text}");
+}
+
+#[tokio::test]
 async fn headers_that_cannot_be_are_the_fault_of_the_program() {
     for (name, value) in [
         ("A b", "c"),
@@ -262,18 +312,17 @@ async fn a_hook_that_panics_or_waits_for_ever_ends_its_connection_alone() {
     };
     let server = silent()
         .process_request(hook)
-        .open_timeout(Duration::from_millis(300))
-        .on_error(move |failure| sender.send(failure.to_string()).unwrap())
+        .open_timeout(Duration::from_secs(1))
+        .on_error(move |failure| _ = sender.send(failure.to_string()))
         .await
         .unwrap();
-    let waiting = tokio::spawn(connect(uri(&server) + "wait").into_future());
     let error = in_time(connect(uri(&server) + "panic").into_future()).await.unwrap_err();
     assert_eq!(error.get::<InvalidStatus>().unwrap().response.status_code, 500);
     let text = in_time(failures.recv()).await.unwrap();
     assert!(text.ends_with("with 500: a hook panicked"), "{text}");
     let mut ws = in_time(connect(uri(&server)).into_future()).await.unwrap();
     assert_eq!(in_time(ws.recv()).await.unwrap(), None);
-    in_time(waiting).await.unwrap().unwrap_err();
+    in_time(connect(uri(&server) + "wait").into_future()).await.unwrap_err();
     let text = in_time(failures.recv()).await.unwrap();
     assert!(text.contains("timed out during opening handshake"), "{text}");
 }
