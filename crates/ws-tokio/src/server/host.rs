@@ -98,7 +98,9 @@ impl Server {
     /// Ends the server properly: stops accepting, answers requests that come late with 503, closes all
     /// connections with 1001 (going away), and waits until their handlers have returned.
     ///
-    /// A handler that doesn't return is waited for without limit, unless there is a [limit](Shutdown::limit).
+    /// A handler that doesn't return is waited for without limit, unless there is a [limit](Shutdown::limit). Clients that
+    /// have connected and sent no request are waited for, too, as long as [`open_timeout`](crate::Serve::open_timeout)
+    /// allows.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -111,7 +113,8 @@ impl Server {
         Shutdown::new(self)
     }
 
-    /// Waits until the server ends: without end, unless it is stopped from another task.
+    /// Waits without end, since a server ends only after it was given away or dropped: a branch for `select!`, or the
+    /// end of a `main` that serves for ever. It returns only if all listeners have panicked.
     pub async fn wait(&self) {
         self.tasks.wait().await;
     }
@@ -180,8 +183,10 @@ where
                     // The client may have given up before it was accepted.
                     let pauses = e.kind() != io::ErrorKind::ConnectionAborted;
                     host.reports.not_accepted(e);
-                    if pauses {
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    match pauses {
+                        true => tokio::time::sleep(ACCEPT_PAUSE).await,
+                        // A listener of the program may say so without end.
+                        false => tokio::task::yield_now().await,
                     }
                 }
             }

@@ -299,8 +299,9 @@ fn is_missing(e: &io::Error) -> bool {
 /// ```
 pub trait Listener: Send + 'static {
     /// Accepts a connection: its stream, and the address of the peer if it has one. An error is reported and
-    /// doesn't end the server; the next call comes after 100 ms, unless the peer was gone
-    /// ([`ConnectionAborted`](io::ErrorKind::ConnectionAborted)).
+    /// doesn't end the server; the next call comes after 100 ms, or at once if the peer was gone
+    /// ([`ConnectionAborted`](io::ErrorKind::ConnectionAborted)). After a panic the listener is dropped, and the server
+    /// goes on without it.
     fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,
@@ -351,17 +352,25 @@ impl Unix {
     async fn bind(path: &Path, mode: Option<u32>, backlog: u32) -> io::Result<Self> {
         use std::os::unix::fs::PermissionsExt;
         let socket = match bind_unix(path) {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse && is_dead(path).await => {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse => {
+                let file = identity(path);
+                // Meanwhile another server may have replaced it.
+                if !is_dead(path).await || identity(path) != file {
+                    return Err(e);
+                }
                 std::fs::remove_file(path)?;
                 bind_unix(path)?
             }
             bound => bound?,
         };
-        // Nobody can connect before it listens.
-        if let Some(mode) = mode {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-        }
-        let listener = socket.listen(backlog)?;
+        let listen = || {
+            // Nobody can connect before it listens.
+            if let Some(mode) = mode {
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+            }
+            socket.listen(backlog)
+        };
+        let listener = listen().inspect_err(|_| _ = std::fs::remove_file(path))?;
         Ok(Self { listener, path: path.to_owned(), file: identity(path) })
     }
 }

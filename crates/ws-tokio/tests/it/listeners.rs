@@ -210,3 +210,22 @@ async fn a_listener_of_the_program_fails_and_the_server_goes_on() {
     assert_eq!((kind, &*text), (FailureKind::Handler, r"GET /a: the handler failed: a\nb"));
     in_time(server.shutdown()).await;
 }
+
+/// Says without end that a peer was gone.
+struct Aborting;
+
+impl Listener for Aborting {
+    fn poll_accept(
+        &mut self,
+        _: &mut Context<'_>,
+    ) -> Poll<io::Result<(Transport, Option<SocketAddr>)>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+    }
+}
+
+#[tokio::test]
+async fn a_listener_that_never_waits_keeps_nobody_out() {
+    let server = serve("127.0.0.1:0", echo).listen(Listen::on(Aborting)).await.unwrap();
+    talk(connect(format!("ws://{}/", server.local_addr()))).await.unwrap();
+    in_time(server.shutdown()).await;
+}
