@@ -148,7 +148,7 @@ impl<H> Serve<H> {
     }
 
     /// Limits the open connections, inclusive. A client above it is answered with 503 and `Retry-After: 5`, whatever it asks
-    /// for. `None`, the default: no limit but the file descriptors of the process.
+    /// for. 0: all are answered so. `None`, the default: no limit but the file descriptors of the process.
     pub fn max_connections(mut self, connections: impl Into<Option<usize>>) -> Self {
         self.limits.connections = connections.into();
         self
@@ -163,9 +163,9 @@ impl<H> Serve<H> {
     }
 
     /// Limits the opening handshakes, that of TLS included, at a time. While there are as many, no more connections are
-    /// accepted, but for one of each listener: they wait in the system's [backlog](Listen::backlog). `None`, the
-    /// default: no limit, since clients that open connections and are silent would otherwise keep the others out, for as
-    /// long as [`open_timeout`](Self::open_timeout) allows.
+    /// accepted, but for one of each listener: they wait in the system's [backlog](Listen::backlog), with 0 without
+    /// end. `None`, the default: no limit, since clients that open connections and are silent would otherwise keep the
+    /// others out, for as long as [`open_timeout`](Self::open_timeout) allows.
     pub fn max_handshakes(mut self, handshakes: impl Into<Option<usize>>) -> Self {
         self.limits.handshakes = handshakes.into();
         self
@@ -176,8 +176,9 @@ impl<H> Serve<H> {
     ///
     /// `on_error(|failure| eprintln!("{failure}"))` prints a line for each. Not reported are a handler that
     /// returned without an error from a connection that was closed properly, or with any code; an answer
-    /// from [`process_request`](Self::process_request); and connections that end since the [`Server`] was
-    /// dropped. A stranger can cause as many failed handshakes and cut connections as it likes.
+    /// from [`process_request`](Self::process_request); clients that [limits](Self::max_connections) or the end of the
+    /// server keep out; and connections that end since the [`Server`] was dropped. A stranger can cause as many
+    /// failed handshakes and cut connections as it likes.
     ///
     /// `report` runs in the task of the connection, before the close frame of a handler's error leaves, or
     /// in the task that accepts connections; it must not block. A panic in it ends nothing else. A connection
