@@ -113,8 +113,11 @@ impl Server {
         Shutdown::new(self)
     }
 
-    /// Waits without end, since a server ends only after it was given away or dropped: a branch for `select!`, or the
-    /// end of a `main` that serves for ever. It returns only if all listeners have panicked.
+    /// Waits without end, for a `main` that serves for ever, or in a branch of `select!`: whatever ends the server takes
+    /// it, so that it can't end meanwhile. (It does if all [listeners](crate::Listener) have panicked.)
+    ///
+    /// # Cancel safety
+    /// Dropping the future does nothing to the server.
     pub async fn wait(&self) {
         self.tasks.wait().await;
     }

@@ -94,7 +94,7 @@ async fn a_flood_from_one_address_keeps_no_other_out() {
 
 #[tokio::test]
 async fn more_handshakes_than_allowed_wait_for_the_first_ones() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_millis(800);
     let server = serve("127.0.0.1:0", wait).max_handshakes(2).open_timeout(limit).await.unwrap();
     let mut silent = Vec::new();
     for _ in 0..2 {

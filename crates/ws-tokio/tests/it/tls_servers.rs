@@ -34,10 +34,16 @@ async fn count(ws: WebSocket) -> Result<(), Error> {
     ws.send(shown.unwrap().to_string()).await
 }
 
-async fn start(tls: ServerTls) -> (Server, UnboundedReceiver<(FailureKind, String)>) {
+type Failures = UnboundedReceiver<(FailureKind, String)>;
+
+async fn start(tls: ServerTls) -> (Server, Failures) {
+    start_within(tls, Duration::from_secs(30)).await
+}
+
+async fn start_within(tls: ServerTls, limit: Duration) -> (Server, Failures) {
     let (sender, failures) = unbounded_channel();
     let server = serve(Listen::tcp("127.0.0.1:0").tls(tls), count)
-        .open_timeout(Duration::from_millis(500))
+        .open_timeout(limit)
         .on_error(move |failure| _ = sender.send((failure.kind(), failure.to_string())));
     (server.await.unwrap(), failures)
 }
@@ -223,7 +229,8 @@ async fn settings_of_rustls_are_taken_as_they_are_and_replaced() {
 #[tokio::test]
 async fn a_client_that_stops_in_the_tls_handshake_holds_nobody_up() {
     let authority = Authority::new("ours");
-    let (server, mut failures) = start(tls(authority.server("localhost"))).await;
+    let limit = Duration::from_millis(500);
+    let (server, mut failures) = start_within(tls(authority.server("localhost")), limit).await;
     let mut silent = Vec::new();
     for _ in 0..50 {
         silent.push(TcpStream::connect(server.local_addr()).await.unwrap());
