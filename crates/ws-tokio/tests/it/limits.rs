@@ -110,3 +110,22 @@ async fn more_handshakes_than_allowed_wait_for_the_first_ones() {
         opened.push(open(&server, "127.0.0.1").await.unwrap());
     }
 }
+
+#[tokio::test]
+async fn a_shutdown_drops_the_connection_that_waits_for_a_handshake() {
+    let server = serve("127.0.0.1:0", wait).max_handshakes(1).await.unwrap();
+    let mut first = TcpStream::connect(server.local_addr()).await.unwrap();
+    let mut second = TcpStream::connect(server.local_addr()).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(50), second.read(&mut [0])).await;
+    assert!(early.is_err(), "{early:?}");
+    let shutdown = server.shutdown().limit(Duration::from_secs(1));
+    let ended = async {
+        assert!(matches!(in_time(second.read(&mut [0])).await, Ok(0) | Err(_)));
+        // The other one may still ask, until the limit.
+        let early = tokio::time::timeout(Duration::from_millis(50), first.read(&mut [0])).await;
+        assert!(early.is_err(), "{early:?}");
+        assert!(matches!(in_time(first.read(&mut [0])).await, Ok(0) | Err(_)));
+    };
+    let (report, ()) = tokio::join!(in_time(shutdown), ended);
+    assert_eq!((report.closed, report.cut, report.failed), (0, 0, 0));
+}
