@@ -13,6 +13,7 @@ use std::task::Poll;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::either::Either;
 
 pub use transport::{Transport, tls};
 
@@ -66,14 +67,14 @@ where
             let Ok((tcp, _)) = listener.accept().await else { continue };
             let _ = tcp.set_nodelay(true);
             let Some(tls) = &tls else {
-                spawn(handler(Transport::Tcp(tcp), args));
+                spawn(handler(Either::Left(tcp), args));
                 continue;
             };
             // In a box, since it is large and over soon.
             let (accepting, handler) = (Box::pin(tls.accept(tcp)), handler.clone());
             spawn(async move {
                 if let Ok(stream) = accepting.await {
-                    handler(Transport::Tls(Box::new(stream)), args).await;
+                    handler(Either::Right(Box::new(stream)), args).await;
                 }
             });
         }
@@ -87,8 +88,8 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     serve(args, move |stream, args| match stream {
-        Transport::Tcp(tcp) => handler(tcp, args),
-        Transport::Tls(_) => panic!("this server has no --tls"),
+        Either::Left(tcp) => handler(tcp, args),
+        Either::Right(_) => panic!("this server has no --tls"),
     });
 }
 
