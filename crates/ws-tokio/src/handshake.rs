@@ -167,8 +167,15 @@ fn on_the_wire(response: &Response) -> Vec<u8> {
 
 /// The answer of the library to a request that it refuses.
 fn refused(error: InvalidHandshake, method: Option<&str>, settings: &ServerSettings) -> Answer {
-    let response = server::reject(&error, method, &settings.options, Some(&date()));
-    Answer::Refused { response, error }
+    Answer::Refused { response: reject(&error, method, settings), error }
+}
+
+fn reject(
+    error: &InvalidHandshake,
+    method: Option<&str>,
+    settings: &ServerSettings,
+) -> Option<Response> {
+    server::reject(error, method, &settings.options, Some(&date()))
 }
 
 /// The answer of the program to a request that opens no connection.
@@ -180,13 +187,13 @@ fn aborted(response: Response, method: &str, settings: &ServerSettings) -> Answe
     }
     // This adds the headers that HTTP needs.
     let error = AbortHandshake::new(status_code, headers, body).into();
-    let mut answer = refused(error, Some(method), settings);
-    if let Answer::Refused { response: Some(response), .. } = &mut answer
+    let mut response = reject(&error, Some(method), settings);
+    if let Some(response) = &mut response
         && !reason_phrase.is_empty()
     {
         response.reason_phrase = reason_phrase;
     }
-    answer
+    Answer::Refused { response, error }
 }
 
 /// Decides on the answer to a request: the hooks, and between them the negotiation.
@@ -219,14 +226,11 @@ async fn answer(
         Ok(Negotiated { response, subprotocol, extension_headers, extensions, .. }) => {
             (Some(response), Ok((subprotocol, extension_headers, extensions)))
         }
-        Err(error) => match refuse(error) {
-            Answer::Refused { response, error } => {
-                // They were for the response that opens the connection.
-                handshake.forget_headers();
-                (response, Err(error))
-            }
-            accepted @ Answer::Accepted { .. } => return accepted,
-        },
+        Err(error) => {
+            // They were for the response that opens the connection.
+            handshake.forget_headers();
+            (reject(&error, Some(&method), settings), Err(error))
+        }
     };
     if let Some(hook) = &settings.process_response
         && response.is_some()

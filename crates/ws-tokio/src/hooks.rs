@@ -241,8 +241,8 @@ impl Handshake {
         (choices.headers, choices.invalid) = (Headers::new(), None);
     }
 
-    /// Where it is in memory: no two that exist at a time are in one place.
-    fn place(&self) -> usize {
+    /// Its address in memory, which no other one has as long as it exists.
+    fn address(&self) -> usize {
         std::ptr::from_ref(&*self.0).addr()
     }
 
@@ -295,7 +295,7 @@ pub(crate) async fn ask(
     response: Option<Response>,
 ) -> Result<(Handshake, Option<Response>), Stopped> {
     handshake.0.response = response;
-    let place = handshake.place();
+    let address = handshake.address();
     // A panic before the first await is one of the hook's too.
     let started = catch_unwind(AssertUnwindSafe(|| hook(handshake)));
     let mut hooked = started.map_err(|_| Stopped::Panic)?;
@@ -304,7 +304,7 @@ pub(crate) async fn ask(
         Err(_) => Poll::Ready(Err(Stopped::Panic)),
     });
     let mut handshake = result.await?;
-    if handshake.place() != place {
+    if handshake.address() != address {
         return Err(Stopped::Swapped);
     }
     let response = handshake.0.response.take();

@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use ws_errors::InvalidHandshake;
 use ws_proto::client::{self, ClientHandshake};
+use ws_proto::extension::Extensions;
 use ws_proto::http::{Request, Response};
 use ws_proto::server::{self, Negotiated, ServerHandshake, ServerOptions};
 use ws_proto::{Config, Connection, Uri};
@@ -93,24 +94,12 @@ pub struct Refusal {
 pub struct Upgrade {
     response: Response,
     info: Info,
+    extensions: Extensions,
+    config: Arc<Config>,
     flow: FlowSettings,
-    end: End,
-}
-
-/// The parts of one side for its connection.
-enum End {
-    Server {
-        config: Arc<Config>,
-        extensions: ws_proto::extension::Extensions,
-        payloads: bool,
-    },
-    Client {
-        config: Arc<Config>,
-        extensions: ws_proto::extension::Extensions,
-        payloads: bool,
-        uri: Uri,
-        seed: [u8; 32],
-    },
+    trace_payloads: bool,
+    /// Of a client: the URI, and the seed of its masking keys.
+    client: Option<(Uri, [u8; 32])>,
 }
 
 impl Upgrader {
@@ -146,13 +135,13 @@ impl Upgrader {
                     subprotocol,
                     ..Info::default()
                 };
-                let (config, payloads) = (Arc::clone(config), *trace_payloads);
-                let end = End::Server { config, extensions, payloads };
-                Ok(Upgrade { response, info, flow: *flow, end })
+                let (config, flow, trace_payloads) = (Arc::clone(config), *flow, *trace_payloads);
+                let client = None;
+                Ok(Upgrade { response, info, extensions, config, flow, trace_payloads, client })
             }
             Err(error) => {
                 let response = server::reject(&error, Some(&method), options, None);
-                // There is none for what isn't HTTP only.
+                // Only what isn't HTTP has none.
                 let response = response.unwrap_or_else(|| Response::text(400, ""));
                 Err(Refusal { error, response })
             }
@@ -207,9 +196,9 @@ impl ClientUpgrader {
             subprotocol,
             ..Info::default()
         };
-        let ClientSettings { config, flow, trace_payloads: payloads, .. } = self.settings;
-        let end = End::Client { config, extensions, payloads, uri: self.uri, seed: self.seed };
-        Ok(Upgrade { response, info, flow, end })
+        let ClientSettings { config, flow, trace_payloads, .. } = self.settings;
+        let client = Some((self.uri, self.seed));
+        Ok(Upgrade { response, info, extensions, config, flow, trace_payloads, client })
     }
 }
 
@@ -227,30 +216,29 @@ impl Upgrade {
     }
 
     /// Makes the connection. `read` are the bytes that were read behind the handshake and belong to it: begun or whole
-    /// frames. The connection needs a runtime of tokio.
+    /// frames. Call it within a runtime of tokio, so that the connection looks after itself.
     pub fn into_web_socket<S>(self, stream: S, read: &[u8]) -> WebSocket<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let origin = Instant::now();
-        let info = self.info.with_addresses(&stream);
-        let (conn, trace) = match self.end {
-            End::Server { config, extensions, payloads } => {
-                let conn = Connection::server(config, extensions, Duration::ZERO);
-                let trace = Trace::server(info.peer_addr, payloads);
+        let Self { info, extensions, config, flow, trace_payloads, client, .. } = self;
+        let (origin, now) = (Instant::now(), Duration::ZERO);
+        let info = info.with_addresses(&stream);
+        let (conn, trace) = match client {
+            Some((uri, seed)) => {
+                let trace = Trace::client(&uri, trace_payloads);
+                trace.peer(info.peer_addr);
+                (Connection::client(config, extensions, seed, now), trace)
+            }
+            None => {
+                let trace = Trace::server(info.peer_addr, trace_payloads);
                 if let Some(request) = &info.request {
                     trace.path(request.path());
                 }
-                (conn, trace)
-            }
-            End::Client { config, extensions, payloads, uri, seed } => {
-                let conn = Connection::client(config, extensions, seed, Duration::ZERO);
-                let trace = Trace::client(&uri, payloads);
-                trace.peer(info.peer_addr);
-                (conn, trace)
+                (Connection::server(config, extensions, now), trace)
             }
         };
-        let ws = begin(stream, conn, read, info, origin, self.flow, trace);
+        let ws = begin(stream, conn, read, info, origin, flow, trace);
         ws.shared().lock().spawn_background();
         ws
     }

@@ -14,7 +14,7 @@ use ws_proto::server::shutting_down;
 
 use super::connections::Connections;
 use super::handler::{self, Outcome};
-use super::limits::{Limits, Place, Places};
+use super::limits::{Limits, Slot, Slots};
 use super::listen::Bound;
 use super::report::Reports;
 use super::shutdown::Shutdown;
@@ -113,8 +113,9 @@ impl Server {
         Shutdown::new(self)
     }
 
-    /// Waits without end, for a `main` that serves for ever, or in a branch of `select!`: whatever ends the server takes
-    /// it, so that it can't end meanwhile. (It does if all [listeners](crate::Listener) have panicked.)
+    /// Waits without end: for a `main` that serves for ever, or a branch of `select!`. Nothing can end the server
+    /// meanwhile, since [`shutdown`](Self::shutdown) takes it; but if all [listeners](crate::Listener) have panicked,
+    /// the wait is over when the last connection has ended.
     ///
     /// # Cancel safety
     /// Dropping the future does nothing to the server.
@@ -145,7 +146,7 @@ pub(super) struct Host<H> {
     pub(super) stop: Arc<Stop>,
     pub(super) reports: Reports,
     pub(super) connections: Arc<Connections>,
-    places: Places,
+    slots: Slots,
 }
 
 impl<H> Host<H> {
@@ -156,7 +157,7 @@ impl<H> Host<H> {
         limits: Limits,
     ) -> Self {
         let (stop, connections) = (Arc::new(Stop::new()), Arc::default());
-        Self { handler, settings, stop, reports, connections, places: Places::new(limits) }
+        Self { handler, settings, stop, reports, connections, slots: Slots::new(limits) }
     }
 }
 
@@ -170,7 +171,7 @@ where
         loop {
             match poll_fn(|cx| bound.listener.poll_accept(cx)).await {
                 Ok((stream, addr)) => {
-                    let Ok(place) = host.places.enter(addr.map(|addr| addr.ip())).await else {
+                    let Ok(slot) = host.slots.enter(addr.map(|addr| addr.ip())).await else {
                         continue;
                     };
                     let accepted = Accepted {
@@ -178,7 +179,7 @@ where
                         addr,
                         #[cfg(feature = "tls")]
                         tls: bound.tls.clone(),
-                        place,
+                        slot,
                     };
                     tasks.spawn(open(Arc::clone(&host), accepted));
                 }
@@ -204,7 +205,7 @@ struct Accepted {
     addr: Option<SocketAddr>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
-    place: Place,
+    slot: Slot,
 }
 
 /// The stream for the opening handshake, after that of TLS if there is one.
@@ -230,7 +231,7 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let Accepted { stream, addr, mut place, .. } = accepted;
+    let Accepted { stream, addr, mut slot, .. } = accepted;
     let mut caller = host.reports.caller(addr);
     let trace = Trace::server(addr, host.settings.trace_payloads);
     // In a box, which is gone when the stream is there.
@@ -250,14 +251,14 @@ where
                 if late {
                     return Some(shutting_down(&host.settings.options, None));
                 }
-                host.places.open(&mut place).err()
+                host.slots.open(&mut slot).err()
             };
             let (settings, trace) = (&host.settings, trace.clone());
             handshake::accept(stream, settings, refuse, trace).await
         }));
         match host.stop.unless_aborted(opening).await {
             Some(Ok(ws)) => {
-                place.opened();
+                slot.opened();
                 let _listed = host.connections.insert(&ws);
                 handler::run(ws, &*host, caller).await;
             }

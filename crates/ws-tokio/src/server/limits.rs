@@ -15,17 +15,16 @@ pub(super) struct Limits {
     pub(super) handshakes: Option<usize>,
 }
 
-/// The places that are left.
-pub(super) struct Places {
+/// The slots that are left.
+pub(super) struct Slots {
     connections: Option<Arc<Semaphore>>,
     handshakes: Option<Arc<Semaphore>>,
     addresses: Option<Arc<Addresses>>,
 }
 
-impl Places {
+impl Slots {
     pub(super) fn new(limits: Limits) -> Self {
-        let semaphore =
-            |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
+        let semaphore = |slots: usize| Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS)));
         let addresses = |max| Arc::new(Addresses { max, taken: Mutex::default() });
         Self {
             connections: limits.connections.map(semaphore),
@@ -34,11 +33,11 @@ impl Places {
         }
     }
 
-    /// The place of a connection that was accepted; an error if its address has no more. Waits until its handshake
+    /// The slot of a connection that was accepted; an error if its address has no more. Waits until its handshake
     /// may begin.
-    pub(super) async fn enter(&self, addr: Option<IpAddr>) -> Result<Place, Full> {
+    pub(super) async fn enter(&self, addr: Option<IpAddr>) -> Result<Slot, Full> {
         if self.connections.is_none() && self.handshakes.is_none() && self.addresses.is_none() {
-            return Ok(Place(None));
+            return Ok(Slot(None));
         }
         let address = match (&self.addresses, addr) {
             (Some(addresses), Some(addr)) => Some(addresses.take(addr)?),
@@ -49,12 +48,12 @@ impl Places {
             Some(handshakes) => Arc::clone(handshakes).acquire_owned().await.ok(),
             None => None,
         };
-        Ok(Place(Some(Box::new(Held { _address: address, handshake, connection: None }))))
+        Ok(Slot(Some(Box::new(Held { _address: address, handshake, connection: None }))))
     }
 
-    /// Takes a place among the open connections; the response if there is none.
-    pub(super) fn open(&self, place: &mut Place) -> Result<(), Response> {
-        let (Some(connections), Some(held)) = (&self.connections, &mut place.0) else {
+    /// Takes a slot among the open connections; the response if there is none.
+    pub(super) fn open(&self, slot: &mut Slot) -> Result<(), Response> {
+        let (Some(connections), Some(held)) = (&self.connections, &mut slot.0) else {
             return Ok(());
         };
         let Ok(permit) = Arc::clone(connections).try_acquire_owned() else {
@@ -67,8 +66,8 @@ impl Places {
     }
 }
 
-/// The place of a connection, until it is dropped. Small, where there are no limits.
-pub(super) struct Place(Option<Box<Held>>);
+/// The slot of a connection, until it is dropped. Small, where there are no limits.
+pub(super) struct Slot(Option<Box<Held>>);
 
 struct Held {
     _address: Option<Taken>,
@@ -76,7 +75,7 @@ struct Held {
     connection: Option<OwnedSemaphorePermit>,
 }
 
-impl Place {
+impl Slot {
     /// The opening handshake is over.
     pub(super) fn opened(&mut self) {
         if let Some(held) = &mut self.0 {
@@ -85,7 +84,7 @@ impl Place {
     }
 }
 
-/// There is no place.
+/// There is no slot.
 pub(super) struct Full;
 
 struct Addresses {
@@ -114,7 +113,7 @@ impl Addresses {
     }
 }
 
-/// A place of an address, until it is dropped.
+/// A slot of an address, until it is dropped.
 struct Taken {
     addresses: Arc<Addresses>,
     addr: IpAddr,
@@ -148,8 +147,8 @@ mod tests {
     #[test]
     fn addresses_of_one_network_share_its_places() {
         let limits = Limits { per_address: Some(2), ..Limits::default() };
-        let places = Places::new(limits);
-        let addresses = places.addresses.as_ref().unwrap();
+        let slots = Slots::new(limits);
+        let addresses = slots.addresses.as_ref().unwrap();
         let take = |addr: &str| addresses.take(addr.parse().unwrap()).ok();
         for (one, same, other) in [
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
@@ -165,7 +164,7 @@ mod tests {
             drop(second);
         }
         assert!(addresses.lock().is_empty());
-        let nobody = Places::new(Limits { per_address: Some(0), ..Limits::default() });
+        let nobody = Slots::new(Limits { per_address: Some(0), ..Limits::default() });
         let addresses = nobody.addresses.unwrap();
         assert!(addresses.take(Ipv6Addr::LOCALHOST.into()).is_err());
         assert!(addresses.lock().is_empty());

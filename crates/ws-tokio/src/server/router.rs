@@ -75,7 +75,7 @@ pub struct Router {
     misuse: Option<String>,
 }
 
-/// The end of a way.
+/// The target of a path.
 enum Route {
     WebSocket { bind: Bind<WebSocket, Ended>, settings: Option<Arc<ServerSettings>> },
     Http(Bind<Handshake, Response>),
@@ -91,7 +91,7 @@ type Start<C, T> = Box<dyn FnOnce(C) -> BoxFuture<T> + Send>;
 /// The handler of a route: an async function of a connection, [`WebSocket`] or [`Handshake`], and up to four values that
 /// can be parsed.
 #[diagnostic::on_unimplemented(
-    message = "this is no handler of a route",
+    message = "this can't be the handler of a route",
     label = "expected an async function of a `{C}` and up to four values that implement `FromStr`",
     note = "the arguments of a closure need types, and its future must be `Send`"
 )]
@@ -222,7 +222,7 @@ impl Router {
     /// [`process_request`](Serve::process_request) is asked before the router.
     ///
     /// Awaiting the server fails with [`Error::Other`](crate::Error::Other) when two routes or hosts are the same, a path,
-    /// a host, the aim of a redirect or settings of a route aren't valid, or a handler takes another number of parameters
+    /// a host, the target of a redirect or settings of a route aren't valid, or a handler takes another number of parameters
     /// than its path has.
     pub fn serve(mut self, listen: impl Into<Listen>) -> Serve<RoutedHandler> {
         let handler: RoutedHandler = Box::new(|ws: WebSocket| {

@@ -221,7 +221,7 @@ async fn a_subprotocol_is_chosen_among_those_that_are_offered() {
     }
     let malformed = REQUEST.replace("Host:", "Sec-WebSocket-Protocol: a b\r\nHost:");
     let response = answer(&server, &malformed.replace("GET / ", "GET /last ")).await;
-    assert!(response.starts_with("HTTP/1.1 "), "{response}");
+    assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
 }
 
 #[tokio::test]
