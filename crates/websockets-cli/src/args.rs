@@ -49,6 +49,8 @@ Examples:
   websockets serve
       an echo server; see `websockets serve --help`
 
+On a terminal, Up and Down find lines again, Alt-J indents JSON, Ctrl-D closes the connection.
+
 Exit status: 0 after a clean close; 1 when connecting failed or the connection ended otherwise,
 with one line `error: ...`; 2 for wrong arguments; 130 or 143 when SIGINT or SIGTERM ended it
 before it was connected, or a second one afterwards.";

@@ -3,10 +3,11 @@
 //! `args` reads the arguments, `settings` makes settings of the library of them. `session` is one run: it
 //! connects, sends what `input` reads, gives what arrives to `output`, and ends. `terminal` edits lines where
 //! there is a terminal, `signals` tells of Ctrl-C, `verbose` describes connections for `--verbose`, `notices`
-//! prints on standard error. `serve` is the server.
+//! prints on standard error, `json` indents messages for people. `serve` is the server.
 
 mod args;
 mod input;
+mod json;
 mod notices;
 mod output;
 mod serve;

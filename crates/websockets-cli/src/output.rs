@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use websockets::Message;
 use websockets::exceptions::Escaped;
 
+use crate::json;
 use crate::terminal::Screen;
 
 /// Messages that may wait for a slow reader of standard output.
@@ -17,17 +18,17 @@ const QUEUE: usize = 64;
 /// The way to standard output, through a thread that may wait for its reader.
 #[derive(Debug)]
 pub(crate) struct Output {
-    lines: mpsc::Sender<String>,
+    messages: mpsc::Sender<Message>,
     result: oneshot::Receiver<io::Result<()>>,
 }
 
 /// Room for one message.
-pub(crate) type Room<'a> = mpsc::Permit<'a, String>;
+pub(crate) type Room<'a> = mpsc::Permit<'a, Message>;
 
 impl Output {
     /// Prints on standard output, or on the screen.
     pub(crate) fn new(screen: Option<Arc<Screen>>) -> Self {
-        let (lines, queue) = mpsc::channel(QUEUE);
+        let (messages, queue) = mpsc::channel(QUEUE);
         let (sender, result) = oneshot::channel();
         thread::spawn(move || {
             let printed = match screen {
@@ -36,45 +37,45 @@ impl Output {
             };
             _ = sender.send(printed);
         });
-        Self { lines, result }
+        Self { messages, result }
     }
 
     /// Waits for room; `None` when nothing can be printed any more.
     pub(crate) async fn room(&self) -> Option<Room<'_>> {
-        self.lines.reserve().await.ok()
+        self.messages.reserve().await.ok()
     }
 
     /// Waits until everything is printed.
     pub(crate) async fn finish(self) -> io::Result<()> {
-        drop(self.lines);
+        drop(self.messages);
         self.result.await.unwrap_or(Ok(()))
     }
 }
 
-/// Prints lines; flushes when none is waiting.
-fn print(mut lines: mpsc::Receiver<String>) -> io::Result<()> {
+/// Prints messages, a line each; flushes when none is waiting.
+fn print(mut messages: mpsc::Receiver<Message>) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    while let Some(line) = lines.blocking_recv() {
-        writeln!(out, "{line}")?;
-        if lines.is_empty() {
+    while let Some(message) = messages.blocking_recv() {
+        writeln!(out, "{}", line(&message))?;
+        if messages.is_empty() {
             out.flush()?;
         }
     }
     out.flush()
 }
 
-/// Shows lines on the screen, which prints them itself.
+/// Shows messages on the screen, which prints them itself.
 #[expect(clippy::unnecessary_wraps, reason = "like `print`")]
-fn print_on(screen: &Screen, mut lines: mpsc::Receiver<String>) -> io::Result<()> {
-    while let Some(line) = lines.blocking_recv() {
-        screen.message(&line);
+fn print_on(screen: &Screen, mut messages: mpsc::Receiver<Message>) -> io::Result<()> {
+    while let Some(message) = messages.blocking_recv() {
+        screen.message(&shown(&message, screen.indents_json()));
     }
     Ok(())
 }
 
 /// A message as one line: text with control and bidirectional characters escaped, binary with all that
 /// isn't printable ASCII escaped.
-pub(crate) fn line(message: &Message) -> String {
+fn line(message: &Message) -> String {
     match message.as_text() {
         Some(text) => Escaped(text).to_string(),
         None => message.as_bytes().iter().fold(String::new(), |mut line, &byte| {
@@ -86,6 +87,18 @@ pub(crate) fn line(message: &Message) -> String {
             }
             line
         }),
+    }
+}
+
+/// A message as the screen shows it: JSON on several lines, if that is wanted, else one line.
+fn shown(message: &Message, indents_json: bool) -> String {
+    let json = message.as_text().filter(|_| indents_json).and_then(json::indented);
+    match json {
+        Some(text) => {
+            let lines = text.lines().map(|line| Escaped(line).to_string());
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        None => line(message),
     }
 }
 

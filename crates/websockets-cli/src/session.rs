@@ -18,7 +18,7 @@ use websockets::{
 use crate::args::ConnectArgs;
 use crate::input::Input;
 use crate::notices::Notices;
-use crate::output::{self, Output, Room};
+use crate::output::{Output, Room};
 use crate::settings;
 use crate::signals::{Signal, Signals};
 use crate::terminal::{self, Editor, Screen};
@@ -263,7 +263,7 @@ impl Session {
                     },
                     received = receive(output, &mut receiver) => match received {
                         None => break Wish::OutputClosed,
-                        Some((room, Ok(Some(message)))) => room.send(output::line(&message)),
+                        Some((room, Ok(Some(message)))) => room.send(message),
                         Some((_, Ok(None))) => {
                             let (outcome, closed) = proper(&receiver);
                             let is_away = receiver.close_code() == Some(CloseCode::GOING_AWAY);
@@ -358,7 +358,7 @@ async fn close(
             signal = signals.next() => return (End::Stop(Outcome::Signalled(signal)), None),
             received = received => match received {
                 None => is_printing = false,
-                Some((Some(room), Ok(Some(message)))) => room.send(output::line(&message)),
+                Some((Some(room), Ok(Some(message)))) => room.send(message),
                 Some((None, Ok(Some(_)))) => {}
                 Some((_, Ok(None))) => break Ok(()),
                 Some((_, Err(error))) => break Err(error),

@@ -58,6 +58,7 @@ pub(crate) struct Screen {
     /// To the one thread that prints, so that everything is in order.
     rows: SyncSender<Row>,
     has_colors: bool,
+    indents_json: Arc<AtomicBool>,
     /// Whether standard error is the screen, too.
     has_notices: bool,
 }
@@ -87,7 +88,13 @@ impl Screen {
         let has_colors = std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty());
         let (rows, queue) = sync_channel(QUEUE);
         thread::spawn(move || show(&queue));
-        Self { rows, has_colors, has_notices: io::stderr().is_terminal() }
+        let (indents_json, has_notices) = (Arc::default(), io::stderr().is_terminal());
+        Self { rows, has_colors, indents_json, has_notices }
+    }
+
+    /// Whether the user wants JSON to be indented.
+    pub(crate) fn indents_json(&self) -> bool {
+        self.indents_json.load(Ordering::Relaxed)
     }
 
     /// Prints a message that arrived.
@@ -197,6 +204,7 @@ impl Editor {
             lines: Mutex::new(Some(sender)),
             interrupts,
             rows: screen.rows.clone(),
+            indents_json: Arc::clone(&screen.indents_json),
             history: Mutex::default(),
         }));
         for key in [
@@ -208,6 +216,7 @@ impl Editor {
             KeyEvent::ctrl('N'),
             KeyEvent::ctrl('C'),
             KeyEvent::ctrl('D'),
+            KeyEvent::alt('j'),
         ] {
             editor.bind_sequence(key, EventHandler::Conditional(Box::new(keys.clone())));
         }
@@ -250,6 +259,7 @@ struct State {
     lines: Mutex<Option<mpsc::Sender<Line>>>,
     interrupts: mpsc::UnboundedSender<Signal>,
     rows: SyncSender<Row>,
+    indents_json: Arc<AtomicBool>,
     history: Mutex<History>,
 }
 
@@ -303,6 +313,13 @@ impl ConditionalEventHandler for Keys {
             }
             (KeyCode::Char('C'), true) => {
                 _ = self.0.interrupts.send(Signal::Interrupt);
+                Some(Cmd::Noop)
+            }
+            (KeyCode::Char('j'), false) => {
+                let indents = !self.0.indents_json.fetch_xor(true, Ordering::Relaxed);
+                let state = if indents { "indented" } else { "printed as it comes" };
+                // Without room, the next messages show it.
+                _ = self.0.rows.try_send(Row::Line(format!("* JSON is {state}")));
                 Some(Cmd::Noop)
             }
             (KeyCode::Char('D'), true) if ctx.line().is_empty() => {

@@ -111,6 +111,17 @@ async fn lines_are_edited_and_answers_appear_above_them_in_color() {
     terminal.shows("half").await;
     terminal.press("\x15\u{1b}[A\r");
     terminal.shows("< hello").await;
+    // Alt-J: JSON on several lines, and what isn't JSON as before.
+    terminal.press("\u{1b}j");
+    terminal.shows("* JSON is indented\r\n").await;
+    sender.send(r#"{"b":[1.0],"a\u001b":{}}"#).await.unwrap();
+    terminal.shows("< {\r\n  \"b\": [\r\n    1.0\r\n  ],\r\n  \"a\\u001b\": {}\r\n}").await;
+    sender.send("{plain\u{1b}}").await.unwrap();
+    terminal.shows("< {plain\\u{1b}}").await;
+    terminal.press("\u{1b}j");
+    terminal.shows("* JSON is printed as it comes\r\n").await;
+    sender.send("[1,2]").await.unwrap();
+    terminal.shows("< [1,2]").await;
     // Ctrl-D on an empty line.
     terminal.press("\x04");
     terminal.shows("* Closed with 1000 (OK)").await;
