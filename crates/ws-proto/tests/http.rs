@@ -879,3 +879,39 @@ fn a_query_is_split_before_it_is_decoded() {
         assert_eq!(pairs, expected, "{query}");
     }
 }
+
+#[cfg(feature = "http")]
+#[test]
+fn requests_are_converted_from_and_to_those_of_another_library() {
+    for (uri, target) in [
+        ("/chat?room=1", Some("/chat?room=1")),
+        ("http://example.com/chat?room=1", Some("http://example.com/chat?room=1")),
+        ("http://example.com", Some("http://example.com/")),
+        ("example.com:443", Some("example.com:443")),
+        ("*", Some("*")),
+        ("/é", None),
+    ] {
+        let theirs = http::Request::get(uri).header("X", "caf\u{e9}").body(());
+        let ours = theirs.ok().and_then(|theirs| Request::try_from(&theirs).ok());
+        assert_eq!(ours.as_ref().map(Request::target), target, "{uri}");
+        let Some(ours) = ours else { continue };
+        assert_eq!(ours.method(), "GET");
+        let back = http::Request::try_from(&ours).unwrap();
+        assert_eq!((back.method(), back.version()), (&http::Method::GET, http::Version::HTTP_11));
+        assert_eq!(Request::try_from(&back).unwrap(), ours, "{uri}");
+    }
+    for (version, expected) in [
+        (http::Version::HTTP_10, Ok(HttpVersion::Http10)),
+        (http::Version::HTTP_11, Ok(HttpVersion::Http11)),
+        (http::Version::HTTP_2, Err("HTTP/2.0")),
+    ] {
+        let theirs = http::Request::get("/").version(version).body(()).unwrap();
+        let converted = Request::try_from(&theirs).map(|request| request.version());
+        let converted = converted.map_err(|e| e.to_string());
+        assert_eq!(converted.is_ok(), expected.is_ok(), "{version:?}: {converted:?}");
+        match expected {
+            Ok(version) => assert_eq!(converted, Ok(version)),
+            Err(name) => assert!(converted.unwrap_err().contains(name)),
+        }
+    }
+}
