@@ -54,10 +54,26 @@ impl Response {
     /// ```
     #[must_use]
     pub fn text(status_code: u16, text: impl Into<String>) -> Self {
+        Self::of_type(status_code, "text/plain; charset=utf-8", text.into())
+    }
+
+    /// Creates a response with this page, in UTF-8; else as [`text`](Self::text). Escape what comes from others.
+    ///
+    /// ```
+    /// use ws_errors::Response;
+    /// let response = Response::html(200, "<!doctype html><title>Chat</title>");
+    /// assert_eq!(response.headers.get("Content-Type"), Ok(Some("text/html; charset=utf-8")));
+    /// ```
+    #[must_use]
+    pub fn html(status_code: u16, page: impl Into<String>) -> Self {
+        Self::of_type(status_code, "text/html; charset=utf-8", page.into())
+    }
+
+    fn of_type(status_code: u16, content_type: &str, text: String) -> Self {
         let mut headers = Headers::new();
         // It is valid.
-        _ = headers.insert("Content-Type", "text/plain; charset=utf-8");
-        Self::new(status_code, "", headers, text.into())
+        _ = headers.insert("Content-Type", content_type);
+        Self::new(status_code, "", headers, text)
     }
 
     /// Returns the response as on the wire: status line, headers, empty line and body.

@@ -39,6 +39,11 @@ pub(crate) fn put_accept_key<'a>(key: &str, digits: &'a mut [u8; ACCEPT_LEN]) ->
     str::from_utf8(digits).unwrap_or_default()
 }
 
+/// The pseudo-header of HTTP/2 that names the protocol that a request is for ([RFC 8441 §4]).
+///
+/// [RFC 8441 §4]: https://www.rfc-editor.org/rfc/rfc8441#section-4
+pub(crate) const PROTOCOL: &str = ":protocol";
+
 /// The name and version of this crate, for `Server` and `User-Agent` headers.
 pub(crate) const PRODUCT: &str = concat!("websockets/", env!("CARGO_PKG_VERSION"));
 

@@ -59,6 +59,21 @@ impl Outgoing {
         self.len() == 0
     }
 
+    /// Its bytes, before they are encoded.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Message(message) => message.as_bytes(),
+            Body::Prepared(prepared) => prepared.message().as_bytes(),
+        }
+    }
+
+    /// The wish about its compression.
+    #[must_use]
+    pub fn compression(&self) -> Compress {
+        self.compress
+    }
+
     /// The message itself.
     #[must_use]
     pub fn into_message(self) -> Message {
@@ -143,10 +158,13 @@ pub(crate) struct EncodedFrame {
 }
 
 impl PreparedMessage {
-    /// Prepares a message. It is copied once, into its frame.
+    /// Prepares a message. It is copied once, into its frame; one that is prepared already stays as it is.
     #[must_use]
     pub fn new(message: impl Into<Outgoing>) -> Self {
         let outgoing = message.into();
+        if let Body::Prepared(prepared) = outgoing.body {
+            return prepared;
+        }
         let compress = outgoing.compress;
         let message = outgoing.into_message();
         let plain = EncodedFrame::new(message.kind(), None, message.as_bytes());

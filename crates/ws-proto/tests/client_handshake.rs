@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::feed;
 use ws_errors::{
     Headers, InvalidHandshake, InvalidHeaderValue, InvalidMessage, InvalidStatus, MessageCause,
-    NegotiationError, StatusLineTooLong,
+    NegotiationError, StatusLineTooLong, WebSocketException,
 };
 use ws_proto::Uri;
 use ws_proto::client::{ClientHandshake, ClientOptions, Negotiated};
@@ -732,5 +732,50 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
     let on_client = client.into_negotiated().expect("accepted");
     assert_eq!(on_client.response, negotiated.response);
     assert_eq!(on_client.subprotocol, negotiated.subprotocol);
+    Ok(())
+}
+
+#[test]
+fn rfc8441_5_over_http2_there_is_no_key_and_success_opens() -> Result<(), WebSocketException> {
+    let options = ClientOptions::default()
+        .subprotocols(["chat".parse().unwrap()])
+        .user_agent(None)
+        .header("Host", "example.com")
+        .header("Cookie", "a=b");
+    for (uri, target) in [
+        ("ws://localhost:8765/chat?a=b", "http://example.com/chat?a=b"),
+        ("wss://localhost/", "https://example.com/"),
+    ] {
+        let handshake = ClientHandshake::over_http2(&uri.parse()?, &options, Duration::ZERO)?;
+        let request = handshake.request();
+        let head = (request.method(), request.protocol(), request.target());
+        assert_eq!(head, ("CONNECT", Some("websocket"), target));
+        let lines: Vec<_> = request.headers().raw_items().collect();
+        let expected = [
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Protocol", "chat"),
+            ("Cookie", "a=b"),
+        ];
+        assert_eq!(lines, expected);
+    }
+    for (status, subprotocol, expected) in [
+        (200, Some("chat"), None),
+        (204, None, None),
+        (101, None, Some("server rejected WebSocket connection: HTTP 101")),
+        (403, None, Some("server rejected WebSocket connection: HTTP 403")),
+        (200, Some("other"), Some("unsupported subprotocol: other")),
+    ] {
+        let mut headers = Headers::new();
+        if let Some(subprotocol) = subprotocol {
+            headers.insert("sec-websocket-protocol", subprotocol).unwrap();
+        }
+        let uri = "ws://localhost/".parse()?;
+        let mut handshake = ClientHandshake::over_http2(&uri, &options, Duration::ZERO)?;
+        let received = handshake.receive_response(Response::new(status, "", headers, ""));
+        let error = received.err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), expected, "{status} {subprotocol:?}");
+        let chosen = handshake.into_negotiated().and_then(|negotiated| negotiated.subprotocol);
+        assert_eq!(chosen.is_some(), expected.is_none() && subprotocol.is_some());
+    }
     Ok(())
 }

@@ -903,7 +903,8 @@ fn requests_are_converted_from_and_to_those_of_another_library() {
     for (version, expected) in [
         (http::Version::HTTP_10, Ok(HttpVersion::Http10)),
         (http::Version::HTTP_11, Ok(HttpVersion::Http11)),
-        (http::Version::HTTP_2, Err("HTTP/2.0")),
+        (http::Version::HTTP_2, Ok(HttpVersion::Http2)),
+        (http::Version::HTTP_3, Err("HTTP/3.0")),
     ] {
         let theirs = http::Request::get("/").version(version).body(()).unwrap();
         let converted = Request::try_from(&theirs).map(|request| request.version());

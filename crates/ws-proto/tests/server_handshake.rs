@@ -10,9 +10,10 @@ use ws_errors::{
     AbortHandshake, Headers, HttpAnswer, InvalidHandshake, InvalidHeader, InvalidMessage,
     MessageCause, NegotiationError,
 };
-use ws_proto::http::{Request, Response};
+use ws_proto::http::{HttpVersion, Request, Response};
 use ws_proto::server::{
-    OriginRule, ServerHandshake, ServerOptions, negotiate, reject, respond, shutting_down,
+    OriginRule, ServerHandshake, ServerOptions, negotiate, reject, remove_connection_headers,
+    respond, shutting_down,
 };
 use ws_types::{Origin, Subprotocol};
 
@@ -1015,5 +1016,99 @@ proptest! {
             Err(error) => reject(&error, None, &options, DATE).map_or(0, |response| response.status_code),
         };
         prop_assert!([101, 400, 403, 426].contains(&status), "{}", status);
+    }
+}
+
+/// A request of HTTP/2 with these headers.
+fn http2(method: &'static str, target: &str, lines: &[(&str, &str)]) -> Request {
+    let mut request = Request::new(method, target).unwrap().with_version(HttpVersion::Http2);
+    for (name, value) in lines {
+        request.headers_mut().insert(name, value).unwrap();
+    }
+    request
+}
+
+#[test]
+fn rfc8441_5_a_request_of_http2_is_answered_with_200_and_no_key() {
+    let lines = [("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat, superchat")];
+    let options = options().subprotocols(subprotocols(["superchat"])).server_header(None);
+    let request = http2("CONNECT", "https://server.example.com/chat", &lines);
+    let negotiated = negotiate(&request.with_protocol("websocket"), &options, DATE).unwrap();
+    let Response { status_code, headers, body, .. } = negotiated.response;
+    assert_eq!((status_code, body), (200, Vec::new()));
+    let lines: Vec<_> = headers.raw_items().collect();
+    assert_eq!(lines, [("Date", DATE.unwrap()), ("Sec-WebSocket-Protocol", "superchat")]);
+}
+
+#[test]
+fn rfc8441_5_requests_of_http2_are_checked_in_this_order() {
+    let origins = options().origins([OriginRule::SameHost]);
+    let version = ("sec-websocket-version", "13");
+    let origin = ("origin", "https://example.com");
+    let uri = "https://example.com/chat";
+    for (method, protocol, lines, status, reason) in [
+        ("GET", None, vec![], 400, "missing :protocol header"),
+        ("GET", Some("websocket"), vec![], 400, "missing :protocol header"),
+        ("CONNECT", None, vec![version], 400, "missing :protocol header"),
+        // RFC 9298 has this one.
+        (
+            "CONNECT",
+            Some("connect-udp"),
+            vec![version],
+            400,
+            "invalid :protocol header: connect-udp",
+        ),
+        (
+            "CONNECT",
+            Some("websocket"),
+            vec![("content-length", "3")],
+            400,
+            "invalid Content-Length header: 3",
+        ),
+        ("CONNECT", Some("websocket"), vec![], 400, "missing Sec-WebSocket-Version header"),
+        ("CONNECT", Some("websocket"), vec![version], 403, "missing Origin header"),
+        (
+            "CONNECT",
+            Some("websocket"),
+            vec![version, ("origin", "https://evil.example")],
+            403,
+            "invalid Origin header: https://evil.example",
+        ),
+        ("CONNECT", Some("websocket"), vec![version, origin], 200, ""),
+    ] {
+        let mut request = http2(method, uri, &lines);
+        if let Some(protocol) = protocol {
+            request = request.with_protocol(protocol);
+        }
+        let (found, text) = match negotiate(&request, &origins, None) {
+            Ok(negotiated) => (negotiated.response.status_code, String::new()),
+            Err(error) => {
+                let mut response = reject(&error, Some(method), &origins, None).unwrap();
+                remove_connection_headers(&mut response);
+                assert!(!response.headers.contains("Connection"), "{response:?}");
+                (response.status_code, error.to_string())
+            }
+        };
+        assert_eq!((found, &*text), (status, reason), "{method} {protocol:?} {lines:?}");
+    }
+}
+
+#[test]
+fn rfc9113_8_3_1_a_host_of_http2_is_the_authority() {
+    for (target, host, expected) in [
+        ("https://example.com/", None, ""),
+        ("https://example.com:8443/", Some("Example.com:8443"), ""),
+        ("https://example.com/", Some("evil.example"), "invalid Host header: evil.example"),
+        ("https://example.com/", Some("example.com:8443"), "invalid Host header: example.com:8443"),
+        ("https://user@example.com/", None, "did not receive a valid HTTP request"),
+        ("/", Some("example.com"), ""),
+        ("/", None, "missing Host header"),
+    ] {
+        let lines: Vec<_> = host.map(|host| ("host", host)).into_iter().collect();
+        let mut handshake = ServerHandshake::new(&options(), Duration::ZERO);
+        let request = http2("CONNECT", target, &lines).with_protocol("websocket");
+        let received = handshake.receive_request(request);
+        let text = received.err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(text, expected, "{target} {host:?}");
     }
 }

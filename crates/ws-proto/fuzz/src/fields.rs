@@ -11,12 +11,14 @@ use ws_proto::grammar::{
     build_www_authenticate_basic, parse_authorization_basic, parse_connection, parse_extension,
     parse_subprotocol, parse_upgrade,
 };
+use ws_proto::server::{ForwardedHeader, forwarded_client};
 
 /// Any text as the value of each header, and as an address.
 pub fn header_fields(data: &[u8]) {
     // Headers hold octets as ISO-8859-1; other text can only come from a careless caller.
     let octets: String = data.iter().copied().map(char::from).collect();
     values(&octets);
+    forwarded(&octets);
     address(&octets);
     if let Ok(text) = str::from_utf8(data) {
         values(text);
@@ -48,6 +50,20 @@ fn values(text: &str) {
                 assert_eq!(&*error.header, if text.is_empty() { "" } else { "***" });
             }
         }
+    }
+}
+
+/// A client that sends any text hides nothing of what a proxy adds behind it.
+fn forwarded(text: &str) {
+    for (header, name, added) in [
+        (ForwardedHeader::Forwarded, "Forwarded", "for=192.0.2.1;by=\"a,\\\"b\""),
+        (ForwardedHeader::XForwardedFor, "X-Forwarded-For", "192.0.2.1"),
+    ] {
+        let Ok(sent) = Headers::try_from([(name, text)]) else { return };
+        _ = forwarded_client(&sent, header, |addr| addr.is_ipv6());
+        let headers = Headers::try_from([(name, format!("{text}, {added}"))]).unwrap();
+        let client = forwarded_client(&headers, header, |_| false);
+        assert_eq!(client, Some(([192, 0, 2, 1], 0).into()), "{headers:?}");
     }
 }
 

@@ -6,10 +6,11 @@ use ws_headers::{Headers, InvalidHeaderField};
 
 use super::{HttpVersion, Request};
 
-/// The head. The target is the path and the query, or the whole URI if it has an authority.
+/// The head. The target is the path and the query, or the whole URI if it has an authority. The `:protocol` of HTTP/2 is
+/// elsewhere, in an extension of another crate: [`Request::with_protocol`].
 ///
 /// # Errors
-/// [`InvalidProtocol`] unless it is HTTP/1.0 or 1.1; [`InvalidHeaderValue`] when the target has characters that aren't
+/// [`InvalidProtocol`] unless it is HTTP/1.0, 1.1 or 2; [`InvalidHeaderValue`] when the target has characters that aren't
 /// visible ASCII.
 impl<T> TryFrom<&::http::Request<T>> for Request {
     type Error = InvalidHandshake;
@@ -18,6 +19,7 @@ impl<T> TryFrom<&::http::Request<T>> for Request {
         let version = match request.version() {
             Version::HTTP_10 => HttpVersion::Http10,
             Version::HTTP_11 => HttpVersion::Http11,
+            Version::HTTP_2 => HttpVersion::Http2,
             other => return Err(InvalidProtocol::new(format!("{other:?}")).into()),
         };
         let method = request.method().as_str().to_owned();
@@ -27,7 +29,7 @@ impl<T> TryFrom<&::http::Request<T>> for Request {
     }
 }
 
-/// The head.
+/// The head, without the `:protocol` of HTTP/2.
 ///
 /// # Errors
 /// A target that isn't a URI, or more headers than a [`HeaderMap`] holds.
@@ -38,6 +40,7 @@ impl TryFrom<&Request> for ::http::Request<()> {
         let version = match request.version() {
             HttpVersion::Http10 => Version::HTTP_10,
             HttpVersion::Http11 => Version::HTTP_11,
+            HttpVersion::Http2 => Version::HTTP_2,
         };
         let builder = Self::builder().method(request.method()).uri(request.target());
         let mut converted = builder.version(version).body(())?;

@@ -23,15 +23,18 @@ pub enum HttpVersion {
     Http10,
     /// `HTTP/1.1`
     Http11,
+    /// HTTP/2, whose requests another HTTP library reads and writes.
+    Http2,
 }
 
 impl HttpVersion {
-    /// The version as on the wire: `HTTP/1.0` or `HTTP/1.1`.
+    /// The version as on the wire, `HTTP/1.0` or `HTTP/1.1`; or `HTTP/2`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
         }
     }
 }
@@ -43,7 +46,7 @@ impl fmt::Display for HttpVersion {
 }
 
 /// The head of an HTTP/1.1 request: the client's half of an opening handshake, which has no body
-/// ([RFC 6455 §4.1]).
+/// ([RFC 6455 §4.1]). Or that of a request in HTTP/2, which another HTTP library reads or writes.
 ///
 /// It always serializes to exactly one well-formed head: the method is a token, the target has
 /// neither spaces nor control characters, and [`Headers`] refuses line breaks.
@@ -61,6 +64,7 @@ impl fmt::Display for HttpVersion {
 /// `{:?}` leaves out the query, and credentials as [`Headers`] does.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Request {
+    /// Followed by a space and the `:protocol` of HTTP/2, if there is one: connections keep their requests, and few have it.
     method: Cow<'static, str>,
     target: Box<str>,
     version: HttpVersion,
@@ -86,18 +90,46 @@ impl Request {
         if !is_visible(&target) {
             return Err(InvalidHeaderValue::new("target", Some(target.into())));
         }
-        Ok(Self { method, target, version: HttpVersion::Http11, headers: Headers::new() })
+        let (version, headers) = (HttpVersion::Http11, Headers::new());
+        Ok(Self { method, target, version, headers })
     }
 
-    #[cfg(feature = "http")]
-    pub(super) fn with_version(self, version: HttpVersion) -> Self {
+    /// Replaces the version of HTTP. In HTTP/2 the target is a whole URI.
+    #[must_use]
+    pub fn with_version(self, version: HttpVersion) -> Self {
         Self { version, ..self }
     }
 
-    /// The method, `GET` for an opening handshake.
+    /// Makes it a request of HTTP/2 for another protocol (Extended CONNECT, [RFC 8441 §4]).
+    ///
+    /// ```
+    /// use ws_proto::http::{HttpVersion, Request};
+    /// let request = Request::new("CONNECT", "https://example.com/chat")?.with_protocol("websocket");
+    /// assert_eq!((request.version(), request.protocol()), (HttpVersion::Http2, Some("websocket")));
+    /// assert_eq!((request.host(), request.path()), (Some("example.com"), "/chat"));
+    /// # Ok::<(), ws_errors::InvalidHeaderValue>(())
+    /// ```
+    ///
+    /// [RFC 8441 §4]: https://www.rfc-editor.org/rfc/rfc8441#section-4
+    #[must_use]
+    pub fn with_protocol(self, protocol: &str) -> Self {
+        let method = format!("{} {protocol}", self.method()).into();
+        Self { method, version: HttpVersion::Http2, ..self }
+    }
+
+    /// The request as HTTP/1.1 has it, where `CONNECT` for another protocol, which has a path, is `GET`.
+    pub(crate) fn in_http1(&self) -> Self {
+        let request = self.clone().with_version(HttpVersion::Http11);
+        match self.protocol() {
+            Some(_) => Self { method: "GET".into(), ..request },
+            None => request,
+        }
+    }
+
+    /// The method, `GET` for an opening handshake, in HTTP/2 `CONNECT`.
     #[must_use]
     pub fn method(&self) -> &str {
-        &self.method
+        self.method.split_once(' ').map_or(&*self.method, |(method, _)| method)
     }
 
     /// The request target as on the wire, in one of four forms ([RFC 9112 §3.2]): path and query
@@ -177,10 +209,12 @@ impl Request {
     /// [§3.3]: https://www.rfc-editor.org/rfc/rfc9112#section-3.3
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        match absolute_form(&self.target) {
-            Some((authority, _)) => Some(authority),
-            None => self.headers.get("Host").ok().flatten(),
-        }
+        self.authority().or_else(|| self.headers.get("Host").ok().flatten())
+    }
+
+    /// The authority of a target that is a whole URI.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        absolute_form(&self.target).map(|(authority, _)| authority)
     }
 
     /// The part of the target behind an authority; `None` if it is only an authority, or `*`.
@@ -191,11 +225,19 @@ impl Request {
         }
     }
 
-    /// The version of HTTP, [`HttpVersion::Http11`] for an opening handshake.
-    #[doc(alias = "protocol")]
+    /// The version of HTTP, [`HttpVersion::Http11`] for an opening handshake, or [`HttpVersion::Http2`].
     #[must_use]
     pub fn version(&self) -> HttpVersion {
         self.version
+    }
+
+    /// The protocol that a request of HTTP/2 is for, its pseudo-header `:protocol` ([RFC 8441 §4]); `None` without one,
+    /// as always in HTTP/1.
+    ///
+    /// [RFC 8441 §4]: https://www.rfc-editor.org/rfc/rfc8441#section-4
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.method.split_once(' ').map(|(_, protocol)| protocol)
     }
 
     /// The headers, in their order and spelling.
@@ -209,7 +251,8 @@ impl Request {
         &mut self.headers
     }
 
-    /// Returns the request as on the wire, from the request line to the empty line.
+    /// Returns the request as on the wire, from the request line to the empty line. HTTP/2 has another form: of such a
+    /// request this is a text for people, without `:protocol`.
     #[must_use]
     pub fn serialize(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
@@ -219,7 +262,7 @@ impl Request {
 
     /// Appends the request to `out`, as [`serialize`](Self::serialize) returns it.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        for part in [&*self.method, " ", &self.target, " ", self.version.as_str(), "\r\n"] {
+        for part in [self.method(), " ", &self.target, " ", self.version.as_str(), "\r\n"] {
             out.extend_from_slice(part.as_bytes());
         }
         self.headers.write_to(out);
@@ -230,7 +273,7 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = without_query(self.target.as_bytes());
         f.debug_struct("Request")
-            .field("method", &self.method)
+            .field("method", &self.method())
             .field("target", &format_args!("\"{}\"", target.escape_ascii()))
             .field("version", &self.version)
             .field("headers", &self.headers)

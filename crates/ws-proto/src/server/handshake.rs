@@ -74,7 +74,7 @@ impl ServerHandshake {
         };
         match reader.receive_data(data) {
             Ok(None) => Ok(None),
-            Ok(Some((request, used))) => self.receive_request(request).map(|()| Some(used)),
+            Ok(Some((request, used))) => self.check(request).map(|()| Some(used)),
             Err(error) => {
                 let method = reader.method().map(Into::into);
                 Err(self.fail(error, method))
@@ -85,20 +85,36 @@ impl ServerHandshake {
     /// Takes the request from an HTTP server that has read it, instead of [`receive_data`](Self::receive_data).
     ///
     /// # Errors
-    /// Those about `Host`, `Content-Length` and `Transfer-Encoding`, as there.
+    /// As there, in this order: those of limits and of the grammar, then those about `Host`, `Content-Length` and
+    /// `Transfer-Encoding`. In HTTP/2, the limits hold for the same head in HTTP/1.1, and a `Host` must equal the authority
+    /// of the target ([RFC 9113 §8.3.1]).
+    ///
+    /// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
     pub fn receive_request(&mut self, request: Request) -> Result<(), InvalidHandshake> {
-        match &self.phase {
-            Phase::Receiving(_) => {
-                match check_host(&request).and_then(|()| check_framing(&request)) {
-                    Ok(()) => {
-                        self.phase = Phase::Received(request);
-                        Ok(())
-                    }
+        match &mut self.phase {
+            Phase::Receiving(reader) => {
+                // The reader knows the limits and the grammar.
+                let head = match request.version() {
+                    HttpVersion::Http2 => request.in_http1().serialize(),
+                    HttpVersion::Http10 | HttpVersion::Http11 => request.serialize(),
+                };
+                match reader.receive_data(&head) {
+                    Ok(_) => self.check(request),
                     Err(error) => Err(self.fail(error, Some(request.method().into()))),
                 }
             }
             Phase::Received(_) => Ok(()),
             Phase::Failed(error, _) => Err(error.clone()),
+        }
+    }
+
+    fn check(&mut self, request: Request) -> Result<(), InvalidHandshake> {
+        match check_host(&request).and_then(|()| check_framing(&request)) {
+            Ok(()) => {
+                self.phase = Phase::Received(request);
+                Ok(())
+            }
+            Err(error) => Err(self.fail(error, Some(request.method().into()))),
         }
     }
 
@@ -175,13 +191,26 @@ impl ServerHandshake {
     }
 }
 
-/// Checks the `Host` header ([RFC 9112 §3.2]): ends that don't agree on the host that a request is for
-/// can be played off against each other.
+/// Checks the `Host` header ([RFC 9112 §3.2]), or the `:authority` of HTTP/2 ([RFC 9113 §8.3.1]): ends that don't agree
+/// on the host that a request is for can be played off against each other.
 ///
 /// [RFC 9112 §3.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+/// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
 fn check_host(request: &Request) -> Result<(), InvalidHandshake> {
     const NAME: &str = "Host";
-    match single(request.headers(), NAME)? {
+    let host = single(request.headers(), NAME)?;
+    if request.version() == HttpVersion::Http2
+        && let Some(authority) = request.authority()
+    {
+        // The reader has checked its grammar.
+        return match host {
+            Some(host) if !host.eq_ignore_ascii_case(authority) => {
+                Err(InvalidHeaderValue::new(NAME, Some(host.into())).into())
+            }
+            _ => Ok(()),
+        };
+    }
+    match host {
         None if request.version() == HttpVersion::Http10 => Ok(()),
         None => Err(InvalidHeader::new(NAME, None).into()),
         Some(host) if is_host(host) => Ok(()),

@@ -33,16 +33,18 @@
 //!
 //! [RFC 6455 §4.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2
 
+mod forwarded;
 mod handshake;
 mod negotiation;
 mod options;
 mod origin;
 mod response;
 
+pub use forwarded::{ForwardedHeader, forwarded_client};
 pub use handshake::ServerHandshake;
-pub use negotiation::{Negotiated, negotiate};
+pub use negotiation::{Negotiated, is_opening, negotiate};
 pub use options::ServerOptions;
 pub use origin::OriginRule;
-pub use response::{reject, respond, shutting_down};
+pub use response::{reject, remove_connection_headers, respond, shutting_down};
 
 pub use crate::handshake::accept_key;

@@ -1,19 +1,19 @@
 //! [`negotiate`]: checks a request and negotiates.
 
 use ws_errors::{
-    InvalidHandshake, InvalidHeaderValue, InvalidMethod, InvalidOrigin, InvalidProtocol,
-    NegotiationErrorKind,
+    InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidMethod, InvalidOrigin,
+    InvalidProtocol, NegotiationErrorKind,
 };
 use ws_headers::Headers;
 use ws_types::{Origin, Subprotocol};
 
 use super::options::ServerOptions;
-use super::response::switching_protocols;
+use super::response::opening;
 use crate::extension::{self, Extensions};
 use crate::grammar::{
     ExtensionHeader, join, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
-use crate::handshake::{all, check_upgrade, is_key, required, single};
+use crate::handshake::{PROTOCOL, all, check_upgrade, is_key, required, single};
 use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING, content_length};
 use crate::http::{HttpVersion, Request, Response};
 
@@ -22,7 +22,7 @@ use crate::http::{HttpVersion, Request, Response};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Negotiated {
-    /// The response, `101 Switching Protocols`.
+    /// The response, `101 Switching Protocols`; in HTTP/2 200.
     pub response: Response,
     /// The value of the `Origin` header; `None` if there was none.
     pub origin: Option<Origin>,
@@ -38,6 +38,9 @@ pub struct Negotiated {
 /// `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`, `Origin`, extensions, subprotocol
 /// ([RFC 6455 §4.2.1], [§4.2.2]).
 ///
+/// A request of HTTP/2 ([`Request::with_protocol`]) passes the checks of [RFC 8441 §5] instead: method and `:protocol`, no
+/// body, then `Sec-WebSocket-Version` and all that follows. It has neither a key nor `Connection` and `Upgrade`.
+///
 /// `date` is the value of the `Date` header (`Tue, 15 Nov 1994 08:12:31 GMT`, [RFC 9110 §5.6.7]),
 /// from the driver's clock. Without it, or when a header can't hold it, the header is left out.
 ///
@@ -45,14 +48,16 @@ pub struct Negotiated {
 /// In this order; [`reject()`](super::reject()) turns them into responses:
 /// - [`InvalidMethod`] unless it is `GET`;
 /// - [`InvalidProtocol`] unless it is HTTP/1.1;
+/// - in HTTP/2, instead of these two, [`InvalidHeader`] unless it is `CONNECT` with a `:protocol`,
+///   [`InvalidHeaderValue`] unless that is `websocket`;
 /// - [`InvalidHeaderValue`] for `Content-Length` or `Transfer-Encoding` when there is a body: its
 ///   bytes would be taken for frames;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
 ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) unless `Connection` lists `upgrade` and `Upgrade`
 ///   is `websocket`;
-/// - [`InvalidHeader`](ws_errors::InvalidHeader) or [`InvalidHeaderValue`] for a key that is
+/// - [`InvalidHeader`] or [`InvalidHeaderValue`] for a key that is
 ///   absent, repeated, or not the base64 of 16 bytes, then for a version that isn't 13;
-/// - [`InvalidHeader`](ws_errors::InvalidHeader) for several origins, or [`InvalidOrigin`] for one
+/// - [`InvalidHeader`] for several origins, or [`InvalidOrigin`] for one
 ///   that isn't allowed;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for malformed offers of extensions, if
 ///   the server has any extension;
@@ -61,6 +66,7 @@ pub struct Negotiated {
 ///
 /// [RFC 6455 §4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 /// [§4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+/// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
 /// [RFC 9110 §5.6.7]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
 #[doc(alias = "accept")]
 #[doc(alias = "process_request")]
@@ -69,19 +75,29 @@ pub fn negotiate(
     options: &ServerOptions,
     date: Option<&str>,
 ) -> Result<Negotiated, InvalidHandshake> {
-    if request.method() != "GET" {
-        return Err(InvalidMethod::new(request.method()).into());
-    }
-    if request.version() != HttpVersion::Http11 {
-        return Err(InvalidProtocol::new(request.version().as_str()).into());
-    }
     let headers = request.headers();
-    check_no_body(headers)?;
-    check_upgrade(headers)?;
-    let key = required(headers, "Sec-WebSocket-Key")?;
-    if !is_key(key) {
-        return Err(InvalidHeaderValue::new("Sec-WebSocket-Key", Some(key.into())).into());
-    }
+    let key = match request.version() {
+        HttpVersion::Http2 => {
+            check_protocol(request)?;
+            check_no_body(headers)?;
+            None
+        }
+        version => {
+            if request.method() != "GET" {
+                return Err(InvalidMethod::new(request.method()).into());
+            }
+            if version != HttpVersion::Http11 {
+                return Err(InvalidProtocol::new(version.as_str()).into());
+            }
+            check_no_body(headers)?;
+            check_upgrade(headers)?;
+            let key = required(headers, "Sec-WebSocket-Key")?;
+            if !is_key(key) {
+                return Err(InvalidHeaderValue::new("Sec-WebSocket-Key", Some(key.into())).into());
+            }
+            Some(key)
+        }
+    };
     let version = required(headers, "Sec-WebSocket-Version")?;
     if version != "13" {
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
@@ -96,9 +112,41 @@ pub fn negotiate(
         }
     };
     let subprotocol = select_subprotocol(request, options)?;
-    let response =
-        switching_protocols(key, &extension_headers, subprotocol.as_ref(), options, date);
+    let response = opening(key, &extension_headers, subprotocol.as_ref(), options, date);
     Ok(Negotiated { response, origin, subprotocol, extension_headers, extensions })
+}
+
+/// Whether a request asks to open a WebSocket, rightly or not: by `Upgrade` and `Connection`, in HTTP/2 by method and
+/// `:protocol`. For a server that answers other requests, too.
+///
+/// ```
+/// use ws_proto::http::Request;
+/// use ws_proto::server::is_opening;
+/// let mut request = Request::new("GET", "/chat")?;
+/// assert!(!is_opening(&request));
+/// request.headers_mut().insert("Connection", "keep-alive, Upgrade")?;
+/// request.headers_mut().insert("Upgrade", "websocket")?;
+/// assert!(is_opening(&request));
+/// assert!(is_opening(&Request::new("CONNECT", "https://example.com/")?.with_protocol("websocket")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn is_opening(request: &Request) -> bool {
+    match request.version() {
+        HttpVersion::Http2 => check_protocol(request).is_ok(),
+        HttpVersion::Http10 | HttpVersion::Http11 => check_upgrade(request.headers()).is_ok(),
+    }
+}
+
+/// Checks that a request of HTTP/2 is one for a WebSocket ([RFC 8441 §5]).
+///
+/// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
+fn check_protocol(request: &Request) -> Result<(), InvalidHandshake> {
+    match request.protocol().filter(|_| request.method() == "CONNECT") {
+        Some("websocket") => Ok(()),
+        Some(other) => Err(InvalidHeaderValue::new(PROTOCOL, Some(other.into())).into()),
+        None => Err(InvalidHeader::new(PROTOCOL, None).into()),
+    }
 }
 
 /// Checks that no body is announced, however short.

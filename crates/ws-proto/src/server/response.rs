@@ -8,15 +8,17 @@ use ws_types::Subprotocol;
 
 use super::options::ServerOptions;
 use crate::grammar::{ExtensionHeader, build_extension};
-use crate::handshake::{ACCEPT_LEN, put_accept_key};
+use crate::handshake::{ACCEPT_LEN, PROTOCOL, put_accept_key};
 use crate::http::Response;
 use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-/// The response that opens a connection: `101 Switching Protocols` ([RFC 6455 §4.2.2]).
+/// The response that opens a connection: `101 Switching Protocols` ([RFC 6455 §4.2.2]); in HTTP/2, where there is no
+/// key, 200 ([RFC 8441 §5]).
 ///
 /// [RFC 6455 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
-pub(super) fn switching_protocols(
-    key: &str,
+/// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
+pub(super) fn opening(
+    key: Option<&str>,
     extensions: &[ExtensionHeader],
     subprotocol: Option<&Subprotocol>,
     options: &ServerOptions,
@@ -30,9 +32,11 @@ pub(super) fn switching_protocols(
     if let Some(date) = date {
         insert("Date", date);
     }
-    insert("Upgrade", "websocket");
-    insert("Connection", "Upgrade");
-    insert("Sec-WebSocket-Accept", put_accept_key(key, &mut [0; ACCEPT_LEN]));
+    if let Some(key) = key {
+        insert("Upgrade", "websocket");
+        insert("Connection", "Upgrade");
+        insert("Sec-WebSocket-Accept", put_accept_key(key, &mut [0; ACCEPT_LEN]));
+    }
     if !extensions.is_empty() {
         insert("Sec-WebSocket-Extensions", &build_extension(extensions));
     }
@@ -42,7 +46,17 @@ pub(super) fn switching_protocols(
     if let Some(server) = &options.server_header {
         insert("Server", server);
     }
-    response(101, headers, Vec::new())
+    response(if key.is_some() { 101 } else { 200 }, headers, Vec::new())
+}
+
+/// Takes out the headers about a connection, which HTTP/2 doesn't have ([RFC 9113 §8.2.2]): call it on the response of
+/// [`reject()`], [`respond`] or [`shutting_down`] to a request of HTTP/2.
+///
+/// [RFC 9113 §8.2.2]: https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2
+pub fn remove_connection_headers(response: &mut Response) {
+    for name in ["Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", TRANSFER_ENCODING] {
+        response.headers.remove(name);
+    }
 }
 
 /// Returns the response to a failed opening handshake; `None` when the client didn't speak HTTP/1:
@@ -111,11 +125,12 @@ fn refusal(
                 cause = error.source();
             }
             text.push_str(".\n");
+            if matches!(error, InvalidHandshake::InvalidHeader(header) if header.name() == PROTOCOL)
+            {
+                text.push_str(NOT_FOR_BROWSERS);
+            }
         }
-        426 => text.push_str(
-            "\nYou cannot access a WebSocket server directly with a browser. \
-             You need a WebSocket client.\n",
-        ),
+        426 => text.push_str(NOT_FOR_BROWSERS),
         500 => {
             text.clear();
             text.push_str(
@@ -263,5 +278,8 @@ fn reason_phrase(status_code: u16) -> &'static str {
         _ => "",
     }
 }
+
+const NOT_FOR_BROWSERS: &str = "\nYou cannot access a WebSocket server directly with a browser. \
+                                You need a WebSocket client.\n";
 
 const TEXT: &str = "text/plain; charset=utf-8";

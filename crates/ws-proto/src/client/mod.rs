@@ -5,6 +5,8 @@
 //!
 //! [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 
+mod request;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,14 +18,14 @@ use ws_types::{Origin, Subprotocol};
 
 use crate::extension::{self, ClientExtensionFactory, Extensions};
 use crate::grammar::{
-    ExtensionHeader, build_authorization_basic, build_extension, build_subprotocol, join,
-    parse_extension, parse_subprotocol,
+    ExtensionHeader, build_authorization_basic, join, parse_extension, parse_subprotocol,
 };
 use crate::handshake::{
-    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, single, timed_out,
+    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, timed_out,
 };
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
+use request::build_request;
 
 /// Settings of a client for the opening handshake.
 ///
@@ -194,7 +196,7 @@ impl ClientOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Negotiated {
-    /// The response, `101 Switching Protocols`.
+    /// The response, `101 Switching Protocols`; in HTTP/2 one of success.
     pub response: Response,
     /// The subprotocol that the server has chosen from the offers, if any.
     pub subprotocol: Option<Subprotocol>,
@@ -238,7 +240,8 @@ pub struct Negotiated {
 #[derive(Debug)]
 pub struct ClientHandshake {
     request: Request,
-    key: String,
+    /// `None` in HTTP/2.
+    key: Option<String>,
     extensions: Vec<Arc<dyn ClientExtensionFactory>>,
     subprotocols: Vec<Subprotocol>,
     limits: HandshakeLimits,
@@ -281,8 +284,31 @@ impl ClientHandshake {
         nonce: [u8; 16],
         now: Duration,
     ) -> Result<Self, InvalidHandshake> {
-        let key = key(nonce);
-        let request = build_request(uri, options, &key)?;
+        Self::begin(uri, options, Some(key(nonce)), now)
+    }
+
+    /// Begins a handshake over HTTP/2 ([RFC 8441 §5]), whose request and response another HTTP library writes and reads: see
+    /// [`Request::protocol`] and [`receive_response`](Self::receive_response). Otherwise as [`new`](Self::new).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
+    pub fn over_http2(
+        uri: &Uri,
+        options: &ClientOptions,
+        now: Duration,
+    ) -> Result<Self, InvalidHandshake> {
+        Self::begin(uri, options, None, now)
+    }
+
+    fn begin(
+        uri: &Uri,
+        options: &ClientOptions,
+        key: Option<String>,
+        now: Duration,
+    ) -> Result<Self, InvalidHandshake> {
+        let request = build_request(uri, options, key.as_deref())?;
         let deadline = deadline(&options.limits, now);
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
@@ -353,11 +379,21 @@ impl ClientHandshake {
         }
     }
 
+    /// Whether a response with this status may open the connection: 101, in HTTP/2 one of success. The body of another one
+    /// explains a refusal.
+    #[must_use]
+    pub fn opens(&self, status_code: u16) -> bool {
+        match self.key {
+            Some(_) => status_code == 101,
+            None => matches!(status_code, 200..=299),
+        }
+    }
+
     /// Takes the response from an HTTP client that has read it, instead of
     /// [`receive_data`](Self::receive_data).
     ///
     /// # Errors
-    /// [`InvalidStatus`] unless its status is 101; exceptions of negotiation, and those about headers, when they aren't
+    /// [`InvalidStatus`] unless its status is 101, in HTTP/2 one of success; exceptions of negotiation, and those about headers, when they aren't
     /// as [RFC 6455 §4.1] demands.
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -436,7 +472,7 @@ impl ClientHandshake {
     }
 
     fn finish(&mut self, response: Response) -> Result<(), InvalidHandshake> {
-        if response.status_code != 101 {
+        if !self.opens(response.status_code) {
             return Err(self.fail(InvalidStatus::new(response).into(), None));
         }
         match self.check(&response.headers) {
@@ -459,14 +495,19 @@ impl ClientHandshake {
         error
     }
 
-    /// Validates the headers of a response with status 101 ([RFC 6455 §4.1]).
+    /// Validates the headers of a response that opens the connection ([RFC 6455 §4.1]; [RFC 8441 §5], where nothing shows
+    /// that the server has read the request but the status).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
     fn check(&self, headers: &Headers) -> Result<Agreed, InvalidHandshake> {
-        check_upgrade(headers)?;
-        let accept = required(headers, "Sec-WebSocket-Accept")?;
-        if accept != accept_key(&self.key) {
-            return Err(InvalidHeaderValue::new("Sec-WebSocket-Accept", Some(accept.into())).into());
+        const NAME: &str = "Sec-WebSocket-Accept";
+        if let Some(key) = &self.key {
+            check_upgrade(headers)?;
+            let accept = required(headers, NAME)?;
+            if accept != accept_key(key) {
+                return Err(InvalidHeaderValue::new(NAME, Some(accept.into())).into());
+            }
         }
         let (extension_headers, extensions) = self.check_extensions(headers)?;
         let subprotocol = self.check_subprotocol(headers)?;
@@ -512,68 +553,4 @@ impl ClientHandshake {
             }
         }
     }
-}
-
-/// Builds the request, with its headers in the usual order.
-fn build_request(
-    uri: &Uri,
-    options: &ClientOptions,
-    key: &str,
-) -> Result<Request, InvalidHandshake> {
-    if let Some(error) = &options.invalid {
-        return Err(error.clone());
-    }
-    let extra = &options.headers;
-    check_headers(extra)?;
-    let mut request = Request::new("GET", uri.resource_name())?;
-    let headers = request.headers_mut();
-    let mut insert = |name, value: &str| {
-        headers.insert(name, value).map_err(|_| InvalidHeaderValue::new(name, Some(value.into())))
-    };
-    match single(extra, "Host")? {
-        Some(host) => insert("Host", host)?,
-        None => insert("Host", &uri.host_header())?,
-    }
-    if let (Some((user, password)), None) = (uri.user_info(), single(extra, "Authorization")?) {
-        insert("Authorization", &build_authorization_basic(user, password)?)?;
-    }
-    if let (Some(origin), None) = (&options.origin, single(extra, "Origin")?) {
-        insert("Origin", origin.as_str())?;
-    }
-    insert("Upgrade", "websocket")?;
-    insert("Connection", "Upgrade")?;
-    insert("Sec-WebSocket-Key", key)?;
-    insert("Sec-WebSocket-Version", "13")?;
-    if !options.extensions.is_empty() {
-        let offers = build_extension(&extension::offers(&options.extensions)?);
-        insert("Sec-WebSocket-Extensions", &offers)?;
-    }
-    if !options.subprotocols.is_empty() {
-        insert("Sec-WebSocket-Protocol", &build_subprotocol(&options.subprotocols))?;
-    }
-    for (name, value) in extra.raw_items().filter(|(name, _)| !name.eq_ignore_ascii_case("Host")) {
-        headers
-            .insert(name, value)
-            .map_err(|_| InvalidHeaderValue::new(name, Some(value.into())))?;
-    }
-    if let (Some(user_agent), None) = (&options.user_agent, single(extra, "User-Agent")?) {
-        headers
-            .insert("User-Agent", user_agent)
-            .map_err(|_| InvalidHeaderValue::new("User-Agent", Some(user_agent.clone())))?;
-    }
-    Ok(request)
-}
-
-/// Refuses headers that contradict those of the handshake, or announce a body.
-fn check_headers(headers: &Headers) -> Result<(), InvalidHandshake> {
-    const PREFIX: &str = "sec-websocket-";
-    const OWNED: [&str; 4] = ["upgrade", "connection", "content-length", "transfer-encoding"];
-    for (name, _) in headers.raw_items() {
-        let lower = name.to_ascii_lowercase();
-        if lower.starts_with(PREFIX) || OWNED.contains(&&*lower) {
-            let value = "only the opening handshake itself may set it";
-            return Err(InvalidHeader::new(name, Some(value)).into());
-        }
-    }
-    Ok(())
 }
