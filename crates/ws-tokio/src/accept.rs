@@ -4,6 +4,7 @@ use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use crate::connection::Info;
 use crate::error::Error;
@@ -61,11 +62,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Accept<S
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, settings } = self;
         let settings = settings.complete();
-        let trace =
-            Trace::server(Info::default().with_addresses(&io).peer_addr, settings.trace_payloads);
+        let peer = Info::default().with_addresses(&io).peer_addr;
+        let known = peer.filter(|_| !settings.forwarded.trusts(peer));
+        let trace = Trace::server(known, settings.trace_payloads);
         Box::pin(trace.clone().instrument(async move {
             settings.options.validate()?;
-            let ws = handshake::accept(ready(Ok(io)), &settings, |_| None, trace).await?;
+            let (io, now) = (ready(Ok(io)), Instant::now());
+            let ws = handshake::accept(io, None, now, &settings, |_, _| None, trace).await?;
             ws.shared().lock().spawn_background();
             Ok(ws)
         }))

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -39,18 +40,20 @@ const MAX_LINGERING: usize = 1 << 20;
 /// The longest time for it: some round trips in a slow network. The shutdown of a server waits for it.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Opens the server's end of a connection, on the stream from `io`. When the request is refused, returns
-/// after the response was sent and the stream was closed. `refuse` is shown the request, as soon as there is a
-/// whole one, and may answer it.
+/// Opens the server's end of a connection, on the stream from `io`; the time limit counts from `origin`. `peer` is the
+/// client, if that is known better than by the stream. When the request is refused, returns after the response was sent
+/// and the stream was closed. `refuse` is shown the request and the client, as soon as there is a whole one, and may
+/// answer it.
 pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = Result<S, Error>>,
+    peer: Option<&SocketAddr>,
+    origin: Instant,
     settings: &ServerSettings,
-    refuse: impl FnMut(&Request) -> Option<Response>,
+    refuse: impl FnMut(&Request, Option<SocketAddr>) -> Option<Response>,
     trace: Trace,
 ) -> Result<WebSocket<S>, Error> {
-    let origin = Instant::now();
     let timeout = settings.options.handshake_limits().open_timeout;
-    let accepting = pin!(accept_on(io, origin, settings, refuse, trace));
+    let accepting = pin!(accept_on(io, peer, origin, settings, refuse, trace));
     let accepted = within(origin, timeout, accepting).await?;
     match accepted {
         Accepted::Open(ws) => Ok(ws),
@@ -72,9 +75,10 @@ enum Accepted<S> {
 #[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice")]
 fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: impl Future<Output = Result<S, Error>>,
+    peer: Option<&SocketAddr>,
     origin: Instant,
     settings: &ServerSettings,
-    mut refuse: impl FnMut(&Request) -> Option<Response>,
+    mut refuse: impl FnMut(&Request, Option<SocketAddr>) -> Option<Response>,
     trace: Trace,
 ) -> impl Future<Output = Result<Accepted<S>, Error>> {
     async move {
@@ -82,10 +86,15 @@ fn accept_on<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         let answer = match receive_request(&mut io, settings).await? {
             Received::Refused(error, method) => refused(error, method.as_deref(), settings),
             Received::Request(request, rest) => {
+                let mut info = Info::default().with_addresses(&io);
+                info.peer_addr = peer.copied().or(info.peer_addr);
+                if settings.forwarded.trusts(info.peer_addr) {
+                    info.peer_addr = settings.forwarded.client(request.headers(), info.peer_addr);
+                    trace.peer(info.peer_addr);
+                }
                 trace.path(request.path());
                 trace::request("<", &request);
-                let refusal = refuse(&request);
-                let info = Info::default().with_addresses(&io);
+                let refusal = refuse(&request, info.peer_addr);
                 let facts = Facts::of(&info, &io);
                 let handshake = Handshake::new(request, facts);
                 // In a box: whoever still waits for a request doesn't need the memory.
@@ -575,8 +584,8 @@ mod tests {
     fn a_handshake_in_progress_is_small() {
         let settings = ServerSettings::new().complete();
         let (io, _peer) = tokio::io::duplex(1);
-        let size =
-            size_of_val(&accept(ready(Ok(io)), &settings, |_| None, Trace::server(None, false)));
+        let (now, trace) = (Instant::now(), Trace::server(None, false));
+        let size = size_of_val(&accept(ready(Ok(io)), None, now, &settings, |_, _| None, trace));
         assert!(size <= 1032, "{size}");
     }
 }

@@ -115,7 +115,8 @@ impl Handshake {
         self.0.response.as_ref()
     }
 
-    /// The address of the client; `None` if it didn't come by TCP.
+    /// The address of the client; `None` if it didn't come by TCP. That of a proxy in front of it, unless the server
+    /// trusts the proxy to name the client.
     #[doc(alias = "remote_address")]
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
@@ -172,9 +173,7 @@ impl Handshake {
     /// Hands a value to the handler, which finds it by [`WebSocket::data`](crate::WebSocket::data). It replaces
     /// another of the same type.
     pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        let data = &mut self.0.choices.data.0;
-        data.retain(|other| !other.is::<T>());
-        data.push(Box::new(value));
+        self.0.choices.data.insert(value);
         self
     }
 
@@ -275,6 +274,11 @@ impl Facts {
 }
 
 impl Data {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.0.retain(|other| !other.is::<T>());
+        self.0.push(Box::new(value));
+    }
+
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
         self.0.iter().find_map(|value| value.downcast_ref())
     }

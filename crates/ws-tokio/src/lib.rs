@@ -7,8 +7,18 @@ mod connection;
 #[cfg(feature = "tls")]
 mod crypto;
 mod error;
+#[cfg(feature = "forwarded")]
+mod forwarded;
+#[cfg(not(feature = "forwarded"))]
+#[path = "no_forwarded.rs"]
+mod forwarded;
 mod handshake;
 mod hooks;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod server;
 mod settings;
 #[cfg(feature = "tracing")]
@@ -30,12 +40,14 @@ pub use connection::{
     Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
+#[cfg(feature = "forwarded")]
+pub use forwarded::{InvalidNetwork, TrustedProxies};
 pub use hooks::Handshake;
 #[cfg(feature = "tls")]
 pub use server::ServerTls;
 pub use server::{
-    Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, Shutdown, ShutdownReport,
-    Username, basic_auth, credentials, serve,
+    Connections, Failure, FailureKind, Listen, Listener, Outcome, Serve, Server, Shutdown,
+    ShutdownReport, Username, basic_auth, credentials, serve,
 };
 #[cfg(feature = "router")]
 pub use server::{RouteHandler, RoutedHandler, Router};
@@ -63,6 +75,8 @@ pub use ws_proto::extension::{
 };
 pub use ws_proto::grammar::ExtensionHeader;
 pub use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
+#[cfg(feature = "forwarded")]
+pub use ws_proto::server::ForwardedHeader;
 pub use ws_proto::server::OriginRule;
 pub use ws_proto::{
     ByteString, Compress, Event, Message, MessageKind, Outgoing, Oversize, Payload, PingId,

@@ -15,6 +15,7 @@ use crate::client::auth::Credentials;
 use crate::client::connect_settings;
 use crate::client::dial::Dial;
 use crate::client::open::MakeHeaders;
+use crate::forwarded::Forwarded;
 use crate::hooks::Hook;
 
 /// Says whether a redirect from one URI to another may be followed.
@@ -40,6 +41,7 @@ pub struct ServerSettings {
     pub(crate) config: Arc<Config>,
     pub(crate) flow: FlowSettings,
     pub(crate) trace_payloads: bool,
+    pub(crate) forwarded: Forwarded,
     pub(crate) options: ServerOptions,
     #[cfg(feature = "deflate")]
     pub(crate) compression: Option<ServerDeflate>,
@@ -108,6 +110,7 @@ impl Default for ServerSettings {
             config: Arc::default(),
             flow: FlowSettings::default(),
             trace_payloads: false,
+            forwarded: Forwarded::default(),
             options: ServerOptions::default(),
             #[cfg(feature = "deflate")]
             compression: Some(ServerDeflate::default()),
@@ -160,6 +163,7 @@ impl fmt::Debug for ServerSettings {
         f.debug_struct("ServerSettings")
             .field("config", &self.config)
             .field("flow", &self.flow)
+            .field("forwarded", &self.forwarded)
             .field("options", &self.options)
             .field("process_request", &self.process_request.is_some())
             .field("process_response", &self.process_response.is_some())
@@ -348,6 +352,37 @@ macro_rules! server_settings {
         ) -> Self {
             let settings = self.settings_mut();
             settings.options = std::mem::take(&mut settings.options).origins(origins);
+            self
+        }
+
+        /// Believes these peers when they name the client in this header of a request, as proxies do that speak HTTP.
+        /// Then `peer_addr`, in hooks, on connections and in reports, is the client's address: of the addresses in the
+        /// header the last one that isn't a trusted proxy's, since all in front of it may be invented
+        /// ([`forwarded_client`](ws_proto::server::forwarded_client)). Without a valid address there it stays that of the
+        /// proxy. The port is 0 unless the header has one. Default: nobody is believed.
+        ///
+        /// Choose the header that the proxies write, which has to be one that they don't pass on unseen: nginx writes
+        /// `X-Forwarded-For` with `proxy_set_header`, haproxy with `option forwardfor`.
+        ///
+        /// The client is known as soon as there is a whole request; earlier failures, such as that of a TLS handshake,
+        /// have the address of the proxy. [`max_connections_per_address`](crate::Serve::max_connections_per_address)
+        /// then answers those above the limit with 429. With [`Upgrader`](crate::Upgrader), the peer is that of the stream;
+        /// a stream that has no address of TCP counts as a Unix socket.
+        ///
+        /// ```
+        /// # use ws_tokio::{ForwardedHeader, WebSocket, serve};
+        /// # async fn handler(_: WebSocket) {}
+        /// let trusted = "10.0.0.0/8, unix:".parse()?;
+        /// let server = serve("10.0.0.1:8765", handler).forwarded(ForwardedHeader::XForwardedFor, trusted);
+        /// # Ok::<(), ws_tokio::InvalidNetwork>(())
+        /// ```
+        #[cfg(feature = "forwarded")]
+        pub fn forwarded(
+            mut self,
+            header: ws_proto::server::ForwardedHeader,
+            trusted: $crate::TrustedProxies,
+        ) -> Self {
+            self.settings_mut().forwarded = $crate::forwarded::Forwarded::new(header, trusted);
             self
         }
 

@@ -1,15 +1,16 @@
 //! Connections whose opening handshake goes through somebody else's HTTP: [`Upgrader`] and [`ClientUpgrader`].
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use ws_errors::InvalidHandshake;
+use ws_errors::{AbortHandshake, InvalidHandshake};
 use ws_proto::client::{self, ClientHandshake};
 use ws_proto::extension::Extensions;
-use ws_proto::http::{Request, Response};
+use ws_proto::http::{HandshakeLimits, HttpVersion, Request, Response};
 use ws_proto::server::{self, Negotiated, ServerHandshake, ServerOptions};
 use ws_proto::{Config, Connection, Uri};
 use ws_types::Subprotocol;
@@ -17,7 +18,10 @@ use ws_types::Subprotocol;
 use crate::WebSocket;
 use crate::connection::Info;
 use crate::error::Error;
+use crate::forwarded::Forwarded;
 use crate::handshake::{begin, random};
+use crate::server::Connections;
+use crate::server::stop::Stop;
 use crate::settings::{ClientSettings, FlowSettings, ServerSettings};
 use crate::trace::Trace;
 
@@ -50,10 +54,14 @@ use crate::trace::Trace;
 /// # Ok(()) }
 /// ```
 ///
-/// Hooks and the time limit of the opening handshake are those of the HTTP server; so is its graceful shutdown, which
-/// knows nothing of a connection once it is upgraded.
-#[derive(Clone, Debug)]
-pub struct Upgrader(Arc<ServerSettings>);
+/// Hooks and the time limit of the opening handshake are those of the HTTP server. Its graceful shutdown knows nothing of
+/// a connection once it is upgraded: [`Connections`] end them, and run their handlers.
+#[derive(Clone)]
+pub struct Upgrader {
+    settings: Arc<ServerSettings>,
+    /// The end of the connections that requests are judged for.
+    stop: Option<Arc<Stop>>,
+}
 
 /// The client's end of an opening handshake that an HTTP client does: gives the request to send, and judges the
 /// response.
@@ -98,6 +106,8 @@ pub struct Upgrade {
     config: Arc<Config>,
     flow: FlowSettings,
     trace_payloads: bool,
+    /// Of a server: who is believed when it names the client.
+    forwarded: Forwarded,
     /// Of a client: the URI, and the seed of its masking keys.
     client: Option<(Uri, [u8; 32])>,
 }
@@ -110,7 +120,15 @@ impl Upgrader {
     pub fn new(settings: ServerSettings) -> Result<Self, Error> {
         let settings = settings.complete();
         settings.options.validate()?;
-        Ok(Self(Arc::new(settings)))
+        Ok(Self { settings: Arc::new(settings), stop: None })
+    }
+
+    /// Answers requests with 503 once these connections [drain](Connections::drain), or are
+    /// [shut down](Connections::shutdown). Default: goes on.
+    #[must_use]
+    pub fn connections<S>(mut self, connections: &Connections<S>) -> Self {
+        self.stop = Some(Arc::clone(connections.stop()));
+        self
     }
 
     /// Checks a request, its `Host` too, and negotiates, as [`ws_proto::server::negotiate`] does. Send the
@@ -120,32 +138,55 @@ impl Upgrader {
     /// The [`Refusal`], with the response to send instead.
     #[expect(clippy::result_large_err, reason = "it is returned once for each connection")]
     pub fn negotiate(&self, request: Request) -> Result<Upgrade, Refusal> {
-        let ServerSettings { options, config, flow, trace_payloads, .. } = &*self.0;
-        let method = request.method().to_owned();
+        let ServerSettings { options, config, flow, trace_payloads, forwarded, .. } =
+            &*self.settings;
+        if self.stop.as_ref().is_some_and(|stop| stop.refuses()) {
+            let Response { status_code, headers, body, .. } = server::shutting_down(options, None);
+            let error = AbortHandshake::new(status_code, headers, body);
+            return Err(self.refuse(error.into(), request.method(), request.version()));
+        }
+        let (method, version) = (request.method().to_owned(), request.version());
         let negotiated = check(request, options).and_then(|request| {
             server::negotiate(&request, options, None).map(|negotiated| (request, negotiated))
         });
-        match negotiated {
-            Ok((request, negotiated)) => {
-                let Negotiated { response, subprotocol, extension_headers, extensions, .. } =
-                    negotiated;
-                let info = Info {
-                    request: Some(Box::new(request)),
-                    extensions: extension_headers.into(),
-                    subprotocol,
-                    ..Info::default()
-                };
-                let (config, flow, trace_payloads) = (Arc::clone(config), *flow, *trace_payloads);
-                let client = None;
-                Ok(Upgrade { response, info, extensions, config, flow, trace_payloads, client })
-            }
-            Err(error) => {
-                let response = server::reject(&error, Some(&method), options, None);
-                // Only what isn't HTTP has none.
-                let response = response.unwrap_or_else(|| Response::text(400, ""));
-                Err(Refusal { error, response })
-            }
+        let (request, negotiated) =
+            negotiated.map_err(|error| self.refuse(error, &method, version))?;
+        let Negotiated { response, subprotocol, extension_headers, extensions, .. } = negotiated;
+        let info = Info {
+            request: Some(Box::new(request)),
+            extensions: extension_headers.into(),
+            subprotocol,
+            ..Info::default()
+        };
+        Ok(Upgrade {
+            response,
+            info,
+            extensions,
+            config: Arc::clone(config),
+            flow: *flow,
+            trace_payloads: *trace_payloads,
+            forwarded: forwarded.clone(),
+            client: None,
+        })
+    }
+
+    /// Refuses a request with this method and version of HTTP, for a reason of the program: makes the response, in which a
+    /// reason that isn't the client's fault stays untold (500). [`AbortHandshake`] has a response of its own.
+    #[must_use]
+    pub fn refuse(&self, error: InvalidHandshake, method: &str, version: HttpVersion) -> Refusal {
+        let response = server::reject(&error, Some(method), &self.settings.options, None);
+        // Only what isn't HTTP has none.
+        let mut response = response.unwrap_or_else(|| Response::text(400, ""));
+        if version == HttpVersion::Http2 {
+            server::remove_connection_headers(&mut response);
         }
+        Refusal { error, response }
+    }
+
+    /// The limits of the opening handshake: its time limit is for whoever waits for the stream to keep.
+    #[must_use]
+    pub fn handshake_limits(&self) -> HandshakeLimits {
+        self.settings.options.handshake_limits()
     }
 }
 
@@ -169,16 +210,43 @@ impl ClientUpgrader {
         Ok(Self { handshake, settings, uri, seed })
     }
 
+    /// Makes the request for a `ws://` or `wss://` URI over HTTP/2, an extended `CONNECT` with a
+    /// [`protocol`](Request::protocol) ([RFC 8441 §5]).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
+    pub fn over_http2(uri: impl AsRef<str>, settings: ClientSettings) -> Result<Self, Error> {
+        let (uri, settings) = (Uri::parse(uri.as_ref())?, settings.complete());
+        let (_, seed) = random()?;
+        let handshake = ClientHandshake::over_http2(&uri, &settings.options, Duration::ZERO)?;
+        Ok(Self { handshake, settings, uri, seed })
+    }
+
+    /// The limits of the opening handshake, which are for the HTTP client to keep.
+    #[must_use]
+    pub fn handshake_limits(&self) -> HandshakeLimits {
+        self.settings.options.handshake_limits()
+    }
+
     /// The request to send: all of its headers, `Host` included, belong to the handshake.
     #[must_use]
     pub fn request(&self) -> &Request {
         self.handshake.request()
     }
 
+    /// Whether a response with this status may open the connection: 101, over HTTP/2 one of success. The body of another one
+    /// explains a refusal.
+    #[must_use]
+    pub fn opens(&self, status_code: u16) -> bool {
+        self.handshake.opens(status_code)
+    }
+
     /// Judges the response; then take the stream from behind it.
     ///
     /// # Errors
-    /// [`InvalidStatus`](ws_errors::InvalidStatus) unless the status is 101; other exceptions of the opening handshake when
+    /// [`InvalidStatus`](ws_errors::InvalidStatus) unless the status is 101, over HTTP/2 one of success; other exceptions of the opening handshake when
     /// the headers aren't what was asked for.
     pub fn receive_response(mut self, response: Response) -> Result<Upgrade, Error> {
         self.handshake.receive_response(response)?;
@@ -197,13 +265,21 @@ impl ClientUpgrader {
             ..Info::default()
         };
         let ClientSettings { config, flow, trace_payloads, .. } = self.settings;
-        let client = Some((self.uri, self.seed));
-        Ok(Upgrade { response, info, extensions, config, flow, trace_payloads, client })
+        Ok(Upgrade {
+            response,
+            info,
+            extensions,
+            config,
+            flow,
+            trace_payloads,
+            forwarded: Forwarded::default(),
+            client: Some((self.uri, self.seed)),
+        })
     }
 }
 
 impl Upgrade {
-    /// The response `101 Switching Protocols`: the one to send, or the one that was received.
+    /// The response `101 Switching Protocols`, over HTTP/2 200: the one to send, or the one that was received.
     #[must_use]
     pub fn response(&self) -> &Response {
         &self.response
@@ -215,15 +291,33 @@ impl Upgrade {
         self.info.subprotocol.as_ref()
     }
 
+    /// Notes the address of the peer, which a stream of another HTTP library doesn't tell:
+    /// [`WebSocket::peer_addr`].
+    pub fn peer_addr(mut self, addr: impl Into<Option<SocketAddr>>) -> Self {
+        self.info.peer_addr = addr.into();
+        self
+    }
+
+    /// Leaves a value for the handler, which finds it by [`WebSocket::data`]. It replaces another of the same type.
+    pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.info.data.insert(value);
+        self
+    }
+
     /// Makes the connection. `read` are the bytes that were read behind the handshake and belong to it: begun or whole
     /// frames. Call it within a runtime of tokio, so that the connection looks after itself.
     pub fn into_web_socket<S>(self, stream: S, read: &[u8]) -> WebSocket<S>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { info, extensions, config, flow, trace_payloads, client, .. } = self;
+        let Self { info, extensions, config, flow, trace_payloads, forwarded, client, .. } = self;
         let (origin, now) = (Instant::now(), Duration::ZERO);
-        let info = info.with_addresses(&stream);
+        let noted = info.peer_addr;
+        let mut info = info.with_addresses(&stream);
+        info.peer_addr = noted.or(info.peer_addr);
+        if let (None, Some(request)) = (&client, &info.request) {
+            info.peer_addr = forwarded.client(request.headers(), info.peer_addr);
+        }
         let (conn, trace) = match client {
             Some((uri, seed)) => {
                 let trace = Trace::client(&uri, trace_payloads);
@@ -241,6 +335,12 @@ impl Upgrade {
         let ws = begin(stream, conn, read, info, origin, flow, trace);
         ws.shared().lock().spawn_background();
         ws
+    }
+}
+
+impl fmt::Debug for Upgrader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrader").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 

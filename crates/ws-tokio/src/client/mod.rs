@@ -30,6 +30,7 @@ use ws_proto::Uri;
 
 use crate::error::{Attempt, ConnectError, Error, Stage};
 use crate::handshake;
+use crate::metrics;
 use crate::settings::{ClientSettings, builder_settings};
 use crate::trace::Trace;
 use crate::{Transport, WebSocket};
@@ -168,7 +169,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
             let opening =
                 handshake::connect(stream, &uri, &settings, origin, &mut response, &trace);
             let opened = trace.instrument(opening).await;
-            opened.map_err(|cause| Error::from(ConnectError::new(uri, attempt, response, cause)))
+            opened.map_err(|cause| {
+                metrics::not_connected();
+                Error::from(ConnectError::new(uri, attempt, response, cause))
+            })
         })
     }
 }

@@ -14,6 +14,7 @@ use super::redirect;
 use crate::WebSocket;
 use crate::error::{Attempt, ConnectError, Error};
 use crate::handshake;
+use crate::metrics;
 use crate::settings::ClientSettings;
 use crate::trace::{Trace, debug};
 
@@ -78,6 +79,7 @@ impl Opening {
                 Ok(false) => cause,
                 Err(refused) => refused,
             };
+            metrics::not_connected();
             let error = Error::from(ConnectError::new(self.uri, attempt, response, cause));
             debug!("{error}");
             return Err(error);

@@ -90,7 +90,11 @@ impl<S> Background<S> {
 impl<S> Driver<S> {
     /// From now on, the current task plays the background role, with the code around its handler.
     pub(crate) fn begin_hosting(&mut self) {
-        self.background.host = task::try_id().map_or(Host::Nobody, Host::Handler);
+        let Some(id) = task::try_id() else { return };
+        if let Host::Task(task) = mem::replace(&mut self.background.host, Host::Handler(id)) {
+            // Nothing would wake it again.
+            task.abort();
+        }
     }
 
     /// The handler has returned.

@@ -119,6 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.conn.handle_timeout(now);
             if self.conn.stats().sent.pings > pings {
                 self.trace(|_| trace::trace!("> PING, to keep alive"));
+                self.meter.publish(&self.conn);
             }
             if unwritten && self.conn.state() == State::Closed {
                 self.writing = Writing::Failed;
@@ -367,6 +368,7 @@ impl<S> Driver<S> {
     /// Gives up the stream, and lets everybody know.
     fn end_stream(&mut self) -> Option<S> {
         let stream = self.stream.take()?;
+        self.meter.close(&self.conn, self.taken);
         self.trace(|_| {
             let Stats { sent, received, .. } = self.conn.stats();
             trace::debug!(
@@ -390,8 +392,8 @@ impl<S> Driver<S> {
     /// Takes the stream, and the bytes that were read and not parsed. The connection ends here.
     pub(super) fn take_stream(&mut self) -> Option<(S, Vec<u8>)> {
         let unread = self.abort();
+        self.taken |= self.stream.is_some();
         let stream = self.end_stream()?;
-        self.taken = true;
         Some((stream, unread))
     }
 

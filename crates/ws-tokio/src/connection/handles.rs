@@ -180,7 +180,8 @@ macro_rules! all {
             }
 
             /// The value of this type that a hook of the server has [left](crate::Handshake::data) for the
-            /// handler: the user that logged in, for example.
+            /// handler, or the program with an [`Upgrade`](crate::Upgrade::data): the user that logged in, for
+            /// example.
             #[must_use]
             pub fn data<T: Send + Sync + 'static>(&self) -> Option<&T> {
                 self.info().data.get()
@@ -213,8 +214,10 @@ macro_rules! all {
                 self.info().extensions.iter().find(|it| it.name == "permessage-deflate")
             }
 
-            /// The address of the peer, if the stream is a [`Transport`] or a `TcpStream`; known after
-            /// the end, too.
+            /// The address of the peer, if the stream is a [`Transport`] or a `TcpStream`, or it was
+            /// [noted](crate::Upgrade::peer_addr); known after the end, too. Of a client behind a proxy that a
+            /// server trusts, it is the client's; then that of the proxy is the
+            /// [stream's](Transport::peer_addr).
             #[must_use]
             #[doc(alias = "remote_address")]
             pub fn peer_addr(&self) -> Option<SocketAddr> {

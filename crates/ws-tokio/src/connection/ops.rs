@@ -6,12 +6,16 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{AcquireError, SemaphorePermit, TryAcquireError};
+use tokio::task::coop;
 use ws_proto::{Event, Message, MessageKind, Outgoing, Payload};
 use ws_types::{Close, State};
 
 use super::pong::PongWaiter;
 use super::state::{Driver, Leaving, Shared, Writing};
 use crate::error::{Error, TrySendError};
+
+/// So many messages count as much as one read: a task yields after some thousand, which take a millisecond.
+const RECEIVES_PER_UNIT: u8 = 64;
 
 /// A task that waits for the connection. When it is dropped meanwhile, others take its place.
 #[must_use = "nothing happens unless it is awaited"]
@@ -152,6 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         pieces: bool,
     ) -> Poll<Result<Option<Event>, Error>> {
         self.attend();
+        ready!(self.poll_budget(cx));
         let waiting = self.backlog.pop(pieces).or_else(|| self.next_event(pieces));
         if waiting.is_some() {
             return Poll::Ready(Ok(waiting));
@@ -169,6 +174,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         };
         self.wakers.remove_reader();
         Poll::Ready(if event.is_none() { self.end().map(|()| None) } else { Ok(event) })
+    }
+
+    /// Takes from the budget of the task, now and then: one read brings thousands of short messages, and tokio counts
+    /// reads. Without, a peer that floods one connection would keep the others of its thread waiting.
+    fn poll_budget(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.receives = self.receives.wrapping_add(1);
+        if self.receives.is_multiple_of(RECEIVES_PER_UNIT) {
+            ready!(coop::poll_proceed(cx)).made_progress();
+        }
+        Poll::Ready(())
     }
 
     /// Ready when all that is queued, or the bytes up to `end`, counted from the beginning, were handed to the

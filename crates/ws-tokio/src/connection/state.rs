@@ -22,6 +22,7 @@ use super::info::Info;
 use super::pong::Pongs;
 use super::timer::Timer;
 use super::wakers::Wakers;
+use crate::metrics::Meter;
 use crate::settings::FlowSettings;
 use crate::trace::Trace;
 
@@ -46,6 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
         let wakers = Arc::new(Wakers::default());
         let driver = |background| Driver {
             stream: Some(stream),
+            meter: Meter::open(conn.side()),
             conn,
             origin,
             settings,
@@ -60,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             backlog: Backlog::default(),
             pongs: Pongs::default(),
             background,
+            receives: 0,
             stream_ended: false,
             taken: false,
             info: None,
@@ -88,6 +91,9 @@ impl<S> Drop for Shared<S> {
         // Not to be put off because the task has done much already: there is no later.
         let flush = poll_fn(|_| Poll::Ready(_ = flush(driver)));
         _ = pin!(task::unconstrained(flush)).poll(&mut Context::from_waker(Waker::noop()));
+        if driver.stream.is_some() {
+            driver.meter.close(&driver.conn, false);
+        }
         // The task in the background, if there is one, ends.
         driver.wakers.wake_background();
     }
@@ -98,6 +104,7 @@ pub(crate) struct Driver<S> {
     /// Dropped as soon as the connection is closed, whoever still holds a handle.
     pub(super) stream: Option<S>,
     pub(crate) conn: Connection,
+    pub(super) meter: Meter,
     /// The origin of the protocol's times.
     pub(super) origin: Instant,
     pub(super) settings: FlowSettings,
@@ -116,6 +123,8 @@ pub(crate) struct Driver<S> {
     pub(super) backlog: Backlog,
     pub(super) pongs: Pongs,
     pub(super) background: Background<S>,
+    /// Counts attempts to receive, for the budget of the task.
+    pub(super) receives: u8,
     /// The `Stream` gave its last item.
     pub(super) stream_ended: bool,
     /// The program took the stream back, which ended the connection.

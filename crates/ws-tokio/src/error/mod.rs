@@ -79,6 +79,9 @@ pub enum Error {
     /// A `wss://` URI needs TLS: the feature `tls` (with `ring` or `aws-lc-rs`), or a
     /// [`tls_connector`](crate::Connect::tls_connector).
     TlsUnavailable,
+    /// A proxy that is to begin each connection with a header of the PROXY protocol has sent something else: see
+    /// `Listen::proxy_protocol`. The text says what is wrong with it.
+    ProxyHeader(Box<str>),
     /// Any other error of this library: a token, a header name or a setting that is invalid, a header that
     /// is repeated, a queue that is full.
     Other(Box<dyn StdError + Send + Sync>),
@@ -98,6 +101,7 @@ impl Error {
             | Self::Io(_)
             | Self::Tls(_)
             | Self::TlsUnavailable
+            | Self::ProxyHeader(_)
             | Self::Other(_) => None,
         }
     }
@@ -125,7 +129,9 @@ impl Error {
             Self::WebSocket(exception) => exception.is_retryable(),
             Self::Io(e) | Self::Tls(e) => is_temporary(e),
             Self::Resolve(_) => true,
-            Self::Listen(..) | Self::TlsUnavailable | Self::Other(_) => false,
+            Self::Listen(..) | Self::TlsUnavailable | Self::ProxyHeader(_) | Self::Other(_) => {
+                false
+            }
         }
     }
 
@@ -152,7 +158,9 @@ impl Error {
             Self::Connect(e) => e.cause().is_timeout(),
             Self::WebSocket(exception) => exception.is_timeout(),
             Self::Io(e) | Self::Tls(e) | Self::Resolve(e) => e.kind() == io::ErrorKind::TimedOut,
-            Self::Listen(..) | Self::TlsUnavailable | Self::Other(_) => false,
+            Self::Listen(..) | Self::TlsUnavailable | Self::ProxyHeader(_) | Self::Other(_) => {
+                false
+            }
         }
     }
 
@@ -211,6 +219,7 @@ impl Error {
                 if is_not_tls(e) { f.write_str("; the peer speaks no TLS") } else { Ok(()) }
             }
             Self::TlsUnavailable => f.write_str("wss:// needs the feature tls"),
+            Self::ProxyHeader(fault) => write!(f, "invalid PROXY header: {fault}"),
             Self::Other(e) => match e.downcast_ref::<ws_headers::MultipleValuesError>() {
                 // Its text is only the name, as in Python.
                 Some(e) => write!(f, "the header {e} appears more than once"),
@@ -256,7 +265,7 @@ impl StdError for Error {
             Self::Connect(e) => e.cause().source(),
             Self::Io(e) | Self::Tls(e) | Self::Resolve(e) | Self::Listen(_, e) => e.source(),
             Self::Other(e) => e.source(),
-            Self::WebSocket(_) | Self::TlsUnavailable => None,
+            Self::WebSocket(_) | Self::TlsUnavailable | Self::ProxyHeader(_) => None,
         }
     }
 }
@@ -386,6 +395,8 @@ other! {
 }
 #[cfg(feature = "deflate")]
 other! { ws_proto::extension::InvalidSetting }
+#[cfg(feature = "forwarded")]
+other! { crate::InvalidNetwork }
 
 impl From<TrySendError> for Error {
     /// The message of a queue that is full is lost.
@@ -416,7 +427,9 @@ impl From<Error> for io::Error {
             Error::Tls(ref e) | Error::Resolve(ref e) | Error::Listen(_, ref e) => e.kind(),
             Error::TlsUnavailable => io::ErrorKind::Unsupported,
             Error::Closed(_) => io::ErrorKind::ConnectionAborted,
-            Error::WebSocket(_) | Error::Other(_) => io::ErrorKind::InvalidData,
+            Error::WebSocket(_) | Error::ProxyHeader(_) | Error::Other(_) => {
+                io::ErrorKind::InvalidData
+            }
         };
         Self::new(kind, error)
     }

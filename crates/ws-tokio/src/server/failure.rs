@@ -51,7 +51,8 @@ pub enum FailureKind {
     /// after 100 ms; each of several identical failures in a row is reported.
     Accept,
     /// The opening handshake failed: the request was refused, with the [status](Failure::status) that the
-    /// client got, or the stream failed. The error is an [`Error`](crate::Error). The status 500 tells of a
+    /// client got, or the stream failed. The error is an [`Error`](crate::Error), such as
+    /// [`ProxyHeader`](crate::Error::ProxyHeader). The status 500 tells of a
     /// hook that panicked; the others are faults of clients. An answer of the program's own, from
     /// [`process_request`](crate::Serve::process_request), isn't a failure.
     Handshake,
@@ -94,7 +95,8 @@ impl Failure {
         self.kind
     }
 
-    /// The address of the peer; `None` if no connection was accepted, or not by TCP.
+    /// The address of the client; `None` if no connection was accepted, or not by TCP. That of a proxy, if the client wasn't
+    /// known yet when the connection failed.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.caller.as_ref()?.addr
@@ -214,6 +216,11 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn new(addr: Option<SocketAddr>) -> Self {
         Self { addr, request: Box::default() }
+    }
+
+    /// Another one than the peer is the client, as that says.
+    pub(super) fn is(&mut self, addr: Option<SocketAddr>) {
+        self.addr = addr;
     }
 
     /// Keeps what may be shown of a request.

@@ -12,11 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::WaitForCancellationFuture;
 use ws_types::{Close, CloseCode, State};
 
-use super::connections::Ended;
+use super::connections::Group;
 use super::failure::{Caller, FailureKind};
-use super::host::Host;
 use super::report::{Returned, is_orderly};
-use super::stop::Stage;
+use super::stop::{Ended, Stage};
 use crate::WebSocket;
 use crate::connection::state::Shared;
 
@@ -45,22 +44,23 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<(), E> {
     }
 }
 
-/// Runs the handler of a connection, then closes the connection; drops both when the server is dropped.
-/// Reports a failure, at most one.
+/// Runs the handler of a connection, then closes the connection; drops both when the connections of the group are
+/// to be dropped. Reports a failure, at most one.
 pub(super) fn run<S, H, F>(
     ws: WebSocket<S>,
-    host: &Host<H>,
+    group: &Group<S>,
+    handler: H,
     caller: Option<Box<Caller>>,
 ) -> impl Future<Output = ()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    H: Fn(WebSocket<S>) -> F,
+    H: FnOnce(WebSocket<S>) -> F,
     F: Future<Output: Outcome>,
 {
     // Made here, since an async block holds twice all that moves within it.
     let mut hosted = Hosted {
         shared: ws.shared(),
-        host,
+        group,
         caller,
         stage: Stage::Serving,
         registered: false,
@@ -69,13 +69,13 @@ where
     async move {
         let succeeded = {
             // A panic before the first await is one of the handler's too.
-            let start = || hosted.shared.trace.within(|| (host.handler)(ws));
+            let start = || hosted.shared.trace.within(|| handler(ws));
             let started = catch_unwind(AssertUnwindSafe(start));
             let Ok(handler) = started.map_err(|panic| hosted.returned(Err(panic))) else {
                 return hosted.close(false).await;
             };
             let mut handler = pin!(handler);
-            let mut next_stage = pin!(host.stop.after(Stage::Serving));
+            let mut next_stage = pin!(hosted.group.stop.after(Stage::Serving));
             hosted.shared.lock().begin_hosting();
             poll_fn(|cx| hosted.poll(handler.as_mut(), next_stage.as_mut(), cx)).await
         };
@@ -87,19 +87,19 @@ where
 
 /// The code around a handler. However this ends: a connection doesn't outlive its handler, whoever still
 /// holds a part of it.
-struct Hosted<'a, S, H> {
+struct Hosted<'a, S> {
     shared: Arc<Shared<S>>,
-    host: &'a Host<H>,
+    group: &'a Group<S>,
     /// `None` if nobody listens to reports.
     caller: Option<Box<Caller>>,
     stage: Stage,
     /// The task is woken when the next stage comes.
     registered: bool,
-    /// The connection was open when the server began to stop.
+    /// The connection was open when the end of all began.
     stopped: bool,
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Hosted<'a, S> {
     /// Polls the handler; gives whether it has succeeded, `None` when the server is dropped.
     fn poll(
         &mut self,
@@ -107,7 +107,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
         mut next_stage: Pin<&mut WaitForCancellationFuture<'a>>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<bool>> {
-        let stop = &self.host.stop;
+        let stop = &self.group.stop;
         // The task's waker never changes, so it is registered once for each stage.
         while !self.registered || stop.stage() > self.stage {
             self.registered = true;
@@ -141,8 +141,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
 
     /// Reports the end of the handler; gives whether it has succeeded.
     fn returned(&self, returned: Returned) -> bool {
-        let Self { shared, host, caller, stopped, .. } = self;
-        let report = || host.reports.returned(caller.as_deref(), shared, *stopped, returned);
+        let Self { shared, group, caller, stopped, .. } = self;
+        let report = || group.reports.returned(caller.as_deref(), shared, *stopped, returned);
         let failed = shared.trace.within(report);
         if matches!(failed, Some(FailureKind::Handler | FailureKind::Panic)) {
             self.count(|ended| &ended.failed);
@@ -152,14 +152,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
 
     /// Counts an end, once the server has begun to stop.
     fn count(&self, which: impl FnOnce(&Ended) -> &AtomicUsize) {
-        if self.host.stop.stage() != Stage::Serving {
-            which(&self.host.connections.ended).fetch_add(1, Ordering::Relaxed);
+        if self.group.stop.stage() != Stage::Serving {
+            which(&self.group.stop.ended).fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Closes the connection, unless that was done.
     async fn close(&self, succeeded: bool) {
-        let Self { shared, host, caller, stopped, .. } = self;
+        let Self { shared, group, caller, stopped, .. } = self;
         let code = match succeeded {
             true => CloseCode::NORMAL_CLOSURE,
             false => CloseCode::INTERNAL_ERROR,
@@ -171,19 +171,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin, H> Hosted<'a, S, H> {
             driver.drop_reader();
             _ = driver.start_close(Close::new(code, ""));
         }
-        let closed = host.stop.unless_aborted(poll_fn(|cx| shared.lock().poll_closed(cx))).await;
+        let closed = group.stop.unless_aborted(poll_fn(|cx| shared.lock().poll_closed(cx))).await;
         self.count(|ended| match closed.is_some() && is_orderly(shared) {
             true => &ended.closed,
             false => &ended.cut,
         });
         if closed.is_some() && succeeded {
-            let report = || host.reports.ended(caller.as_deref(), shared, *stopped);
+            let report = || group.reports.ended(caller.as_deref(), shared, *stopped);
             shared.trace.within(report);
         }
     }
 }
 
-impl<S, H> Drop for Hosted<'_, S, H> {
+impl<S> Drop for Hosted<'_, S> {
     fn drop(&mut self) {
         self.shared.lock().finish();
     }
@@ -197,8 +197,7 @@ mod tests {
     use tokio::time::Instant;
     use ws_proto::{Config, Connection};
 
-    use super::super::limits::Limits;
-    use super::super::report::Reports;
+    use super::super::connections::Connections;
     use super::*;
     use crate::connection::Info;
     use crate::connection::state::Driver;
@@ -223,9 +222,12 @@ mod tests {
         let shared =
             Shared::new(io, conn, Instant::now(), settings.flow, Trace::server(None, false));
         let ws = WebSocket::new(shared, Info::default());
-        let host = Host::new(echo, settings, Reports::default(), Limits::default());
-        let future = run(ws, &host, None);
+        let connections = Connections::new();
+        let future = run(ws, connections.group(), &echo, None);
         assert!(size_of_val(&future) <= 392, "{}", size_of_val(&future));
-        assert!(size_of::<Driver<Transport>>() <= 656, "{}", size_of::<Driver<Transport>>());
+        // The counts that were published.
+        let metrics = if cfg!(feature = "metrics") { 48 } else { 0 };
+        let size = size_of::<Driver<Transport>>();
+        assert!(size <= 656 + metrics, "{size}");
     }
 }

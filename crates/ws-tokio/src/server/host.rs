@@ -4,21 +4,22 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
+use tokio::time::Instant;
 use ws_proto::http::Request;
 use ws_proto::server::shutting_down;
 
-use super::connections::Connections;
+use super::connections::{Connections, Group};
 use super::handler::{self, Outcome};
 use super::limits::{Limits, Slot, Slots};
 use super::listen::Bound;
+use super::proxy_header;
 use super::report::Reports;
 use super::shutdown::Shutdown;
-use super::stop::{Stage, Stop};
+use super::stop::AbortOnDrop;
 #[cfg(feature = "tls")]
 use super::tls::ServerTls;
 use crate::error::Error;
@@ -37,9 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[must_use = "dropping the server ends it"]
 pub struct Server {
     local_addrs: Box<[SocketAddr]>,
-    pub(super) stop: Arc<Stop>,
-    pub(super) tasks: TaskTracker,
-    pub(super) connections: Arc<Connections>,
+    connections: Connections,
+    guard: AbortOnDrop,
 }
 
 impl Server {
@@ -50,14 +50,13 @@ impl Server {
         F: Future<Output: Outcome> + Send + 'static,
     {
         let local_addrs = bound.iter().filter_map(|bound| bound.listener.local_addr()).collect();
-        let stop = Arc::clone(&host.stop);
-        let (connections, host) = (Arc::clone(&host.connections), Arc::new(host));
-        let tasks = TaskTracker::new();
+        let (connections, host) = (host.connections.clone(), Arc::new(host));
+        let stop = Arc::clone(connections.stop());
         for bound in bound {
-            tasks.spawn(accept(Arc::clone(&host), tasks.clone(), bound));
+            stop.tasks.spawn(accept(Arc::clone(&host), bound));
         }
-        tasks.close();
-        Self { local_addrs, stop, tasks, connections }
+        stop.tasks.close();
+        Self { local_addrs, connections, guard: AbortOnDrop(stop) }
     }
 
     /// The first address of TCP that the server listens on; its port, when 0 was asked for.
@@ -80,19 +79,19 @@ impl Server {
     /// [`try_send`](Sender::try_send), which wait for nobody. A handle keeps the memory of its connection: drop it soon.
     #[must_use]
     pub fn connections(&self) -> Vec<Sender> {
-        self.connections.senders()
+        self.connections.list()
     }
 
     /// The open connection with this [number](Sender::id); `None` if there is none any more.
     #[must_use]
     pub fn connection(&self, id: u64) -> Option<Sender> {
-        self.connections.sender(id)
+        self.connections.get(id)
     }
 
     /// Answers new requests with 503 from now on, whatever they are for: a load balancer that asks sends new clients
     /// elsewhere. Open connections go on. There is no way back; the next step is [`shutdown`](Self::shutdown).
     pub fn drain(&self) {
-        self.stop.draining.store(true, Ordering::Release);
+        self.connections.drain();
     }
 
     /// Ends the server properly: stops accepting, answers requests that come late with 503, closes all
@@ -110,7 +109,7 @@ impl Server {
     /// # }
     /// ```
     pub fn shutdown(self) -> Shutdown {
-        Shutdown::new(self)
+        Shutdown::new(self.guard)
     }
 
     /// Waits without end: for a `main` that serves for ever, or a branch of `select!`. Nothing can end the server
@@ -120,13 +119,7 @@ impl Server {
     /// # Cancel safety
     /// Dropping the future does nothing to the server.
     pub async fn wait(&self) {
-        self.tasks.wait().await;
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.enter(Stage::Aborted);
+        self.guard.0.tasks.wait().await;
     }
 }
 
@@ -141,11 +134,9 @@ impl fmt::Debug for Server {
 
 /// All that the connections of a server share.
 pub(super) struct Host<H> {
-    pub(super) handler: H,
+    handler: H,
     settings: ServerSettings,
-    pub(super) stop: Arc<Stop>,
-    pub(super) reports: Reports,
-    pub(super) connections: Arc<Connections>,
+    connections: Connections,
     slots: Slots,
 }
 
@@ -156,37 +147,42 @@ impl<H> Host<H> {
         reports: Reports,
         limits: Limits,
     ) -> Self {
-        let (stop, connections) = (Arc::new(Stop::new()), Arc::default());
-        Self { handler, settings, stop, reports, connections, slots: Slots::new(limits) }
+        let connections = Connections::with(reports);
+        Self { handler, settings, connections, slots: Slots::new(limits) }
     }
 }
 
 /// Accepts connections, and spawns a task for each.
-async fn accept<H, F>(host: Arc<Host<H>>, tasks: TaskTracker, mut bound: Bound)
+async fn accept<H, F>(host: Arc<Host<H>>, mut bound: Bound)
 where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    let Group { stop, reports, .. } = host.connections.group();
     let accepting = async {
         loop {
             match poll_fn(|cx| bound.listener.poll_accept(cx)).await {
                 Ok((stream, addr)) => {
-                    let Ok(slot) = host.slots.enter(addr.map(|addr| addr.ip())).await else {
+                    let has_header = bound.proxies.trusts(addr);
+                    let is_proxy = has_header || host.settings.forwarded.trusts(addr);
+                    let client = addr.filter(|_| !is_proxy);
+                    let Ok(slot) = host.slots.enter(client.map(|addr| addr.ip())).await else {
                         continue;
                     };
-                    let accepted = Accepted {
+                    let arrival = Arrival {
                         stream,
                         addr,
+                        has_header,
                         #[cfg(feature = "tls")]
                         tls: bound.tls.clone(),
-                        slot,
                     };
-                    tasks.spawn(open(Arc::clone(&host), accepted));
+                    let accepted = Accepted { arrival, client, slot };
+                    stop.tasks.spawn(open(Arc::clone(&host), accepted));
                 }
                 Err(e) => {
                     // The client may have given up before it was accepted.
                     let pauses = e.kind() != io::ErrorKind::ConnectionAborted;
-                    host.reports.not_accepted(e);
+                    reports.not_accepted(e);
                     match pauses {
                         true => tokio::time::sleep(ACCEPT_PAUSE).await,
                         // A listener of the program may say so without end.
@@ -196,33 +192,41 @@ where
             }
         }
     };
-    host.stop.closing.run_until_cancelled(accepting).await;
+    stop.closing.run_until_cancelled(accepting).await;
 }
 
 /// A connection that was accepted.
 struct Accepted {
-    stream: Transport,
-    addr: Option<SocketAddr>,
-    #[cfg(feature = "tls")]
-    tls: Option<ServerTls>,
+    arrival: Arrival,
+    /// The address of the client, unless the peer is a proxy that names it later.
+    client: Option<SocketAddr>,
     slot: Slot,
 }
 
-/// The stream for the opening handshake, after that of TLS if there is one.
-#[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "with TLS it waits"))]
-async fn prepare(
+/// A stream before anything was read.
+struct Arrival {
     stream: Transport,
-    #[cfg(feature = "tls")] tls: Option<ServerTls>,
-) -> Result<Transport, Error> {
-    if let Transport::Tcp(tcp) = &stream {
-        // It fails if the client is gone already.
-        tcp.set_nodelay(true)?;
-    }
+    addr: Option<SocketAddr>,
+    /// A proxy names the client in front of all else.
+    has_header: bool,
     #[cfg(feature = "tls")]
-    if let Some(tls) = tls {
-        return Ok(Transport::Tls(Box::new(tls.accept(stream).await?.into())));
+    tls: Option<ServerTls>,
+}
+
+impl Arrival {
+    /// The stream for the opening handshake, after that of TLS if there is one.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_async, reason = "with TLS it waits"))]
+    async fn prepare(self) -> Result<Transport, Error> {
+        if let Transport::Tcp(tcp) = &self.stream {
+            // It fails if the client is gone already.
+            tcp.set_nodelay(true)?;
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            return Ok(Transport::Tls(Box::new(tls.accept(self.stream).await?.into())));
+        }
+        Ok(self.stream)
     }
-    Ok(stream)
 }
 
 /// Opens a connection, and runs its handler.
@@ -231,40 +235,69 @@ where
     H: Fn(WebSocket) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let Accepted { stream, addr, mut slot, .. } = accepted;
-    let mut caller = host.reports.caller(addr);
-    let trace = Trace::server(addr, host.settings.trace_payloads);
+    let Accepted { arrival, client, mut slot } = accepted;
+    let mut caller = host.connections.group().reports.caller(arrival.addr);
+    let trace = Trace::server(client, host.settings.trace_payloads);
     // In a box, which is gone when the stream is there.
-    #[cfg(feature = "tls")]
-    let stream = Box::pin(prepare(stream, accepted.tls));
-    #[cfg(not(feature = "tls"))]
-    let stream = Box::pin(prepare(stream));
+    let arrival = Box::new(arrival);
     async move {
+        let group = host.connections.group();
         let mut late = false;
         // In a box, since it is larger than all that follows, and over soon.
         let opening = Box::pin(trace.instrument(async {
-            let refuse = |request: &Request| {
+            let (settings, origin) = (&host.settings, Instant::now());
+            let mut arrival = arrival;
+            let mut peer = arrival.addr;
+            if arrival.has_header {
+                let limit = settings.options.handshake_limits().open_timeout;
+                let reading = pin!(proxy_header::read(&mut arrival.stream));
+                let named = handshake::within(origin, limit, reading).await?;
+                peer = named.or(peer);
+                if !settings.forwarded.trusts(peer) {
+                    trace.peer(peer);
+                    if let Some(caller) = &mut caller {
+                        caller.is(peer);
+                    }
+                    // As late as it is known; dropped like the others.
+                    if let Some(client) = named
+                        && host.slots.take_address(&mut slot, client.ip()).is_err()
+                    {
+                        return Ok(None);
+                    }
+                }
+            }
+            let refuse = |request: &Request, client: Option<SocketAddr>| {
                 if let Some(caller) = &mut caller {
+                    caller.is(client);
                     caller.asks(request);
                 }
-                late = host.stop.refuses();
+                late = group.stop.refuses();
                 if late {
-                    return Some(shutting_down(&host.settings.options, None));
+                    return Some(shutting_down(&settings.options, None));
+                }
+                // The request has named it.
+                if let Some(client) = client.filter(|_| client != peer)
+                    && let Err(full) = host.slots.take_address(&mut slot, client.ip())
+                {
+                    return Some(full.response());
                 }
                 host.slots.open(&mut slot).err()
             };
-            let (settings, trace) = (&host.settings, trace.clone());
-            handshake::accept(stream, settings, refuse, trace).await
+            let stream = Box::pin(arrival.prepare());
+            let trace = trace.clone();
+            handshake::accept(stream, peer.as_ref(), origin, settings, refuse, trace)
+                .await
+                .map(Some)
         }));
-        match host.stop.unless_aborted(opening).await {
-            Some(Ok(ws)) => {
+        match group.stop.unless_aborted(opening).await {
+            Some(Ok(Some(ws))) => {
                 slot.opened();
                 let _listed = host.connections.insert(&ws);
-                handler::run(ws, &*host, caller).await;
+                handler::run(ws, group, &host.handler, caller).await;
             }
             // The response has told a refused client why.
-            Some(Err(e)) => trace.within(|| host.reports.not_opened(caller.as_deref(), e, late)),
-            None => {}
+            Some(Err(e)) => trace.within(|| group.reports.not_opened(caller.as_deref(), e, late)),
+            Some(Ok(None)) | None => {}
         }
     }
 }

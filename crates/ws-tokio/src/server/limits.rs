@@ -33,8 +33,8 @@ impl Slots {
         }
     }
 
-    /// The slot of a connection that was accepted; an error if its address has no more. Waits until its handshake
-    /// may begin.
+    /// The slot of a connection that was accepted; an error if its address has no more, which may not be known yet. Waits
+    /// until its handshake may begin.
     pub(super) async fn enter(&self, addr: Option<IpAddr>) -> Result<Slot, Full> {
         if self.connections.is_none() && self.handshakes.is_none() && self.addresses.is_none() {
             return Ok(Slot(None));
@@ -48,7 +48,15 @@ impl Slots {
             Some(handshakes) => Arc::clone(handshakes).acquire_owned().await.ok(),
             None => None,
         };
-        Ok(Slot(Some(Box::new(Held { _address: address, handshake, connection: None }))))
+        Ok(Slot(Some(Box::new(Held { address, handshake, connection: None }))))
+    }
+
+    /// Takes a slot of an address that was not known before; an error if there is none.
+    pub(super) fn take_address(&self, slot: &mut Slot, addr: IpAddr) -> Result<(), Full> {
+        if let (Some(addresses), Some(held)) = (&self.addresses, &mut slot.0) {
+            held.address = Some(addresses.take(addr)?);
+        }
+        Ok(())
     }
 
     /// Takes a slot among the open connections; the response if there is none.
@@ -57,9 +65,7 @@ impl Slots {
             return Ok(());
         };
         let Ok(permit) = Arc::clone(connections).try_acquire_owned() else {
-            let mut response = Response::text(503, "The server has too many connections.\n");
-            _ = response.headers.insert("Retry-After", "5");
-            return Err(response);
+            return Err(come_later(503, "The server has too many connections.\n"));
         };
         held.connection = Some(permit);
         Ok(())
@@ -70,7 +76,7 @@ impl Slots {
 pub(super) struct Slot(Option<Box<Held>>);
 
 struct Held {
-    _address: Option<Taken>,
+    address: Option<Taken>,
     handshake: Option<OwnedSemaphorePermit>,
     connection: Option<OwnedSemaphorePermit>,
 }
@@ -86,6 +92,19 @@ impl Slot {
 
 /// There is no slot.
 pub(super) struct Full;
+
+impl Full {
+    /// The response for a client whose address has no more slots.
+    pub(super) fn response(self) -> Response {
+        come_later(429, "Your address has too many connections.\n")
+    }
+}
+
+fn come_later(status: u16, text: &str) -> Response {
+    let mut response = Response::text(status, text);
+    _ = response.headers.insert("Retry-After", "5");
+    response
+}
 
 struct Addresses {
     max: usize,

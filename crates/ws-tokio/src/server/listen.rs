@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
+use super::proxy_header::Proxies;
 #[cfg(feature = "tls")]
 use super::tls::ServerTls;
 use crate::Transport;
@@ -42,6 +43,7 @@ const BACKLOG: u32 = 1024;
 #[must_use]
 pub struct Listen {
     place: Place,
+    proxies: Proxies,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
 }
@@ -76,6 +78,7 @@ impl Listen {
     fn new(place: Place) -> Self {
         Self {
             place,
+            proxies: Proxies::default(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -135,6 +138,33 @@ impl Listen {
         self
     }
 
+    /// Expects a header of the [PROXY protocol], version 1 or 2, in front of each connection from these peers: proxies and
+    /// load balancers that pass on bytes, TLS included. Then `peer_addr`, in hooks, on connections and in reports, and
+    /// [`max_connections_per_address`](crate::Serve::max_connections_per_address) mean the address of the client that is
+    /// in it. The proxy's own is that of the [stream](Transport::peer_addr). Default: nobody sends one.
+    ///
+    /// The header is read within [`open_timeout`](crate::Serve::open_timeout), of version 2 up to 4096 bytes; TLVs are
+    /// skipped, a checksum isn't verified. A peer that sends none, or a malformed one, is dropped, and reported as
+    /// [`FailureKind::Handshake`](crate::FailureKind::Handshake) with [`Error::ProxyHeader`]. With `LOCAL` (a health
+    /// check), `UNKNOWN`, or a client that hasn't come by TCP, the peer's own address stays.
+    ///
+    /// Peers that aren't trusted are served without: for them the header is no HTTP, and refused as such.
+    ///
+    /// ```
+    /// use ws_tokio::{Listen, TrustedProxies};
+    ///
+    /// let trusted: TrustedProxies = "10.0.0.7, 10.0.0.8".parse()?;
+    /// let listen = Listen::tcp("0.0.0.0:8765").proxy_protocol(trusted);
+    /// # Ok::<(), ws_tokio::InvalidNetwork>(())
+    /// ```
+    ///
+    /// [PROXY protocol]: https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
+    #[cfg(feature = "proxy-protocol")]
+    pub fn proxy_protocol(mut self, trusted: crate::TrustedProxies) -> Self {
+        self.proxies = Proxies::new(trusted);
+        self
+    }
+
     /// Serves `wss://` here.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: ServerTls) -> Self {
@@ -166,6 +196,7 @@ impl Listen {
         };
         let bound = listeners.into_iter().map(|listener| Bound {
             listener,
+            proxies: self.proxies.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
         });
@@ -176,6 +207,7 @@ impl Listen {
 /// A listener of a server.
 pub(super) struct Bound {
     pub(super) listener: Box<dyn Listener>,
+    pub(super) proxies: Proxies,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<ServerTls>,
 }
@@ -491,7 +523,7 @@ impl fmt::Debug for Listen {
             Place::Any(_) => "a listener".to_owned(),
         };
         let mut debug = f.debug_struct("Listen");
-        debug.field("place", &place);
+        debug.field("place", &place).field("proxies", &self.proxies);
         #[cfg(feature = "tls")]
         debug.field("tls", &self.tls.is_some());
         debug.finish_non_exhaustive()

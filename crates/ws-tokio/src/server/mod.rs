@@ -12,11 +12,16 @@ mod handler;
 mod host;
 mod limits;
 mod listen;
+#[cfg(not(feature = "proxy-protocol"))]
+#[path = "no_proxy_header.rs"]
+mod proxy_header;
+#[cfg(feature = "proxy-protocol")]
+mod proxy_header;
 mod report;
 #[cfg(feature = "router")]
 mod router;
 mod shutdown;
-mod stop;
+pub(crate) mod stop;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -30,6 +35,7 @@ use crate::hooks::Hook;
 use crate::settings::{ServerSettings, builder_settings};
 
 pub use auth::{Username, basic_auth, credentials};
+pub use connections::Connections;
 pub use failure::{Failure, FailureKind};
 pub use handler::Outcome;
 use host::Host;
@@ -156,7 +162,11 @@ impl<H> Serve<H> {
 
     /// Limits the connections of one address, inclusive, those that are being opened included; a network of IPv6 with
     /// 64 bits counts as one address. A connection above it is dropped as soon as it is accepted, without a response,
-    /// which costs least. `None`, the default: no limit. Leave it off behind a proxy, whose address all clients have.
+    /// which costs least. `None`, the default: no limit.
+    ///
+    /// Behind a proxy all clients have its address, unless it names them: then the limit holds for the addresses that it
+    /// names, and not for its own. A connection above it is dropped behind the header of the PROXY protocol, or answered
+    /// with 429 and `Retry-After: 5` when the address is in a header of the request.
     pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
         self.limits.per_address = connections.into();
         self

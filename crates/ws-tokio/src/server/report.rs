@@ -16,6 +16,7 @@ use super::events;
 use super::failure::{Caller, Failure, FailureKind, panicked};
 use crate::connection::state::Shared;
 use crate::error::{Closed, Error, TrySendError};
+use crate::metrics;
 
 /// Takes each failure.
 pub(super) type OnError = Box<dyn Fn(&Failure) + Send + Sync>;
@@ -41,25 +42,33 @@ impl Reports {
 
     /// No connection could be accepted.
     pub(super) fn not_accepted(&self, error: io::Error) {
+        metrics::failed(FailureKind::Accept);
         self.tell(&Failure::new(FailureKind::Accept, None, error.into()));
     }
 
     /// The opening handshake failed. `late` tells whether the server was stopping when the request came.
     pub(super) fn not_opened(&self, caller: Option<&Caller>, error: Error, late: bool) {
-        if !self.is_heard() {
-            return;
-        }
         let refusal = error.get::<InvalidHandshake>();
         let status = refusal.and_then(|refusal| match refusal.http_status() {
             HttpAnswer::Status(status) => Some(status),
             _ => None,
         });
+        // Not a failure: the program, or the end of the server, wants it so.
+        let is_answered = error.get::<AbortHandshake>().is_some();
+        if let Some(status) = status {
+            metrics::refused(status);
+        }
+        if !is_answered {
+            metrics::failed(FailureKind::Handshake);
+        }
+        if !self.is_heard() {
+            return;
+        }
         let failure = Failure::new(FailureKind::Handshake, caller, Box::new(error));
         let failure = failure.with_status(status);
-        match failure.error().downcast_ref::<Error>().and_then(Error::get::<AbortHandshake>) {
-            // Not a failure: the program, or the end of the server, wants it so.
-            Some(_) => quietly(|| events::answered(&failure, late)),
-            None => self.tell(&failure),
+        match is_answered {
+            true => quietly(|| events::answered(&failure, late)),
+            false => self.tell(&failure),
         }
     }
 
@@ -85,6 +94,7 @@ impl Reports {
             false if stopped => FailureKind::Shutdown,
             false => FailureKind::Closed,
         };
+        metrics::failed(kind);
         if self.is_heard() {
             self.tell(&Failure::new(kind, caller, error).with_closed(closed));
         }
@@ -93,11 +103,15 @@ impl Reports {
 
     /// The connection has ended, after its handler returned without an error.
     pub(super) fn ended<S>(&self, caller: Option<&Caller>, shared: &Shared<S>, stopped: bool) {
-        if !self.is_heard() || is_orderly(shared) {
+        if is_orderly(shared) {
             return;
         }
         let Some(closed) = ending(shared) else { return };
         let kind = if stopped { FailureKind::Shutdown } else { FailureKind::Cut };
+        metrics::failed(kind);
+        if !self.is_heard() {
+            return;
+        }
         let error = Box::new(Error::Closed(closed.clone()));
         self.tell(&Failure::new(kind, caller, error).with_closed(Some(closed)));
     }

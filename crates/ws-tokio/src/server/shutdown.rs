@@ -1,31 +1,31 @@
-//! [`Shutdown`]: the proper end of a server.
+//! [`Shutdown`]: the proper end of a server, or of other connections.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ws_proto::encode_close;
 use ws_types::{Close, CloseCode};
 
-use super::host::Server;
-use super::stop::Stage;
+use super::stop::{AbortOnDrop, Stage, Stop};
 
-/// The proper end of a server, a future: see [`Server::shutdown`].
+/// The proper end of a server, or of other connections, a future: see [`Server::shutdown`](crate::Server::shutdown) and
+/// [`Connections::shutdown`](crate::Connections::shutdown).
 ///
 /// # Cancel safety
-/// Dropping it ends the server at once.
-#[must_use = "dropping it ends the server at once"]
+/// Dropping it ends them at once: peers see an abnormal closure, code 1006.
+#[must_use = "dropping it ends the connections at once"]
 pub struct Shutdown {
-    /// `None` since it runs.
-    server: Option<Server>,
+    guard: AbortOnDrop,
     close: Close,
     limit: Option<Duration>,
     running: Option<Pin<Box<dyn Future<Output = ShutdownReport> + Send>>>,
 }
 
-/// The outcome of a [shutdown](Server::shutdown): of the connections that were open when it began, and of those that were
+/// The outcome of a [shutdown](crate::Server::shutdown): of the connections that were open when it began, and of those that were
 /// opened in that moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -41,9 +41,9 @@ pub struct ShutdownReport {
 }
 
 impl Shutdown {
-    pub(super) fn new(server: Server) -> Self {
+    pub(super) fn new(guard: AbortOnDrop) -> Self {
         let close = Close::new(CloseCode::GOING_AWAY, "");
-        Self { server: Some(server), close, limit: None, running: None }
+        Self { guard, close, limit: None, running: None }
     }
 
     /// The code and the reason that the connections are closed with. Default: 1001 (going away), without a reason. A pair
@@ -63,35 +63,30 @@ impl Shutdown {
     }
 }
 
-async fn run(server: Server, close: Close, limit: Option<Duration>) -> ShutdownReport {
-    let Server { stop, tasks, connections, .. } = &server;
-    // Nobody else sets it: there is one server.
+async fn run(stop: Arc<Stop>, close: Close, limit: Option<Duration>) -> ShutdownReport {
+    // The first one counts.
     _ = stop.close.set(close);
     stop.enter(Stage::Closing);
+    stop.tasks.close();
     match limit {
-        None => tasks.wait().await,
+        None => stop.tasks.wait().await,
         Some(limit) => {
-            if tokio::time::timeout(limit, tasks.wait()).await.is_err() {
+            if tokio::time::timeout(limit, stop.tasks.wait()).await.is_err() {
                 stop.enter(Stage::Aborted);
-                tasks.wait().await;
+                stop.tasks.wait().await;
             }
         }
     }
-    connections.report()
+    stop.report()
 }
 
 impl Future for Shutdown {
     type Output = ShutdownReport;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<ShutdownReport> {
-        if let Some(server) = self.server.take() {
-            let (close, limit) = (self.close.clone(), self.limit);
-            self.running = Some(Box::pin(run(server, close, limit)));
-        }
-        match &mut self.running {
-            Some(running) => running.as_mut().poll(cx),
-            None => Poll::Pending,
-        }
+        let Self { guard, close, limit, running } = &mut *self;
+        let begin = || Box::pin(run(Arc::clone(&guard.0), close.clone(), *limit)) as Pin<Box<_>>;
+        running.get_or_insert_with(begin).as_mut().poll(cx)
     }
 }
 

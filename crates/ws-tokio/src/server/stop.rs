@@ -1,27 +1,33 @@
-//! How far a server has come, which its connections look at.
+//! How far the end of connections has come, which they look at, and what became of them.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::task::TaskTracker;
 use ws_types::{Close, CloseCode};
 
-/// How a server tells its connections that it stops.
-pub(super) struct Stop {
+use super::shutdown::ShutdownReport;
+
+/// How connections are told that they end together, and counted.
+pub(crate) struct Stop {
     /// As a number, so that a connection that is busy can look at it for nothing.
-    pub(super) stage: AtomicU8,
+    stage: AtomicU8,
     /// Cancelled when the stage leaves [`Stage::Serving`].
     pub(super) closing: CancellationToken,
     /// Cancelled when it reaches [`Stage::Aborted`].
-    pub(super) aborted: CancellationToken,
+    aborted: CancellationToken,
     /// Requests are refused, and connections go on.
     pub(super) draining: AtomicBool,
-    /// The close frame of all connections; 1001 unless it is set before the server closes.
+    /// The close frame of all connections; 1001 unless it is set before they are closed.
     pub(super) close: OnceLock<Close>,
+    /// The tasks that are waited for at the end.
+    pub(super) tasks: TaskTracker,
+    pub(super) ended: Ended,
 }
 
-/// How far a server has come.
+/// How far the end has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
 #[repr(u8)]
 pub(super) enum Stage {
@@ -30,6 +36,14 @@ pub(super) enum Stage {
     Closing,
     /// Connections are to be dropped.
     Aborted,
+}
+
+/// Counts of connections since they were told to end.
+#[derive(Default)]
+pub(super) struct Ended {
+    pub(super) closed: AtomicUsize,
+    pub(super) cut: AtomicUsize,
+    pub(super) failed: AtomicUsize,
 }
 
 impl Stop {
@@ -41,6 +55,8 @@ impl Stop {
             aborted,
             draining: AtomicBool::new(false),
             close: OnceLock::new(),
+            tasks: TaskTracker::new(),
+            ended: Ended::default(),
         }
     }
 
@@ -53,7 +69,7 @@ impl Stop {
     }
 
     /// Whether new connections are refused.
-    pub(super) fn refuses(&self) -> bool {
+    pub(crate) fn refuses(&self) -> bool {
         self.stage() != Stage::Serving || self.draining.load(Ordering::Acquire)
     }
 
@@ -81,5 +97,20 @@ impl Stop {
 
     pub(super) fn close(&self) -> Close {
         self.close.get_or_init(|| Close::new(CloseCode::GOING_AWAY, "")).clone()
+    }
+
+    pub(super) fn report(&self) -> ShutdownReport {
+        let Ended { closed, cut, failed } = &self.ended;
+        let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        ShutdownReport { closed: count(closed), cut: count(cut), failed: count(failed) }
+    }
+}
+
+/// Drops all connections when it is dropped.
+pub(super) struct AbortOnDrop(pub(super) Arc<Stop>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.enter(Stage::Aborted);
     }
 }

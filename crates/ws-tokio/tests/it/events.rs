@@ -215,6 +215,34 @@ async fn a_connection_tells_its_story_within_its_span() {
     }
 }
 
+#[cfg(feature = "proxy-protocol")]
+#[tokio::test]
+async fn the_span_has_the_client_that_a_proxy_names_and_no_other_address() {
+    use tokio::io::AsyncWriteExt;
+    use ws_tokio::{ForwardedHeader, Listen};
+    let echo = async |mut ws: WebSocket| while let Ok(Some(_)) = ws.recv().await {};
+    let listen = Listen::tcp("127.0.0.1:0").proxy_protocol("127.0.0.1, 10.0.0.1".parse().unwrap());
+    let server = serve(listen, echo)
+        .forwarded(ForwardedHeader::XForwardedFor, "10.0.0.1".parse().unwrap())
+        .await
+        .unwrap();
+    lines();
+    for (named, expected) in [("192.0.2.1", "192.0.2.1:80"), ("10.0.0.1", "192.0.2.2:0")] {
+        let mut tcp = tokio::net::TcpStream::connect(server.local_addr()).await.unwrap();
+        let header = format!("PROXY TCP4 {named} 127.0.0.1 80 80\r\n");
+        tcp.write_all(header.as_bytes()).await.unwrap();
+        let client =
+            ws_tokio::client(tcp, "ws://localhost/").header("X-Forwarded-For", "192.0.2.2");
+        client.await.unwrap().close(1000, "").await.unwrap();
+        let lines = lines();
+        let at = find(&lines, 0, &["< GET", "side=\"server\"", &format!(" peer={expected}")]);
+        let at = find(&lines, at, &["open", "side=\"server\"", &format!(" peer={expected}")]);
+        let line = &lines[at - 1];
+        assert!(!line.contains("peer=127.") && !line.contains("peer=10."), "{line}");
+    }
+    server.shutdown().await;
+}
+
 #[cfg(feature = "auth")]
 #[tokio::test]
 async fn heads_of_all_exchanges_are_told_without_secrets() {

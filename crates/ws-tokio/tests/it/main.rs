@@ -12,6 +12,7 @@ mod certificates;
 mod common;
 #[cfg(feature = "deflate")]
 mod compression;
+mod connections;
 mod dialing;
 #[cfg(feature = "tracing")]
 mod events;
@@ -25,8 +26,12 @@ mod http;
 mod life;
 mod limits;
 mod listeners;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod oversize;
 mod passwords;
+#[cfg(feature = "proxy-protocol")]
+mod proxied;
 mod reconnecting;
 mod resolver;
 #[cfg(feature = "router")]

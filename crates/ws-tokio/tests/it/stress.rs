@@ -5,16 +5,19 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::io;
 use std::ops::Range;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt as _};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 use ws_tokio::{Message, Receiver, Sender, TrySendError, accept, client};
+use ws_types::Side;
 
-use crate::common::soon;
+use crate::common::{REQUEST, TEXT, frame, soon};
 
 /// Random numbers that depend on the seed alone.
 #[derive(Clone, Debug)]
@@ -429,4 +432,30 @@ async fn of_many_senders_nothing_is_torn_lost_or_sent_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_senders_on_threads_nothing_is_torn_lost_or_sent_twice() {
     on_threads(2000..2003, run_many).await;
+}
+
+/// One read brings thousands of messages, whatever tokio counts.
+#[tokio::test]
+async fn a_flood_of_short_messages_lets_other_tasks_have_their_turns() {
+    const MESSAGES: usize = 100_000;
+    let (near, mut far) = duplex(2 << 20);
+    far.write_all(REQUEST.as_bytes()).await.unwrap();
+    far.write_all(&frame(Side::Client, TEXT, "x").repeat(MESSAGES)).await.unwrap();
+    let mut ws = accept(near).await.unwrap();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counting = tokio::spawn({
+        let turns = Arc::clone(&turns);
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for _ in 0..MESSAGES {
+        assert_eq!(ws.recv().await.unwrap(), Some("x".into()));
+    }
+    let turns = turns.load(Ordering::Relaxed);
+    assert!(turns >= 10, "{turns} turns");
+    counting.abort();
 }

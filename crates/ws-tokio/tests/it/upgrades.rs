@@ -159,6 +159,21 @@ fn a_request_is_checked_as_if_it_were_read_here() {
         assert_eq!(refusal.response.status_code, 400);
         assert!(refusal.to_string().contains("Host header"), "{refusal}");
     }
+    let many = (0..130).map(|n| (format!("X-{n}"), "a".to_owned())).collect();
+    for (lines, status) in [
+        (vec![("X".to_owned(), "a".repeat(9000))], 431),
+        (many, 431),
+        ((0..20).map(|n| (format!("X-{n}"), "a".repeat(8000))).collect(), 431),
+        (vec![("X".to_owned(), "a".repeat(8000))], 101),
+    ] {
+        let mut request = request(Some("a"));
+        for (name, value) in &lines {
+            request.headers_mut().insert(name.as_str(), value.as_str()).unwrap();
+        }
+        let judged = upgrader.negotiate(request).map(|upgrade| upgrade.response().status_code);
+        let found = judged.unwrap_or_else(|refusal| refusal.response.status_code);
+        assert_eq!(found, status, "{}", lines.len());
+    }
     let error = Error::from(upgrader.negotiate(request(None)).unwrap_err().error);
     assert!(error.get::<InvalidHeader>().is_some(), "{error:?}");
     Upgrader::new(ServerSettings::new().server_header("a\nb")).unwrap_err();

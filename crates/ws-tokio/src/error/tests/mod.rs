@@ -67,7 +67,7 @@ fn each_row_names_a_class_that_get_finds_or_the_variant() {
         ($error:ident, $class:ident: $($name:ident)*) => {
             match $class {
                 $(stringify!($name) => $error.get::<$name>().is_some(),)*
-                "Resolve" | "Listen" | "Io" | "Tls" | "TlsUnavailable" | "Other" => {
+                "Resolve" | "Listen" | "Io" | "Tls" | "TlsUnavailable" | "ProxyHeader" | "Other" => {
                     let cause = match $error {
                         Error::Connect(e) => e.cause(),
                         error => error,
@@ -79,6 +79,7 @@ fn each_row_names_a_class_that_get_finds_or_the_variant() {
                             | ("Io", Error::Io(_))
                             | ("Tls", Error::Tls(_))
                             | ("TlsUnavailable", Error::TlsUnavailable)
+                            | ("ProxyHeader", Error::ProxyHeader(_))
                             | ("Other", Error::Other(_))
                     )
                 }

@@ -336,6 +336,11 @@ pub(super) fn serving() -> Vec<Row> {
             "a load balancer with the PROXY protocol",
             request(NotHttp::new(b"PROXY TCP4 192.0.2.1 192.0.2.2 50412 80\r\n").into()),
         ),
+        Row(
+            "ProxyHeader",
+            "a load balancer without the PROXY protocol, where it is expected",
+            Error::ProxyHeader("there is none".into()),
+        ),
         Row("RequestLineTooLong", "", RequestLineTooLong::new(8193, 8192).into()),
         Row("HeaderLineTooLong", "", HeaderLineTooLong::new(8193, 8192).into()),
         Row("TooManyHeaders", "", TooManyHeaders::new(129, 128).into()),
