@@ -1,16 +1,11 @@
 //! `websockets serve`: a server that echoes, or where all hear each other.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use tokio::select;
-use tokio::time::timeout;
+use websockets::rooms::Rooms;
 use websockets::rustls::pki_types::PrivateKeyDer;
 use websockets::rustls::pki_types::pem::PemObject;
 use websockets::{
-    Error, Listen, Message, PreparedMessage, Sender, Server, ServerSettings, ServerTls, WebSocket,
-    basic_auth, credentials, serve,
+    Error, Listen, Server, ServerSettings, ServerTls, WebSocket, basic_auth, credentials, serve,
 };
 
 use crate::args::{self, Limit, ServeArgs};
@@ -22,8 +17,8 @@ use crate::signals::Signals;
 /// Where it listens unless it is told.
 const ADDR: &str = "127.0.0.1:8765";
 
-/// The longest time that one who speaks waits for one who listens.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The topic of all members of a chat.
+const ROOM: &str = "chat";
 
 /// Serves until a signal.
 pub(crate) async fn run(args: ServeArgs) -> Outcome {
@@ -104,21 +99,23 @@ async fn listen(
     settings: ServerSettings,
     is_chat: bool,
 ) -> Result<Server, Error> {
-    let room = is_chat.then(Arc::<Room>::default);
+    let rooms = is_chat.then(Rooms::new);
     let mut places = places.into_iter();
     let first = places.next().unwrap_or_else(|| ADDR.into());
-    let serving = serve(first, move |ws| handle(ws, room.clone())).settings(settings);
+    let handler = move |ws| {
+        let rooms = rooms.clone();
+        async {
+            match rooms {
+                Some(rooms) => chat(ws, rooms).await,
+                None => echo(ws).await,
+            }
+        }
+    };
+    let serving = serve(first, handler).settings(settings);
     places
         .fold(serving, |serving, place| serving.listen(place))
         .on_error(|failure| Notices::Plain.say(&failure.to_string()))
         .await
-}
-
-async fn handle(ws: WebSocket, room: Option<Arc<Room>>) -> Result<(), Error> {
-    match room {
-        Some(room) => chat(ws, &room).await,
-        None => echo(ws).await,
-    }
 }
 
 async fn echo(mut ws: WebSocket) -> Result<(), Error> {
@@ -128,43 +125,12 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
     Ok(())
 }
 
-/// Those who hear each other, by the numbers of their connections.
-#[derive(Default)]
-struct Room(Mutex<HashMap<u64, Sender>>);
-
-impl Room {
-    fn members(&self) -> MutexGuard<'_, HashMap<u64, Sender>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+/// All hear what one says.
+async fn chat(mut ws: WebSocket, rooms: Rooms) -> Result<(), Error> {
+    let member = rooms.member(ws.sender());
+    member.join(ROOM)?;
+    while let Some(message) = ws.recv().await? {
+        member.publish(ROOM, message);
     }
-
-    /// Sends to all but one.
-    async fn say(&self, from: u64, message: Message) {
-        let message = PreparedMessage::new(message);
-        let others: Vec<_> = self
-            .members()
-            .iter()
-            .filter(|(id, _)| **id != from)
-            .map(|(_, sender)| sender.clone())
-            .collect();
-        for other in others {
-            // One that doesn't read mustn't silence the others.
-            if timeout(PATIENCE, other.send(&message)).await.is_err() {
-                _ = other.start_close(1008, "you read too slowly");
-            }
-        }
-    }
-}
-
-async fn chat(mut ws: WebSocket, room: &Room) -> Result<(), Error> {
-    let id = ws.id();
-    room.members().insert(id, ws.sender());
-    let ended = async {
-        while let Some(message) = ws.recv().await? {
-            room.say(id, message).await;
-        }
-        Ok(())
-    };
-    let ended = ended.await;
-    room.members().remove(&id);
-    ended
+    Ok(())
 }

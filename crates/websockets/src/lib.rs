@@ -9,16 +9,24 @@ pub use ws_tokio::{
     bytes, client, connect, serve,
 };
 pub use ws_tokio::{
-    Backoff, ClientUpgrader, Incoming, Listen, Listener, Reconnect, Reconnecting, Refusal, Resolve,
-    Resolving, Shutdown, ShutdownReport, Stats, Stream, Traffic, Upgrade, Upgrader, Username,
-    basic_auth, credentials,
+    Backoff, ClientUpgrader, Connections, Incoming, Listen, Listener, Reconnect, Reconnecting,
+    Refusal, Resolve, Resolving, Shutdown, ShutdownReport, Stats, Stream, Traffic, Upgrade,
+    Upgrader, Username, basic_auth, credentials,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};
 #[cfg(feature = "tls")]
 pub use ws_tokio::{ClientTls, ServerTls, TlsInfo, rustls};
+#[cfg(feature = "forwarded")]
+pub use ws_tokio::{ForwardedHeader, InvalidNetwork, TrustedProxies};
 #[cfg(feature = "router")]
 pub use ws_tokio::{RouteHandler, RoutedHandler, Router};
+
+// Crates of their own, under the names of the libraries that they are for.
+#[cfg(feature = "axum")]
+pub use ws_axum as axum;
+#[cfg(feature = "hyper")]
+pub use ws_hyper as hyper;
 
 // Each item has one place in the documentation: the root, if many programs need it, else one of these
 // modules. The modules are complete nevertheless: they begin with a link to everything.
@@ -84,4 +92,11 @@ pub mod protocol {
     pub use ws_proto::{
         Config, Connection, FrameHeader, Output, PingId, ProxyScheme, ProxyUri, Uri,
     };
+}
+
+/// Rooms and broadcast, over one machine or many.
+#[cfg(feature = "rooms")]
+pub mod rooms {
+    #[doc(no_inline)]
+    pub use ws_rooms::*;
 }
