@@ -49,6 +49,7 @@ Options:
                            target/autobahn/{server,client}/index.html; --sample: what `ci` runs, all
                            but some of 12.* and 13.*
     server --url URL       the same against a server that is already running
+    server --through LIB   the same with our connections in a server of hyper or axum
     client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
   interop [--deflate] [--self-test] [--without-chromium] [--all | --network]
                            --deflate: only what is about compression; --self-test lets the peers

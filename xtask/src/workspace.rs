@@ -44,7 +44,22 @@ pub(crate) const LAYERS: &[(&str, &[&str])] = &[
     ("ws-errors", &["ws-headers", "ws-types"]),
     ("ws-proto", &["ws-errors", "ws-headers", "ws-types"]),
     ("ws-tokio", &["ws-errors", "ws-headers", "ws-proto", "ws-types"]),
-    (UMBRELLA, &["ws-errors", "ws-headers", "ws-proto", "ws-tokio", "ws-types"]),
+    ("ws-rooms", &["ws-tokio"]),
+    ("ws-hyper", &["ws-tokio"]),
+    ("ws-axum", &["ws-hyper", "ws-tokio"]),
+    (
+        UMBRELLA,
+        &[
+            "ws-axum",
+            "ws-errors",
+            "ws-headers",
+            "ws-hyper",
+            "ws-proto",
+            "ws-rooms",
+            "ws-tokio",
+            "ws-types",
+        ],
+    ),
     (TOOL, &[UMBRELLA]),
 ];
 

@@ -54,6 +54,8 @@ struct Run {
     sample: bool,
     /// A server that is running already, to be tested instead of ours.
     url: Option<String>,
+    /// The HTTP library whose server takes the place of ours: `hyper` or `axum`.
+    through: Option<String>,
     /// A client to be tested instead of ours.
     command: Vec<OsString>,
 }
@@ -61,7 +63,7 @@ struct Run {
 impl Run {
     fn new(role: Role) -> Self {
         let (cases, exclude, command) = (Vec::new(), Vec::new(), Vec::new());
-        Self { role, cases, exclude, sample: false, url: None, command }
+        Self { role, cases, exclude, sample: false, url: None, through: None, command }
     }
 
     fn parse(mut args: lexopt::Parser) -> std::result::Result<Self, lexopt::Error> {
@@ -82,6 +84,9 @@ impl Run {
                 Long("exclude") => run.exclude.extend(strings(&mut args)?),
                 Long("sample") => run.sample = true,
                 Long("url") if role == Role::Server => run.url = Some(args.value()?.string()?),
+                Long("through") if role == Role::Server => {
+                    run.through = Some(args.value()?.string()?);
+                }
                 Value(program) if role == Role::Client => {
                     run.command.push(program);
                     run.command.extend(args.raw_args()?);
@@ -225,8 +230,18 @@ fn test_server(
     let (server, url) = match &run.url {
         Some(url) => (None, url.clone()),
         None => {
-            let mut command = Command::new(example(log, target, "echo_server")?);
-            command.args(["127.0.0.1:0", "--max-size", "none", "--max-fragments", "none"]);
+            let command = match &run.through {
+                Some(stack) => {
+                    let mut command = Command::new(stacks(log, target)?);
+                    command.arg(stack);
+                    command
+                }
+                None => {
+                    let mut command = Command::new(example(log, target, "echo_server")?);
+                    command.args(["127.0.0.1:0", "--max-size", "none", "--max-fragments", "none"]);
+                    command
+                }
+            };
             let (server, url) = Background::serve(command, "listening on ", &subject)?;
             (Some(server), url)
         }
@@ -272,6 +287,13 @@ fn no_panic(log: &Path) -> Result<()> {
         Some(line) => Err(format!("{line} (see {})", log.display())),
         None => Ok(()),
     }
+}
+
+/// Builds our server within other HTTP libraries and gives its path.
+fn stacks(log: &mut Log, target: &Path) -> Result<PathBuf> {
+    let package = ["-p", "interop-programs", "--features", "stacks"];
+    log.run(&mut cargo(&[&["build", "--release"], &package[..]].concat()))?;
+    Ok(target.join("release/interop_stacks"))
 }
 
 /// Builds an example of the umbrella in release mode and gives its path.

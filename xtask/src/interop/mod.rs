@@ -3,7 +3,7 @@
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
 //! The scenarios are theirs and `interop_client`'s; here is who talks to whom, and in [`deflate`] with
-//! which compression. [`network`] has TLS servers, proxies and failures.
+//! which compression. [`network`] has TLS servers, proxies and failures, crowds and engines.
 
 mod deflate;
 mod network;
@@ -64,7 +64,8 @@ fn run(log: &mut Log, options: Options) -> Result {
     let out = target.join("interop");
     run::make_folder(&out)?;
     let peers = Peers::set_up(log, if options.chromium { chromium() } else { None })?;
-    let ours = if options.self_test { None } else { Some(Ours::build(log, &target)?) };
+    let ours =
+        if options.self_test { None } else { Some(Ours::build(log, &target, options.part)?) };
 
     let mut failed = Vec::new();
     if matches!(options.part, Part::Usual | Part::All) {
@@ -163,25 +164,37 @@ impl Serving {
 struct Ours {
     echo_server: PathBuf,
     client: PathBuf,
+    chat: PathBuf,
     interop_server: PathBuf,
     interop_client: PathBuf,
     interop_deflate: PathBuf,
     interop_network: PathBuf,
+    interop_crowd: PathBuf,
+    interop_stacks: PathBuf,
 }
 
 impl Ours {
-    fn build(log: &mut Log, target: &Path) -> Result<Self> {
-        log.run(&mut cargo(&["build", "--release", "-p", "websockets-kit", "--examples"]))?;
-        log.run(&mut cargo(&["build", "--release", "-p", "interop-programs"]))?;
+    fn build(log: &mut Log, target: &Path, part: Part) -> Result<Self> {
+        let build = |args: &[&str]| cargo(&[&["build", "--release", "-p"], args].concat());
+        log.run(&mut build(&["websockets-kit", "--examples"]))?;
+        log.run(&mut build(&["interop-programs"]))?;
+        if matches!(part, Part::All | Part::Network) {
+            let chat = ["websockets-kit", "--example", "chat", "--features", "nats,redis"];
+            log.run(&mut build(&chat))?;
+            log.run(&mut build(&["interop-programs", "--features", "crowd,stacks"]))?;
+        }
         let release = target.join("release");
         let example = |name| release.join("examples").join(name);
         Ok(Self {
             echo_server: example("echo_server"),
             client: example("client"),
+            chat: example("chat"),
             interop_server: release.join("interop_server"),
             interop_client: release.join("interop_client"),
             interop_deflate: release.join("interop_deflate"),
             interop_network: release.join("interop_network"),
+            interop_crowd: release.join("interop_crowd"),
+            interop_stacks: release.join("interop_stacks"),
         })
     }
 

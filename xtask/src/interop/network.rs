@@ -1,5 +1,5 @@
-//! TLS servers and proxies of others, and failures of the network: `interop_network`, and the programs that
-//! it starts.
+//! TLS servers, proxies and failures of the network, by `interop_network`; thousands of connections, and rooms over
+//! engines, by `interop_crowd`; and the programs that they start.
 
 use std::{
     ffi::OsString,
@@ -21,6 +21,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("haproxy", "haproxy"),
     ("microsocks", "microsocks"),
     ("danted", "dante-server"),
+    ("redis-server", "redis-server"),
+    ("nats-server", "nats-server"),
     ("kill", "procps"),
     ("unshare", "util-linux"),
     ("ip", "iproute2"),
@@ -32,7 +34,18 @@ pub(super) fn test(log: &mut Log, peers: &Peers, programs: &Ours) -> Result<()> 
     install(log, &missing(PROGRAMS, &path), &path)?;
     let mut command = Command::new(&programs.interop_network);
     command.arg(&programs.echo_server).arg(&peers.python).arg(ours("tls_server.py"));
-    log.run(command.env("PATH", path))
+    let network = log.run(command.env("PATH", &path));
+    let crowd = log.run(Command::new(&programs.interop_crowd).env("PATH", path));
+    let mut all = network.and(crowd);
+    if let Some(chromium) = &peers.chromium {
+        for (script, server) in
+            [("chat.py", &programs.chat), ("http2.py", &programs.interop_stacks)]
+        {
+            let mut browser = peers.script(script);
+            all = all.and(log.run(browser.arg(chromium).arg(server)));
+        }
+    }
+    all
 }
 
 /// Where to look for programs: servers are at places that not everybody has in `PATH`.

@@ -13,6 +13,7 @@ mod idle;
 mod measure;
 mod options;
 mod page;
+mod rooms;
 mod servers;
 mod stats;
 mod tables;
@@ -57,6 +58,7 @@ const PARTS: &[Part] = &[
     part("idle", idle::run, Kind::Shared),
     part("deflate", deflate::run, Kind::Shared),
     part("tls", tls::run, Kind::Apart),
+    part("rooms", rooms::run, Kind::Apart),
     part("build", build::run, Kind::OnDemand),
 ];
 

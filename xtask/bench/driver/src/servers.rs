@@ -48,6 +48,11 @@ impl Server {
         Self { deflate, ..Self::new(name, Kind::Extra, command) }
     }
 
+    /// The same with further flags.
+    pub fn with_flags(&self, flags: &str) -> Self {
+        Self { words: format!("{} {flags}", self.words), ..self.clone() }
+    }
+
     /// Ours, with further flags.
     fn ours(name: &str, flags: &str) -> Self {
         let words = format!("echo-ours --threads 1 --max-size 67108864 {flags}");

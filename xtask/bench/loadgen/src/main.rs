@@ -14,6 +14,7 @@ mod idle;
 mod options;
 mod process;
 mod receive;
+mod rooms;
 mod socket;
 mod stream;
 
@@ -22,7 +23,7 @@ use options::Options;
 const USAGE: &str = "\
 loadgen MODE --addr IP:PORT --pid SERVER_PID [--NAME VALUE]...
 
-modes: echo, handshake, idle; each option is explained where its mode reads it
+modes: echo, handshake, idle, rooms; each option is explained where its mode reads it
 ";
 
 fn main() {
@@ -33,6 +34,7 @@ fn main() {
         "echo" => echo::run(&options),
         "handshake" => handshake::run(&options),
         "idle" => idle::run(&options),
+        "rooms" => rooms::run(&options),
         _ => {
             eprint!("{USAGE}");
             std::process::exit(2);

@@ -1,5 +1,5 @@
 //! Helper program of the interop tests: our client against TLS servers and proxies of others, and through
-//! failures of the network.
+//! failures of the network; our server behind load balancers of others.
 //!
 //! usage: `interop_network ECHO_SERVER PYTHON TLS_SERVER [NAME]...`
 //!
@@ -9,8 +9,9 @@
 //! status: 0 when all passed; else the folder of settings and logs stays, and is named.
 //!
 //! - [`certificates`], [`parts`]: the servers and proxies, and the files they need
-//! - [`tls`], [`proxies`], [`survival`]: the scenarios
+//! - [`tls`], [`proxies`], [`balancers`], [`survival`]: the scenarios
 
+mod balancers;
 mod certificates;
 mod parts;
 mod proxies;
@@ -89,6 +90,7 @@ async fn run(lab: &Lab, names: &[String]) -> Outcome {
     let table = Table::default();
     let mut failed = 0;
     let scenarios = tls::scenarios(lab).into_iter().chain(proxies::scenarios(lab));
+    let scenarios = scenarios.chain(balancers::scenarios(lab));
     for (name, scenario) in scenarios.chain(survival::scenarios(lab, &table)) {
         if !names.is_empty() && !names.iter().any(|wanted| name.starts_with(wanted)) {
             continue;

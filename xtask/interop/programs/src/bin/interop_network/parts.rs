@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
+use websockets::ForwardedHeader;
 
 use crate::Outcome;
 use crate::certificates::Certificates;
@@ -178,6 +179,36 @@ impl Lab {
             }
             false => String::new(),
         };
+        let listen = format!(
+            "listen {addr} ssl; ssl_certificate {certificate}.pem; \
+             ssl_certificate_key {certificate}.key; {version} {clients}"
+        );
+        self.nginx_with(addr, &listen, server).await
+    }
+
+    /// nginx in front of a server, which tells it the client in this header, beside what that has sent there.
+    pub(crate) async fn nginx_that_tells(
+        &self,
+        header: ForwardedHeader,
+        server: SocketAddr,
+    ) -> Outcome<Part> {
+        let addr = free_addr()?;
+        let header = match header {
+            ForwardedHeader::XForwardedFor => "X-Forwarded-For $proxy_add_x_forwarded_for",
+            _ => "Forwarded \"$http_forwarded, $client;proto=$scheme\"",
+        };
+        let listen =
+            format!("listen {addr}; listen [::1]:{}; proxy_set_header {header};", addr.port());
+        self.nginx_with(addr, &listen, server).await
+    }
+
+    /// nginx with these settings of its server.
+    async fn nginx_with(
+        &self,
+        addr: SocketAddr,
+        listen: &str,
+        server: SocketAddr,
+    ) -> Outcome<Part> {
         let folder = self.file("");
         let settings = format!(
             r#"
@@ -188,15 +219,15 @@ impl Lab {
                 client_body_temp_path {folder}nginx; proxy_temp_path {folder}nginx;
                 fastcgi_temp_path {folder}nginx; uwsgi_temp_path {folder}nginx;
                 scgi_temp_path {folder}nginx;
+                map $remote_addr $client {{
+                    "~:" "for=\"[$remote_addr]\""; default "for=$remote_addr";
+                }}
                 server {{
-                    listen {addr} ssl;
-                    ssl_certificate {certificate}.pem; ssl_certificate_key {certificate}.key;
-                    {version} {clients}
-                    location / {{
-                        proxy_pass http://{server}; proxy_http_version 1.1;
-                        proxy_set_header Upgrade $http_upgrade;
-                        proxy_set_header Connection "upgrade";
-                    }}
+                    {listen}
+                    proxy_http_version 1.1;
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection "upgrade";
+                    location / {{ proxy_pass http://{server}; }}
                 }}
             }}
             "#
@@ -267,7 +298,27 @@ impl Lab {
             "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
              listen https\n  bind {addr} ssl crt {certificate}\n  server plain {proxy}\n"
         );
-        let settings = self.settings("haproxy", &settings)?;
+        self.haproxy_at(addr, &settings).await
+    }
+
+    /// haproxy with this mode in front of a server, with options of its connections.
+    pub(crate) async fn haproxy_with(
+        &self,
+        mode: &str,
+        options: &str,
+        server: SocketAddr,
+    ) -> Outcome<Part> {
+        let addr = free_addr()?;
+        let settings = format!(
+            "defaults\n  {mode}\n  unique-id-format %[uuid]\n  timeout connect 5s\n  timeout client 60s\n\
+             \x20 timeout server 60s\n  timeout tunnel 60s\nlisten websockets\n  bind {addr}\n\
+             \x20 server ours {server} {options}\n"
+        );
+        self.haproxy_at(addr, &settings).await
+    }
+
+    async fn haproxy_at(&self, addr: SocketAddr, settings: &str) -> Outcome<Part> {
+        let settings = self.settings("haproxy", settings)?;
         let mut command = Command::new("haproxy");
         self.start("haproxy", command.args(["-db", "-f", &settings]), addr).await
     }
