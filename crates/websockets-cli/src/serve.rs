@@ -5,7 +5,8 @@ use websockets::rooms::Rooms;
 use websockets::rustls::pki_types::PrivateKeyDer;
 use websockets::rustls::pki_types::pem::PemObject;
 use websockets::{
-    Error, Listen, Server, ServerSettings, ServerTls, WebSocket, basic_auth, credentials, serve,
+    Error, Listen, Server, ServerSettings, ServerTls, Subprotocol, WebSocket, basic_auth,
+    credentials, serve,
 };
 
 use crate::args::{self, Limit, ServeArgs};
@@ -72,7 +73,8 @@ fn places(args: &ServeArgs) -> Result<Vec<Listen>, String> {
 /// The settings of connections; the error is the text of a line.
 fn settings(args: &ServeArgs) -> Result<ServerSettings, String> {
     let mut settings = ServerSettings::new();
-    let subprotocols = args.subprotocols.iter().map(|name| name.parse().map_err(text));
+    let subprotocols =
+        args.subprotocols.iter().map(|name| name.parse::<Subprotocol>().map_err(text));
     settings = settings.subprotocols(subprotocols.collect::<Result<Vec<_>, _>>()?);
     if !args.origins.is_empty() {
         settings = settings.origins(args.origins.iter().map(|origin| &**origin));

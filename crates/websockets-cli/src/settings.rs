@@ -9,7 +9,7 @@ use websockets::protocol::{ProxyUri, Uri};
 use websockets::rustls::RootCertStore;
 use websockets::rustls::pki_types::pem::PemObject;
 use websockets::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use websockets::{ClientTls, Connect, Error, Origin, Proxy, connect};
+use websockets::{ClientTls, Connect, Error, Origin, Proxy, Subprotocol, connect};
 
 use crate::args::{self, ConnectArgs, Limit};
 
@@ -40,7 +40,8 @@ pub(crate) fn build(args: &ConnectArgs) -> Result<Connect, String> {
     // It refuses headers that only the handshake may set.
     ClientHandshake::new(&uri, &options, [0; 16], Duration::ZERO).map_err(text)?;
 
-    let subprotocols = args.subprotocols.iter().map(|name| name.parse().map_err(text));
+    let subprotocols =
+        args.subprotocols.iter().map(|name| name.parse::<Subprotocol>().map_err(text));
     connect = connect.subprotocols(subprotocols.collect::<Result<Vec<_>, _>>()?);
     if let Some(user) = &args.user {
         let (name, password) = args::user(user)?;

@@ -2,16 +2,16 @@
 
 pub use ws_tokio::{
     Accept, ByteString, Client, ClientSettings, Close, CloseCode, Closed, Compress, Connect,
-    ConnectError, Error, Event, Events, Failure, FailureKind, Handshake, HandshakeLimits, Message,
-    MessageKind, MessageReader, MessageWriter, Origin, OriginRule, Outcome, Outgoing, Oversize,
-    Payload, PongWaiter, PreparedMessage, Proxy, Receiver, Request, Response, ReuniteError, Sender,
-    Serve, Server, ServerSettings, State, Subprotocol, Transport, TrySendError, WebSocket, accept,
-    bytes, client, connect, serve,
+    ConnectError, Error, Event, EventStream, Events, Failure, FailureKind, Handshake,
+    HandshakeLimits, Message, MessageKind, MessageReader, MessageWriter, Origin, OriginRule,
+    Outcome, Outgoing, Oversize, Payload, PongWaiter, PreparedMessage, Proxy, Receiver, Request,
+    Response, ReuniteError, Sender, Serve, Server, ServerSettings, State, Subprotocol, Transport,
+    TrySendError, WebSocket, accept, bytes, client, connect, serve,
 };
 pub use ws_tokio::{
-    Backoff, ClientUpgrader, Connections, Incoming, Listen, Listener, Reconnect, Reconnecting,
-    Refusal, Resolve, Resolving, Shutdown, ShutdownReport, Stats, Stream, Traffic, Upgrade,
-    Upgrader, Username, basic_auth, credentials,
+    Backoff, ClientRequest, ClientUpgrader, Connections, Incoming, Listen, Listener, Reconnect,
+    Reconnecting, Refusal, Resolve, Resolving, Shutdown, ShutdownReport, Stats, Stream, Traffic,
+    Upgrade, Upgrader, Username, basic_auth, credentials,
 };
 #[cfg(feature = "deflate")]
 pub use ws_tokio::{ClientDeflate, ServerDeflate};

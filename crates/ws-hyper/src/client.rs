@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use ws_tokio::exceptions::HandshakeTimeout;
-use ws_tokio::{ClientSettings, ClientUpgrader, Error, HandshakeLimits};
+use ws_tokio::{ClientRequest, ClientSettings, ClientUpgrader, Error, HandshakeLimits};
 
 use crate::WebSocket;
 
@@ -49,7 +49,7 @@ use crate::WebSocket;
 /// # Cancel safety
 /// Dropping the future drops the handshake, and the HTTP connection may be left in the middle of it: drop that, too.
 pub async fn connect<B, F, E>(
-    uri: impl AsRef<str>,
+    request: impl Into<ClientRequest>,
     settings: ClientSettings,
     send: impl FnOnce(Request<B>) -> F,
 ) -> Result<WebSocket, Error>
@@ -58,7 +58,7 @@ where
     F: Future<Output = Result<Response<Incoming>, E>>,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    open(ClientUpgrader::new(uri, settings)?, send).await
+    open(ClientUpgrader::new(request, settings)?, send).await
 }
 
 /// Opens a connection over one of hyper's that speaks HTTP/2 ([RFC 8441 §5]), beside other requests: see [`connect`].
@@ -75,7 +75,7 @@ where
 /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
 #[cfg(feature = "http2")]
 pub async fn connect_over_http2<B, F, E>(
-    uri: impl AsRef<str>,
+    request: impl Into<ClientRequest>,
     settings: ClientSettings,
     send: impl FnOnce(Request<B>) -> F,
 ) -> Result<WebSocket, Error>
@@ -84,7 +84,7 @@ where
     F: Future<Output = Result<Response<Incoming>, E>>,
     E: Into<Box<dyn StdError + Send + Sync>>,
 {
-    open(ClientUpgrader::over_http2(uri, settings)?, send).await
+    open(ClientUpgrader::over_http2(request, settings)?, send).await
 }
 
 async fn open<B, F, E>(

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha1::{Digest as _, Sha1};
-use ws_errors::{HandshakeTimeout, InvalidHandshake, InvalidHeader, InvalidUpgrade};
+use ws_errors::{
+    HandshakeTimeout, InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidUpgrade,
+};
 use ws_headers::Headers;
+use ws_types::Subprotocol;
 
 use crate::grammar::{join, parse_connection, parse_upgrade};
 use crate::http::HandshakeLimits;
@@ -44,12 +47,26 @@ pub(crate) fn put_accept_key<'a>(key: &str, digits: &'a mut [u8; ACCEPT_LEN]) ->
 /// [RFC 8441 §4]: https://www.rfc-editor.org/rfc/rfc8441#section-4
 pub(crate) const PROTOCOL: &str = ":protocol";
 
+/// The only version of the protocol: the value of `Sec-WebSocket-Version`.
+pub(crate) const VERSION: &str = "13";
+
 /// The name and version of this crate, for `Server` and `User-Agent` headers.
 pub(crate) const PRODUCT: &str = concat!("websockets/", env!("CARGO_PKG_VERSION"));
 
 /// Encodes 16 random bytes as the value of `Sec-WebSocket-Key`.
 pub(crate) fn key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
+}
+
+/// The subprotocols of these names, in their order.
+pub(crate) fn subprotocols(
+    names: impl IntoIterator<Item: AsRef<str>>,
+) -> Result<Vec<Subprotocol>, InvalidHeaderValue> {
+    let parse = |name: &str| {
+        name.parse()
+            .map_err(|_| InvalidHeaderValue::new("Sec-WebSocket-Protocol", Some(name.into())))
+    };
+    names.into_iter().map(|name| parse(name.as_ref())).collect()
 }
 
 /// Whether `key` is the base64 of 16 bytes.
@@ -93,23 +110,29 @@ pub(crate) fn required<'a>(
 /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 /// [§4.2.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 pub(crate) fn check_upgrade(headers: &Headers) -> Result<(), InvalidHandshake> {
-    // Nearly always the value is the only item: compare it without making a list.
-    let is = |name, item| {
-        headers.get(name).is_ok_and(|line| line.is_some_and(|it| it.eq_ignore_ascii_case(item)))
-    };
-    if !is("Connection", "upgrade") {
+    if !is_only(headers, "Connection", "upgrade") {
         let connection = all(headers, "Connection", parse_connection)?;
         if !connection.iter().any(|option| option.eq_ignore_ascii_case("upgrade")) {
             return Err(not_upgraded("Connection", &connection).into());
         }
     }
-    if !is("Upgrade", "websocket") {
+    check_protocol(headers)
+}
+
+/// Checks that `Upgrade` is `websocket` alone, in any case.
+pub(crate) fn check_protocol(headers: &Headers) -> Result<(), InvalidHandshake> {
+    if !is_only(headers, "Upgrade", "websocket") {
         let upgrade = all(headers, "Upgrade", parse_upgrade)?;
         if !matches!(*upgrade, [protocol] if protocol.eq_ignore_ascii_case("websocket")) {
             return Err(not_upgraded("Upgrade", &upgrade).into());
         }
     }
     Ok(())
+}
+
+/// Whether the header has one line with this item alone, as is nearly always so: no list is made.
+fn is_only(headers: &Headers, name: &str, item: &str) -> bool {
+    headers.get(name).is_ok_and(|line| line.is_some_and(|it| it.eq_ignore_ascii_case(item)))
 }
 
 /// The items of a list header, from all its lines.

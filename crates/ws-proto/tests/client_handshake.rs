@@ -12,7 +12,7 @@ use ws_errors::{
 use ws_proto::Uri;
 use ws_proto::client::{ClientHandshake, ClientOptions, Negotiated};
 use ws_proto::grammar::ExtensionHeader;
-use ws_proto::http::{HandshakeLimits, Response};
+use ws_proto::http::{HandshakeLimits, Request, Response};
 use ws_types::{Origin, Subprotocol};
 
 /// 16 bytes whose base64, `dGhlIHNhbXBsZSBub25jZQ==`, is the key in the RFC's examples.
@@ -126,7 +126,7 @@ fn a_request_with_everything_has_these_bytes() -> Result<(), InvalidHandshake> {
 #[test]
 fn a_request_with_nothing_has_these_bytes() {
     // What is configured but empty isn't sent.
-    let options = plain().subprotocols([]).headers(Headers::new());
+    let options = plain().subprotocols([""; 0]).headers(Headers::new());
     assert_eq!(
         sent("ws://localhost", options),
         "GET / HTTP/1.1\r\n\
@@ -738,7 +738,7 @@ fn our_server_accepts_our_client() -> Result<(), InvalidHandshake> {
 #[test]
 fn rfc8441_5_over_http2_there_is_no_key_and_success_opens() -> Result<(), WebSocketException> {
     let options = ClientOptions::default()
-        .subprotocols(["chat".parse().unwrap()])
+        .subprotocols(["chat"])
         .user_agent(None)
         .header("Host", "example.com")
         .header("Cookie", "a=b");
@@ -778,4 +778,75 @@ fn rfc8441_5_over_http2_there_is_no_key_and_success_opens() -> Result<(), WebSoc
         assert_eq!(chosen.is_some(), expected.is_none() && subprotocol.is_some());
     }
     Ok(())
+}
+
+/// The request for another library, with these lines.
+fn habitual<const N: usize>(lines: [(&str, &str); N]) -> Request {
+    let mut request = Request::new("GET", "/elsewhere").expect("valid");
+    *request.headers_mut() = headers(lines);
+    request
+}
+
+#[test]
+fn what_a_request_for_another_library_carries_by_habit_is_taken_over() {
+    let request = habitual([
+        ("Host", "front.example"),
+        ("Connection", "keep-alive, Upgrade"),
+        ("Upgrade", "WebSocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+        ("Sec-WebSocket-Protocol", "chat, superchat"),
+        ("Content-Length", "0"),
+        ("Cookie", "a=1"),
+        ("Cookie", "b=2"),
+    ]);
+    let options = plain().take_over(&request).expect("no contradiction");
+    assert_eq!(
+        sent("ws://localhost/chat", options),
+        "GET /chat HTTP/1.1\r\nHost: front.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Protocol: chat, superchat\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n"
+    );
+}
+
+#[test]
+fn what_options_say_counts_more_than_a_request_that_is_taken_over() {
+    let request = habitual([("X-Tenant", "theirs"), ("Sec-WebSocket-Protocol", "theirs")]);
+    let options = plain().header("X-Tenant", "ours").subprotocols(subprotocols(["ours"]));
+    let sent = sent("ws://localhost/", options.take_over(&request).expect("no contradiction"));
+    assert!(sent.contains("X-Tenant: ours\r\n") && !sent.contains("theirs"), "{sent}");
+}
+
+#[test]
+fn a_request_that_asks_for_something_else_is_not_taken_over() {
+    let refused = |request: Request| plain().take_over(&request).expect_err("refused").to_string();
+    let post = Request::new("POST", "/").expect("valid");
+    assert_eq!(refused(post), "unsupported HTTP method: POST");
+    let of = |name, value| refused(habitual([(name, value)]));
+    assert_eq!(of("Upgrade", "h2c"), "invalid Upgrade header: h2c");
+    assert_eq!(of("Sec-WebSocket-Version", "8"), "invalid Sec-WebSocket-Version header: 8");
+    let own = "only the opening handshake itself may set it";
+    assert_eq!(of("Content-Length", "5"), format!("invalid Content-Length header: {own}"));
+    assert_eq!(
+        of("Transfer-Encoding", "chunked"),
+        format!("invalid Transfer-Encoding header: {own}")
+    );
+    assert_eq!(
+        of("Sec-WebSocket-Accept", "x"),
+        format!("invalid Sec-WebSocket-Accept header: {own}")
+    );
+    assert!(
+        of("Sec-WebSocket-Protocol", "a b").starts_with("invalid Sec-WebSocket-Protocol header")
+    );
+}
+
+#[test]
+fn a_subprotocol_that_is_not_a_token_is_refused_whatever_headers_are_set_later() {
+    let options = plain().subprotocols(["chat", "a b"]).headers(Headers::new());
+    let uri = Uri::parse("ws://localhost/").expect("a URI");
+    let error = ClientHandshake::new(&uri, &options, NONCE, NOW).expect_err("not a token");
+    assert_eq!(error.to_string(), "invalid Sec-WebSocket-Protocol header: a b");
+    // A better list takes its place.
+    assert!(ClientHandshake::new(&uri, &options.subprotocols(["chat"]), NONCE, NOW).is_ok());
 }

@@ -118,6 +118,8 @@ fn server_header_names_this_crate_and_is_checked() -> Result<(), InvalidHandshak
     options().validate()?;
     options().server_header(None).validate()?;
     let illegal = options().server_header("a\r\nb: c");
+    let error = options().subprotocols(["chat", "a b"]).validate().unwrap_err();
+    assert_eq!(error.to_string(), "invalid Sec-WebSocket-Protocol header: a b");
     let error = illegal.validate().unwrap_err();
     assert_eq!((&*error.name, error.value.as_deref()), ("Server", Some("a\r\nb: c")));
     // It is never sent, even by a driver that doesn't check.

@@ -33,11 +33,12 @@ pub use accept::{Accept, accept};
 #[cfg(feature = "tls")]
 pub use client::ClientTls;
 pub use client::{
-    Backoff, Client, Connect, Incoming, Proxy, Reconnect, Reconnecting, Resolve, Resolving, client,
-    connect,
+    Backoff, Client, ClientRequest, Connect, Incoming, Proxy, Reconnect, Reconnecting, Resolve,
+    Resolving, client, connect,
 };
 pub use connection::{
-    Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender, WebSocket,
+    EventStream, Events, MessageReader, MessageWriter, PongWaiter, Receiver, ReuniteError, Sender,
+    WebSocket,
 };
 pub use error::{Closed, ConnectError, Error, TrySendError};
 #[cfg(feature = "forwarded")]

@@ -294,13 +294,11 @@ macro_rules! common_settings {
 
         /// The supported subprotocols, the preferred one first
         /// ([RFC 6455 §1.9](https://www.rfc-editor.org/rfc/rfc6455#section-1.9)). A server that has
-        /// any refuses clients that offer none of them. Default: none.
-        pub fn subprotocols(
-            mut self,
-            subprotocols: impl IntoIterator<Item = ws_types::Subprotocol>,
-        ) -> Self {
+        /// any refuses clients that offer none of them. Default: none. The connection isn't
+        /// opened, the server not started, if a name isn't a token.
+        pub fn subprotocols(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
             let settings = self.settings_mut();
-            settings.options = std::mem::take(&mut settings.options).subprotocols(subprotocols);
+            settings.options = std::mem::take(&mut settings.options).subprotocols(names);
             self
         }
 

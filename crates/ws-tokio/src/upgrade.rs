@@ -16,6 +16,7 @@ use ws_proto::{Config, Connection, Uri};
 use ws_types::Subprotocol;
 
 use crate::WebSocket;
+use crate::client::ClientRequest;
 use crate::connection::Info;
 use crate::error::Error;
 use crate::forwarded::Forwarded;
@@ -203,8 +204,8 @@ impl ClientUpgrader {
     /// # Errors
     /// [`InvalidURI`](ws_errors::InvalidURI), or an exception of the opening handshake when a setting is illegal;
     /// [`Error::Io`] when the system has no random bytes.
-    pub fn new(uri: impl AsRef<str>, settings: ClientSettings) -> Result<Self, Error> {
-        let (uri, settings) = (Uri::parse(uri.as_ref())?, settings.complete());
+    pub fn new(request: impl Into<ClientRequest>, settings: ClientSettings) -> Result<Self, Error> {
+        let (uri, settings) = request.into().into_parts(settings)?;
         let (nonce, seed) = random()?;
         let handshake = ClientHandshake::new(&uri, &settings.options, nonce, Duration::ZERO)?;
         Ok(Self { handshake, settings, uri, seed })
@@ -217,8 +218,11 @@ impl ClientUpgrader {
     /// As [`new`](Self::new).
     ///
     /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
-    pub fn over_http2(uri: impl AsRef<str>, settings: ClientSettings) -> Result<Self, Error> {
-        let (uri, settings) = (Uri::parse(uri.as_ref())?, settings.complete());
+    pub fn over_http2(
+        request: impl Into<ClientRequest>,
+        settings: ClientSettings,
+    ) -> Result<Self, Error> {
+        let (uri, settings) = request.into().into_parts(settings)?;
         let (_, seed) = random()?;
         let handshake = ClientHandshake::over_http2(&uri, &settings.options, Duration::ZERO)?;
         Ok(Self { handshake, settings, uri, seed })

@@ -50,7 +50,7 @@ async fn rfc8441_5_a_route_for_any_method_serves_http2() {
     let page = hyper::Request::get(format!("http://{addr}/")).body(Empty::<Bytes>::new()).unwrap();
     assert_eq!(in_time(sender.send_request(page)).await.unwrap().status(), 200);
 
-    let settings = ClientSettings::new().subprotocols(["chat".parse().unwrap()]);
+    let settings = ClientSettings::new().subprotocols(["chat"]);
     let uri = format!("ws://{addr}/api/any");
     let opened = connect_over_http2(uri, settings.clone(), |request| sender.send_request(request));
     let mut ws = in_time(opened).await.unwrap();

@@ -115,10 +115,7 @@ async fn subprotocols_are_selected_among_those_that_are_requested() {
         })
     }
     let addr = serve(Router::new().route("/", any(upgrade))).await;
-    let connect = |names: &[&str]| {
-        let names: Vec<_> = names.iter().map(|name| name.parse().unwrap()).collect();
-        connect(format!("ws://{addr}/")).subprotocols(names)
-    };
+    let connect = |names: &[&str]| connect(format!("ws://{addr}/")).subprotocols(names);
     let mut ws = open(connect(&["soap", "chat", "graphql-ws"])).await;
     assert_eq!(ws.subprotocol().unwrap().as_str(), "graphql-ws");
     assert_eq!(in_time(ws.recv()).await.unwrap(), Some("soap chat graphql-ws".into()));

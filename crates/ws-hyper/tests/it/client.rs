@@ -23,19 +23,18 @@ async fn open(addr: SocketAddr) -> SendRequest<Empty<Bytes>> {
 
 #[tokio::test]
 async fn a_client_of_hyper_opens_a_connection_to_any_server() {
-    let chat = || ["chat".parse().unwrap()];
     let ours = ws_tokio::serve("127.0.0.1:0", async |mut ws: ws_tokio::WebSocket| {
         while let Some(message) = ws.recv().await? {
             ws.send(message).await?;
         }
         Ok::<_, Error>(())
     });
-    let ours = ours.subprotocols(chat()).await.unwrap();
-    let settings = ServerSettings::new().subprotocols(chat());
+    let ours = ours.subprotocols(["chat"]).await.unwrap();
+    let settings = ServerSettings::new().subprotocols(["chat"]);
     let theirs = serve(settings, &Connections::new()).await;
     for addr in [ours.local_addr(), theirs] {
         let mut sender = open(addr).await;
-        let settings = ClientSettings::new().subprotocols(chat());
+        let settings = ClientSettings::new().subprotocols(["chat"]);
         let uri = format!("ws://{addr}/chat?room=1");
         let ws = connect(uri, settings, |request| sender.send_request(request));
         let ws = in_time(ws).await.unwrap();

@@ -14,10 +14,9 @@ use super::common::{echo, in_time, serve, serve_with, talk};
 
 #[tokio::test]
 async fn a_client_talks_to_a_server_of_hyper() {
-    let chat = || ["chat".parse().unwrap()];
     let connections = Connections::new();
-    let addr = serve(ServerSettings::new().subprotocols(chat()), &connections).await;
-    let ws = connect(format!("ws://{addr}/chat?room=1")).subprotocols(chat());
+    let addr = serve(ServerSettings::new().subprotocols(["chat"]), &connections).await;
+    let ws = connect(format!("ws://{addr}/chat?room=1")).subprotocols(["chat"]);
     let mut ws = in_time(ws.into_future()).await.unwrap();
     assert_eq!(ws.subprotocol().unwrap().as_str(), "chat");
     assert_eq!(ws.compression().is_some(), cfg!(feature = "deflate"));

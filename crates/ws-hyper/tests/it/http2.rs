@@ -43,13 +43,12 @@ async fn open(addr: SocketAddr) -> Sender {
 
 #[tokio::test]
 async fn rfc8441_5_several_connections_share_one_of_http2() {
-    let chat = || ["chat".parse().unwrap()];
     let connections = Connections::new();
-    let addr = serve(ServerSettings::new().subprotocols(chat()), &connections).await;
+    let addr = serve(ServerSettings::new().subprotocols(["chat"]), &connections).await;
     let sender = open(addr).await;
     let connect = async |path: &str| {
         let mut sender = sender.clone();
-        let settings = ClientSettings::new().subprotocols(chat());
+        let settings = ClientSettings::new().subprotocols(["chat"]);
         let uri = format!("ws://{addr}/{path}");
         let ws = connect_over_http2(uri, settings, |request| sender.send_request(request));
         in_time(ws).await.unwrap()

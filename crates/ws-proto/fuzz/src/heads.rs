@@ -37,7 +37,7 @@ pub fn request_head(data: &[u8]) {
 fn answer(request: &Request) {
     let plain = ServerOptions::default();
     let choosy = ServerOptions::default()
-        .subprotocols(["chat".parse().unwrap()])
+        .subprotocols(["chat"])
         .origins([OriginRule::from("https://example.com"), OriginRule::Absent]);
     for options in [plain, choosy] {
         let response = match negotiate(request, &options, None) {
@@ -98,7 +98,7 @@ pub fn response_head(data: &[u8]) {
 fn handshake(data: &[u8]) {
     let uri = "ws://example.com/chat".parse().unwrap();
     let client = || {
-        let options = ClientOptions::default().subprotocols(["chat".parse().unwrap()]);
+        let options = ClientOptions::default().subprotocols(["chat"]);
         let nonce = *b"the sample nonce";
         ClientHandshake::new(&uri, &options, nonce, Duration::ZERO).expect("the options are right")
     };

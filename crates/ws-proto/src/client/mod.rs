@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ws_errors::{
-    InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidStatus, NegotiationErrorKind,
+    InvalidHandshake, InvalidHeader, InvalidHeaderValue, InvalidMethod, InvalidStatus,
+    NegotiationErrorKind,
 };
 use ws_headers::{CREDENTIALS, Headers, InvalidHeaderField};
 use ws_types::{Origin, Subprotocol};
@@ -21,7 +22,7 @@ use crate::grammar::{
     ExtensionHeader, build_authorization_basic, join, parse_extension, parse_subprotocol,
 };
 use crate::handshake::{
-    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, timed_out,
+    PRODUCT, accept_key, all, check_upgrade, deadline, key, required, subprotocols, timed_out,
 };
 use crate::http::{HandshakeLimits, Request, Response, ResponseReader};
 use crate::uri::Uri;
@@ -32,15 +33,15 @@ use request::build_request;
 /// ```
 /// use ws_proto::client::ClientOptions;
 /// let options = ClientOptions::default()
-///     .subprotocols(["graphql-transport-ws".parse()?])
+///     .subprotocols(["graphql-transport-ws"])
 ///     .user_agent(None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
     origin: Option<Origin>,
     extensions: Vec<Arc<dyn ClientExtensionFactory>>,
-    subprotocols: Vec<Subprotocol>,
+    /// Or a name that isn't a token.
+    subprotocols: Result<Vec<Subprotocol>, InvalidHeaderValue>,
     headers: Headers,
     /// A header that could not be added.
     invalid: Option<InvalidHandshake>,
@@ -53,7 +54,7 @@ impl Default for ClientOptions {
         Self {
             origin: None,
             extensions: Vec::new(),
-            subprotocols: Vec::new(),
+            subprotocols: Ok(Vec::new()),
             headers: Headers::new(),
             invalid: None,
             user_agent: Some(PRODUCT.to_owned()),
@@ -84,12 +85,12 @@ impl ClientOptions {
     }
 
     /// Offers subprotocols, the preferred one first ([RFC 6455 §1.9]). Default: none. A server may
-    /// choose none of them; that isn't an error.
+    /// choose none of them; that isn't an error. [`ClientHandshake::new`] refuses a name that isn't a token.
     ///
     /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
     #[must_use]
-    pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
-        self.subprotocols = subprotocols.into_iter().collect();
+    pub fn subprotocols(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        self.subprotocols = subprotocols(names);
         self
     }
 
@@ -163,6 +164,31 @@ impl ClientOptions {
         self.headers = headers;
         self.invalid = None;
         self
+    }
+
+    /// Takes over what a request that was made for another library says, unless these options say it, too: its headers, and
+    /// `Sec-WebSocket-Protocol` as the [subprotocols](Self::subprotocols). Path and query are those of the URI.
+    ///
+    /// The handshake has a key, offers of extensions, `Upgrade`, `Connection` and a version of its own, in place of the
+    /// request's.
+    ///
+    /// # Errors
+    /// - [`InvalidMethod`] unless the method is `GET`;
+    /// - [`InvalidHeaderValue`] when it asks for another version of the protocol than 13;
+    /// - [`InvalidUpgrade`](ws_errors::InvalidUpgrade) when it asks for an upgrade to another protocol;
+    /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for a subprotocol that isn't a token;
+    /// - [`InvalidHeader`] when it announces a body, or has another header of the handshake.
+    pub fn take_over(mut self, request: &Request) -> Result<Self, InvalidHandshake> {
+        if request.in_http1().method() != "GET" {
+            return Err(InvalidMethod::new(request.method()).into());
+        }
+        let (mut headers, subprotocols) = request::take_over(request.headers().clone())?;
+        headers.retain(|name, _| !self.headers.contains(name));
+        self.headers.extend_from(&headers);
+        if self.subprotocols.as_ref().is_ok_and(Vec::is_empty) {
+            self.subprotocols = Ok(subprotocols);
+        }
+        Ok(self)
     }
 
     /// Replaces the `User-Agent` header; `None` sends none. Default: `websockets/` and the version
@@ -270,8 +296,8 @@ impl ClientHandshake {
     /// - the first of [`ClientOptions::header`] and [`ClientOptions::basic_auth`]: [`InvalidHeaderValue`]
     ///   when a header can't hold the value, or Basic authentication the credentials; [`InvalidHeader`] when
     ///   a name isn't a token;
-    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, or the user
-    ///   information of the URI;
+    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, a name of the subprotocols, or the
+    ///   user information of the URI;
     /// - [`InvalidHeader`] when the added headers have one that only the handshake may set, or repeat one
     ///   that may appear once;
     /// - [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a
@@ -313,7 +339,7 @@ impl ClientHandshake {
         let reader = ResponseReader::new(options.limits);
         let phase = Phase::Receiving(Box::new(reader));
         let extensions = options.extensions.clone();
-        let subprotocols = options.subprotocols.clone();
+        let subprotocols = options.subprotocols.clone()?;
         let limits = options.limits;
         Ok(Self { request, key, extensions, subprotocols, limits, deadline, phase })
     }

@@ -2,11 +2,14 @@
 
 use ws_errors::{InvalidHandshake, InvalidHeader, InvalidHeaderValue};
 use ws_headers::Headers;
+use ws_types::Subprotocol;
 
 use super::ClientOptions;
 use crate::extension;
-use crate::grammar::{build_authorization_basic, build_extension, build_subprotocol};
-use crate::handshake::single;
+use crate::grammar::{
+    build_authorization_basic, build_extension, build_subprotocol, parse_subprotocol,
+};
+use crate::handshake::{VERSION, all, check_protocol, single};
 use crate::http::Request;
 use crate::uri::Uri;
 
@@ -49,13 +52,14 @@ pub(super) fn build_request(
         insert("Connection", "Upgrade")?;
         insert("Sec-WebSocket-Key", key)?;
     }
-    insert("Sec-WebSocket-Version", "13")?;
+    insert("Sec-WebSocket-Version", VERSION)?;
     if !options.extensions.is_empty() {
         let offers = build_extension(&extension::offers(&options.extensions)?);
         insert("Sec-WebSocket-Extensions", &offers)?;
     }
-    if !options.subprotocols.is_empty() {
-        insert("Sec-WebSocket-Protocol", &build_subprotocol(&options.subprotocols))?;
+    let subprotocols = options.subprotocols.as_ref().map_err(Clone::clone)?;
+    if !subprotocols.is_empty() {
+        insert("Sec-WebSocket-Protocol", &build_subprotocol(subprotocols))?;
     }
     for (name, value) in extra.raw_items().filter(|(name, _)| !name.eq_ignore_ascii_case("Host")) {
         headers
@@ -68,6 +72,38 @@ pub(super) fn build_request(
             .map_err(|_| InvalidHeaderValue::new("User-Agent", Some(user_agent.clone())))?;
     }
     Ok(request)
+}
+
+/// Splits the headers of a request for another library in those to add, and the offered subprotocols. What every
+/// handshake has is dropped once it is seen to ask for nothing else.
+pub(super) fn take_over(
+    mut headers: Headers,
+) -> Result<(Headers, Vec<Subprotocol>), InvalidHandshake> {
+    if headers.contains("Upgrade") {
+        check_protocol(&headers)?;
+    }
+    check_version(&headers)?;
+    let subprotocols = all(&headers, "Sec-WebSocket-Protocol", parse_subprotocol)?;
+    if single(&headers, "Content-Length")? == Some("0") {
+        headers.remove("Content-Length");
+    }
+    for name in ["Upgrade", "Connection"] {
+        headers.remove(name);
+    }
+    for name in ["Extensions", "Key", "Protocol", "Version"] {
+        headers.remove(&format!("Sec-WebSocket-{name}"));
+    }
+    check_headers(&headers)?;
+    Ok((headers, subprotocols))
+}
+
+fn check_version(headers: &Headers) -> Result<(), InvalidHandshake> {
+    match single(headers, "Sec-WebSocket-Version")? {
+        None | Some(VERSION) => Ok(()),
+        Some(other) => {
+            Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(other.into())).into())
+        }
+    }
 }
 
 /// Refuses headers that contradict those of the handshake, or announce a body.

@@ -13,7 +13,7 @@ use crate::extension::{self, Extensions};
 use crate::grammar::{
     ExtensionHeader, join, parse_extension, parse_subprotocol, parse_subprotocol_names,
 };
-use crate::handshake::{PROTOCOL, all, check_upgrade, is_key, required, single};
+use crate::handshake::{PROTOCOL, VERSION, all, check_upgrade, is_key, required, single};
 use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING, content_length};
 use crate::http::{HttpVersion, Request, Response};
 
@@ -99,7 +99,7 @@ pub fn negotiate(
         }
     };
     let version = required(headers, "Sec-WebSocket-Version")?;
-    if version != "13" {
+    if version != VERSION {
         return Err(InvalidHeaderValue::new("Sec-WebSocket-Version", Some(version.into())).into());
     }
     let origin = check_origin(request, options)?;
@@ -187,7 +187,7 @@ fn select_subprotocol(
         return Ok(select(request, &offered)?);
     }
     let offered = all(request.headers(), NAME, parse_subprotocol_names)?;
-    let available = &options.subprotocols;
+    let available = options.subprotocols.as_deref().unwrap_or_default();
     if available.is_empty() {
         return Ok(None);
     }
@@ -197,7 +197,7 @@ fn select_subprotocol(
     match available.iter().find(|subprotocol| offered.contains(&subprotocol.as_str())) {
         Some(subprotocol) => Ok(Some(subprotocol.clone())),
         None => {
-            let expected = available.as_slice().into();
+            let expected = available.into();
             Err(NegotiationErrorKind::InvalidSubprotocol { expected }.into())
         }
     }

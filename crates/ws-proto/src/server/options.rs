@@ -10,7 +10,7 @@ use ws_types::Subprotocol;
 
 use super::origin::OriginRule;
 use crate::extension::ServerExtensionFactory;
-use crate::handshake::PRODUCT;
+use crate::handshake::{PRODUCT, subprotocols};
 use crate::http::{HandshakeLimits, Request};
 
 /// Chooses a subprotocol, given the request and its offers.
@@ -24,15 +24,15 @@ pub(super) type SelectSubprotocol = Arc<
 /// use ws_proto::server::{OriginRule, ServerOptions};
 /// let options = ServerOptions::default()
 ///     .origins([OriginRule::from("https://example.com"), OriginRule::Absent])
-///     .subprotocols(["graphql-transport-ws".parse()?])
+///     .subprotocols(["graphql-transport-ws"])
 ///     .server_header(None);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct ServerOptions {
     pub(super) origins: Option<Vec<OriginRule>>,
     pub(super) extensions: Vec<Arc<dyn ServerExtensionFactory>>,
-    pub(super) subprotocols: Vec<Subprotocol>,
+    /// Or a name that isn't a token.
+    pub(super) subprotocols: Result<Vec<Subprotocol>, InvalidHeaderValue>,
     pub(super) select_subprotocol: Option<SelectSubprotocol>,
     pub(super) server_header: Option<String>,
     pub(super) limits: HandshakeLimits,
@@ -43,7 +43,7 @@ impl Default for ServerOptions {
         Self {
             origins: None,
             extensions: Vec::new(),
-            subprotocols: Vec::new(),
+            subprotocols: Ok(Vec::new()),
             select_subprotocol: None,
             server_header: Some(PRODUCT.to_owned()),
             limits: HandshakeLimits::default(),
@@ -75,13 +75,15 @@ impl ServerOptions {
 
     /// Supports these subprotocols, the preferred one first ([RFC 6455 §1.9]). Default: none.
     ///
+    /// [`validate`](Self::validate) refuses a name that isn't a token.
+    ///
     /// With none, offers are ignored. With some, a client that offers none of them is rejected;
     /// [`select_subprotocol`](Self::select_subprotocol) can let it in.
     ///
     /// [RFC 6455 §1.9]: https://www.rfc-editor.org/rfc/rfc6455#section-1.9
     #[must_use]
-    pub fn subprotocols(mut self, subprotocols: impl IntoIterator<Item = Subprotocol>) -> Self {
-        self.subprotocols = subprotocols.into_iter().collect();
+    pub fn subprotocols(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        self.subprotocols = subprotocols(names);
         self
     }
 
@@ -141,8 +143,8 @@ impl ServerOptions {
     /// Checks the settings that a setter can't: call it once, before the server starts.
     ///
     /// # Errors
-    /// [`InvalidHeaderValue`] when a header can't hold the value of
-    /// [`server_header`](Self::server_header).
+    /// [`InvalidHeaderValue`] when a header can't hold the value of [`server_header`](Self::server_header), or the name of
+    /// one of the [`subprotocols`](Self::subprotocols).
     ///
     /// ```
     /// use ws_proto::server::ServerOptions;
@@ -154,7 +156,7 @@ impl ServerOptions {
             Some(value) if HeaderValue::new(&**value).is_err() => {
                 Err(InvalidHeaderValue::new("Server", Some(value.clone())))
             }
-            _ => Ok(()),
+            _ => self.subprotocols.as_ref().map(drop).map_err(Clone::clone),
         }
     }
 }

@@ -8,7 +8,7 @@ use ws_types::Subprotocol;
 
 use super::options::ServerOptions;
 use crate::grammar::{ExtensionHeader, build_extension};
-use crate::handshake::{ACCEPT_LEN, PROTOCOL, put_accept_key};
+use crate::handshake::{ACCEPT_LEN, PROTOCOL, VERSION, put_accept_key};
 use crate::http::Response;
 use crate::http::framing::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
@@ -148,7 +148,7 @@ fn refusal(
         (_, InvalidHandshake::InvalidHeader(header))
             if header.name() == "Sec-WebSocket-Version" =>
         {
-            Some(("Sec-WebSocket-Version", "13"))
+            Some(("Sec-WebSocket-Version", VERSION))
         }
         _ => None,
     };

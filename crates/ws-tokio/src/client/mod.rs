@@ -15,6 +15,7 @@ mod proxy;
 mod reconnect;
 mod reconnecting;
 mod redirect;
+mod request;
 mod settings;
 mod tcp;
 #[cfg(feature = "tls")]
@@ -26,7 +27,6 @@ use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use ws_proto::Uri;
 
 use crate::error::{Attempt, ConnectError, Error, Stage};
 use crate::handshake;
@@ -39,12 +39,14 @@ pub use backoff::Backoff;
 pub use proxy::Proxy;
 pub use reconnect::Reconnect;
 pub use reconnecting::{Incoming, Reconnecting};
+pub use request::ClientRequest;
 pub(crate) use settings::connect_settings;
 pub use tcp::{Resolve, Resolving};
 #[cfg(feature = "tls")]
 pub use tls::ClientTls;
 
-/// Connects to a WebSocket server at a `ws://` or `wss://` URI; the latter needs the feature `tls`.
+/// Connects to a WebSocket server at a `ws://` or `wss://` URI; the latter needs the feature `tls`. A request of the crate
+/// `http` brings headers along: see [`ClientRequest`].
 ///
 /// The addresses of the host are tried one after the other, a quarter of a second apart, and the first
 /// connection wins ([RFC 8305 §5]). Redirects are followed, proxies of the environment are used.
@@ -63,15 +65,15 @@ pub use tls::ClientTls;
 /// ws.send("hello").await?;
 /// # Ok(()) }
 /// ```
-pub fn connect(uri: impl Into<String>) -> Connect {
-    Connect { uri: uri.into(), settings: ClientSettings::new() }
+pub fn connect(request: impl Into<ClientRequest>) -> Connect {
+    Connect { request: request.into(), settings: ClientSettings::new() }
 }
 
 /// Connects to a WebSocket server: see [`connect()`].
 #[derive(Clone)]
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Connect {
-    uri: String,
+    request: ClientRequest,
     settings: ClientSettings,
 }
 
@@ -89,8 +91,8 @@ impl IntoFuture for Connect {
     type Output = Result<WebSocket, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), or with [`Error::Connect`], whose cause is one of
-    /// these: an exception of the opening handshake, among them
+    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), with an exception of the opening handshake that the
+    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is one of these: an exception of the opening handshake, among them
     /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) and, for redirects,
     /// [`SecurityError`](ws_errors::SecurityError); [`Error::Resolve`] for a host without an address;
     /// [`Error::Io`] when the network failed; [`Error::Tls`], or [`Error::TlsUnavailable`] for `wss://`
@@ -99,9 +101,10 @@ impl IntoFuture for Connect {
     ///
     /// If the future is dropped, the attempt ends, and nothing is left of it.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { uri, settings } = self;
-        let settings = settings.complete();
-        Box::pin(async move { open::open(&uri, settings).await })
+        Box::pin(async move {
+            let (uri, settings) = self.request.into_parts(self.settings)?;
+            open::open(uri, settings).await
+        })
     }
 }
 
@@ -111,15 +114,18 @@ impl IntoFuture for Connect {
 /// The stream may be anything: a Unix socket, a TLS stream, a tunnel. [`accept`](crate::accept()) has
 /// an example. There is one attempt: redirects aren't followed, challenges not answered, and
 /// [`headers_with`](Connect::headers_with) isn't asked.
-pub fn client<S: AsyncRead + AsyncWrite + Unpin>(io: S, uri: impl Into<String>) -> Client<S> {
-    Client { io, uri: uri.into(), settings: ClientSettings::new() }
+pub fn client<S: AsyncRead + AsyncWrite + Unpin>(
+    io: S,
+    request: impl Into<ClientRequest>,
+) -> Client<S> {
+    Client { io, request: request.into(), settings: ClientSettings::new() }
 }
 
 /// Opens a WebSocket connection on a stream: see [`client()`].
 #[must_use = "nothing happens unless it is awaited"]
 pub struct Client<S = Transport> {
     io: S,
-    uri: String,
+    request: ClientRequest,
     settings: ClientSettings,
 }
 
@@ -130,7 +136,7 @@ impl<S> Client<S> {
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
-            .field("uri", &redacted(&self.uri))
+            .field("uri", &self.request)
             .field("settings", &self.settings)
             .finish()
     }
@@ -139,29 +145,23 @@ impl fmt::Debug for Connect {
 impl<S> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("uri", &redacted(&self.uri))
+            .field("uri", &self.request)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
-}
-
-/// A URI without user information and values of the query.
-fn redacted(uri: &str) -> String {
-    Uri::parse(uri).map_or_else(|e| e.uri.into(), |uri| uri.redacted().to_string())
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S> {
     type Output = Result<WebSocket<S>, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), or with [`Error::Connect`], whose cause is an
-    /// exception of the opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout),
+    /// Fails with [`InvalidURI`](ws_errors::InvalidURI), with an exception of the opening handshake that the
+    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is an exception of the opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout),
     /// or [`Error::Io`] when the stream failed.
     fn into_future(self) -> Self::IntoFuture {
-        let Self { io, uri, settings } = self;
-        let settings = settings.complete();
+        let Self { io, request, settings } = self;
         Box::pin(async move {
-            let uri = Uri::parse(&uri)?;
+            let (uri, settings) = request.into_parts(settings)?;
             let attempt = Attempt { connected: true, stage: Stage::Response, ..Attempt::default() };
             let mut response = None;
             let (stream, origin, trace) =

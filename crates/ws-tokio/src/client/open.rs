@@ -23,8 +23,7 @@ pub(crate) type MakeHeaders =
     Arc<dyn Fn(&Uri) -> Pin<Box<dyn Future<Output = Result<Headers, Error>> + Send>> + Send + Sync>;
 
 /// Opens a connection. `settings` are complete.
-pub(super) async fn open(uri: &str, settings: ClientSettings) -> Result<WebSocket, Error> {
-    let mut uri = Uri::parse(uri)?;
+pub(super) async fn open(mut uri: Uri, settings: ClientSettings) -> Result<WebSocket, Error> {
     if settings.credentials.is_some() {
         uri = uri.without_user_info();
     }

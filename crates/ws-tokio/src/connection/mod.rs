@@ -18,5 +18,5 @@ mod write;
 pub use handles::{Receiver, ReuniteError, Sender, WebSocket};
 pub(crate) use info::{Info, next_id};
 pub use pong::PongWaiter;
-pub use sink::Events;
+pub use sink::{EventStream, Events};
 pub use streaming::{MessageReader, MessageWriter};

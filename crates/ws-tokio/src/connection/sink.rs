@@ -12,6 +12,7 @@ use ws_types::{Close, CloseCode};
 
 use super::handles::{Receiver, Sender, WebSocket};
 use super::state::Shared;
+use crate::Transport;
 use crate::error::Error;
 
 macro_rules! stream {
@@ -92,6 +93,117 @@ macro_rules! events {
 }
 
 events!(WebSocket Receiver);
+
+impl<S> WebSocket<S> {
+    /// Makes it a `Stream` and a `Sink` of [events](Event), control frames among them: the shape that connections of other
+    /// libraries have.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), ws_tokio::Error> {
+    /// use futures_util::{SinkExt, StreamExt};
+    /// use ws_tokio::{Close, Event, Message, accept, client};
+    ///
+    /// let (near, far) = tokio::io::duplex(4096);
+    /// let (ws, peer) = tokio::try_join!(client(near, "ws://localhost/"), accept(far))?;
+    /// let (mut sink, mut stream) = ws.into_events().split();
+    /// let receiving = tokio::spawn(async move { peer.into_events().collect::<Vec<_>>().await });
+    ///
+    /// sink.send(Event::Message("hello".into())).await?;
+    /// sink.send(Event::Ping("?".into())).await?;
+    /// assert!(matches!(stream.next().await, Some(Ok(Event::Pong { .. }))));
+    /// sink.send(Event::Close(Close::new(1000, ""))).await?;
+    /// assert_eq!(stream.next().await.transpose()?, Some(Event::Close(Close::new(1000, ""))));
+    ///
+    /// let [Ok(Event::Message(Message::Text(text))), Ok(Event::Ping(_)), Ok(Event::Close(_))] =
+    ///     &receiving.await.unwrap()[..]
+    /// else {
+    ///     panic!("these have been sent")
+    /// };
+    /// assert_eq!(text, "hello");
+    /// # Ok(()) }
+    /// ```
+    pub fn into_events(self) -> EventStream<S> {
+        EventStream { ws: self }
+    }
+}
+
+/// A connection as a `Stream` and a `Sink` of events: see [`WebSocket::into_events`].
+///
+/// The stream has what [`recv_event`](WebSocket::recv_event) gives, and ends after a proper close; after any other end, it
+/// gives the error once. Pings have been answered when they come.
+///
+/// The sink takes messages, pings, pongs and a close frame, after which it takes nothing more. Pings and pongs wait with the
+/// messages before them, until the sink is flushed. Closing the sink closes the connection with 1000, unless a close frame
+/// was sent. Both can be split by `StreamExt::split`; [`WebSocket::split`] costs less.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct EventStream<S = Transport> {
+    ws: WebSocket<S>,
+}
+
+impl<S> EventStream<S> {
+    /// The connection, for all else that it can do.
+    pub fn get_ref(&self) -> &WebSocket<S> {
+        &self.ws
+    }
+
+    /// The connection as it was.
+    pub fn into_inner(self) -> WebSocket<S> {
+        self.ws
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for EventStream<S> {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Event, Error>>> {
+        Pin::new(&mut self.ws.events()).poll_next(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> FusedStream for EventStream<S> {
+    fn is_terminated(&self) -> bool {
+        self.ws.is_terminated()
+    }
+}
+
+/// `start_send` fails with [`Error::Other`] for the events that only arrive, pieces of messages and
+/// [`TooBig`](Event::TooBig); otherwise it is that of [`WebSocket`].
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Event> for EventStream<S> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.ws).poll_ready(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, event: Event) -> Result<(), Error> {
+        let mut driver = self.ws.shared.lock();
+        match event {
+            Event::Message(message) => driver.queue_message(message.into()),
+            Event::Ping(payload) => driver.queue_ping(Some(payload)).map(drop),
+            Event::Pong { payload, .. } => driver.queue_pong(payload),
+            Event::Close(close) => Ok(driver.start_close(close)?),
+            _ => Err(Error::Other("only messages and control frames can be sent".into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.ws).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Pin::new(&mut self.ws).poll_close(cx)
+    }
+}
+
+impl<S> fmt::Debug for EventStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").field("ws", &self.ws).finish()
+    }
+}
 
 /// The events of a connection as a `Stream`: see [`WebSocket::events`].
 #[must_use = "a stream does nothing unless it is polled"]

@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt as _};
 use tokio::time::timeout;
+use ws_tokio::{Close, Error, Event};
 use ws_types::{Side, State};
 
 use crate::common::{
@@ -207,4 +209,58 @@ async fn a_send_that_did_not_leave_before_the_end_has_failed() {
         assert!(error.closed().is_some(), "{end}");
         soon(receiving).await.unwrap().unwrap_err();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_go_both_ways_through_the_halves_of_futures() {
+    let (near, far) = pair(64).await;
+    let (mut sink, stream) = far.into_events().split();
+    // More than the stream holds, so that the halves wait for each other.
+    let echoing = tokio::spawn(async move {
+        let messages = stream
+            .filter(|event| std::future::ready(matches!(event, Ok(Event::Message(_)) | Err(_))));
+        let sent = messages.forward(&mut sink).await;
+        (sent, sink)
+    });
+    let (mut sink, mut stream) = near.into_events().split();
+    let sending = tokio::spawn(async move {
+        for n in 0..100 {
+            sink.send(Event::Message(text(&format!("message {n}")))).await?;
+            sink.send(Event::Ping(format!("ping {n}").into_bytes().into())).await?;
+        }
+        Ok::<_, Error>(sink)
+    });
+    let (mut messages, mut pongs) = (0, 0);
+    while messages < 100 || pongs < 100 {
+        match soon(stream.next()).await.unwrap().unwrap() {
+            Event::Message(message) => {
+                assert_eq!(message, text(&format!("message {messages}")));
+                messages += 1;
+            }
+            Event::Pong { payload, .. } => {
+                assert_eq!(payload, format!("ping {pongs}").as_bytes());
+                pongs += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    let mut sink = soon(sending).await.unwrap().unwrap();
+    let piece = Event::Chunk { data: text("a"), last: true };
+    let refused = soon(sink.send(piece)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "only messages and control frames can be sent");
+    soon(sink.send(Event::Close(Close::new(3000, "enough")))).await.unwrap();
+    assert!(matches!(soon(sink.send(Event::Message(text("late")))).await, Err(Error::Closed(_))));
+    let close = soon(stream.next()).await.unwrap().unwrap();
+    assert_eq!(close, Event::Close(Close::new(3000, "enough")));
+    let (sent, _) = soon(echoing).await.unwrap();
+    assert_eq!(
+        sent.unwrap_err().to_string(),
+        "received 3000 (registered) enough; then sent 3000 (registered) enough"
+    );
+    // The same for the other side, once, whichever way it is seen.
+    let closed = soon(sink.close()).await.unwrap_err().to_string();
+    assert_eq!(closed, "sent 3000 (registered) enough; then received 3000 (registered) enough");
+    assert_eq!(soon(stream.next()).await.unwrap().unwrap_err().to_string(), closed);
+    assert!(soon(stream.next()).await.is_none());
 }

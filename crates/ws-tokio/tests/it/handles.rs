@@ -40,9 +40,8 @@ macro_rules! facts {
 #[tokio::test(start_paused = true)]
 async fn all_handles_know_the_same_facts() {
     let (near, far) = duplex(4096);
-    let names = |names: [&'static str; 2]| names.map(|name| Subprotocol::new(name).unwrap());
-    let opening = client(near, "ws://localhost/chat?x=1").subprotocols(names(["one", "two"]));
-    let accepting = accept(far).subprotocols(names(["two", "three"]));
+    let opening = client(near, "ws://localhost/chat?x=1").subprotocols(["one", "two"]);
+    let accepting = accept(far).subprotocols(["two", "three"]);
     let (client, server) = tokio::join!(opening.into_future(), accepting.into_future());
     for (ws, status) in [(client.unwrap(), Some(101)), (server.unwrap(), None)] {
         let two = Subprotocol::new("two").unwrap();
@@ -56,9 +55,8 @@ async fn all_handles_know_the_same_facts() {
 #[tokio::test(start_paused = true)]
 async fn facts_outlive_the_connection_on_all_handles() {
     let (near, far) = duplex(4096);
-    let names = || ["two"].map(|name| Subprotocol::new(name).unwrap());
-    let opening = client(near, "ws://localhost/chat?x=1").subprotocols(names());
-    let accepting = accept(far).subprotocols(names());
+    let opening = client(near, "ws://localhost/chat?x=1").subprotocols(["two"]);
+    let accepting = accept(far).subprotocols(["two"]);
     let (client, server) = tokio::join!(opening.into_future(), accepting.into_future());
     let (client, server) = (client.unwrap(), server.unwrap());
     let pongs = [client.ping(None).await.unwrap(), server.ping(None).await.unwrap()];

@@ -40,10 +40,6 @@ async fn answer(server: &Server, request: &str) -> String {
     String::from_utf8_lossy(&response).into_owned()
 }
 
-fn protocols(names: &[&str]) -> Vec<Subprotocol> {
-    names.iter().map(|name| name.parse().unwrap()).collect()
-}
-
 #[tokio::test]
 async fn a_hook_knows_the_client_and_may_wait() {
     let (sender, mut seen) = unbounded_channel();
@@ -190,13 +186,13 @@ async fn headers_that_cannot_be_are_the_fault_of_the_program() {
 #[tokio::test]
 async fn a_subprotocol_is_chosen_among_those_that_are_offered() {
     let server = silent()
-        .subprotocols(protocols(&["a"]))
+        .subprotocols(["a"])
         .process_request(async |it: Handshake| {
             let offered = it.offered_subprotocols();
             match it.request().path() {
                 "/last" => Ok(it.subprotocol(offered.last().cloned())),
                 "/none" => Ok(it.subprotocol(None)),
-                "/other" => Ok(it.subprotocol(protocols(&["other"]).pop())),
+                "/other" => Ok(it.subprotocol(Subprotocol::new("other").ok())),
                 _ => Ok(it),
             }
         })
@@ -211,7 +207,7 @@ async fn a_subprotocol_is_chosen_among_those_that_are_offered() {
         ("other", &["a"], Err(500)),
         ("", &["b"], Err(400)),
     ] {
-        let connecting = connect(uri(&server) + path).subprotocols(protocols(offered));
+        let connecting = connect(uri(&server) + path).subprotocols(offered);
         let opened = in_time(connecting.into_future()).await;
         let chosen = match &opened {
             Ok(ws) => Ok(ws.subprotocol().map(Subprotocol::as_str)),

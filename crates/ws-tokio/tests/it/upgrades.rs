@@ -104,11 +104,10 @@ where
 
 #[tokio::test]
 async fn hyper_and_this_library_talk_in_both_directions() {
-    let chat = || ["chat".parse().unwrap()];
-    let (addr, serving) = serve(ServerSettings::new().subprotocols(chat())).await;
-    let ours = connect(format!("ws://{addr}/chat")).subprotocols(chat());
+    let (addr, serving) = serve(ServerSettings::new().subprotocols(["chat"])).await;
+    let ours = connect(format!("ws://{addr}/chat")).subprotocols(["chat"]);
     let ours = in_time(ours.into_future()).await.unwrap();
-    let theirs = in_time(open(addr, ClientSettings::new().subprotocols(chat()))).await.unwrap();
+    let theirs = in_time(open(addr, ClientSettings::new().subprotocols(["chat"]))).await.unwrap();
     for (subprotocol, extensions) in
         [(ours.subprotocol(), ours.extensions()), (theirs.subprotocol(), theirs.extensions())]
     {
@@ -195,4 +194,69 @@ async fn frames_that_were_read_with_the_handshake_are_the_first_ones() {
     let (closed, end) = tokio::join!(in_time(client.close(1000, "")), in_time(server.recv()));
     closed.unwrap();
     assert_eq!(end.unwrap(), None);
+}
+
+#[tokio::test]
+async fn requests_of_the_crate_http_are_sent_with_their_headers() {
+    let server = ws_tokio::serve("127.0.0.1:0", async |ws: WebSocket| {
+        let request = http::Request::<()>::try_from(ws.request().unwrap()).unwrap();
+        let token = request.headers()["authorization"].to_str().unwrap();
+        let subprotocol = ws.subprotocol().unwrap();
+        ws.send(format!("{} {token} {subprotocol}", request.uri())).await
+    });
+    let server = server.subprotocols(["chat"]).await.unwrap();
+    let uri: http::Uri = format!("ws://{}/chat?room=1", server.local_addr()).parse().unwrap();
+    let request = http::Request::get(uri.clone())
+        .header("Authorization", "Bearer abc")
+        .header("Host", uri.authority().unwrap().as_str())
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")
+        .header("Sec-WebSocket-Protocol", "chat")
+        .body(())
+        .unwrap();
+
+    let mut ws = in_time(connect(request.clone()).into_future()).await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some("/chat?room=1 Bearer abc chat".into()));
+    // The other functions take it, too, and settings count more.
+    let tcp = TcpStream::connect(uri.authority().unwrap().as_str()).await.unwrap();
+    let opening = ws_tokio::client(tcp, request).header("Authorization", "Bearer xyz");
+    let mut ws = in_time(opening.into_future()).await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some("/chat?room=1 Bearer xyz chat".into()));
+    let upgrader = ClientUpgrader::new(&uri, ClientSettings::new()).unwrap();
+    assert_eq!(upgrader.request().target(), "/chat?room=1");
+    in_time(server.shutdown().into_future()).await;
+}
+
+#[tokio::test]
+async fn a_request_of_the_crate_http_that_contradicts_the_handshake_is_refused() {
+    let error = |request: http::Request<()>| async {
+        let connecting = connect(request);
+        assert_eq!(
+            format!("{connecting:?}").split(',').next(),
+            Some(r#"Connect { uri: "ws://localhost/?a=***""#)
+        );
+        in_time(connecting.into_future()).await.unwrap_err().to_string()
+    };
+    let get = || http::Request::get("ws://localhost/?a=secret");
+    let post = http::Request::post("ws://localhost/?a=secret").body(()).unwrap();
+    assert_eq!(error(post).await, "unsupported HTTP method: POST");
+    let body = get().header("Content-Length", "3").body(()).unwrap();
+    let expected = "invalid Content-Length header: only the opening handshake itself may set it";
+    assert_eq!(error(body).await, expected);
+    let relative = in_time(connect(http::Request::new(())).into_future()).await.unwrap_err();
+    assert!(relative.get::<ws_errors::InvalidURI>().is_some(), "{relative}");
+}
+
+#[cfg(feature = "url")]
+#[tokio::test]
+async fn urls_of_the_crate_url_are_targets() {
+    let url = url::Url::parse("ws://example.com:80/a b?c=é").unwrap();
+    for upgrader in [
+        ClientUpgrader::new(&url, ClientSettings::new()),
+        ClientUpgrader::new(url.clone(), ClientSettings::new()),
+    ] {
+        assert_eq!(upgrader.unwrap().request().target(), "/a%20b?c=%C3%A9");
+    }
 }

@@ -32,7 +32,7 @@ async fn echo(mut ws: WebSocket) -> Result<(), Error> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let settings = ServerSettings::new().subprotocols(["chat".parse()?]).process_request(
+    let settings = ServerSettings::new().subprotocols(["chat"]).process_request(
         async |handshake: Handshake| match handshake.request().path() {
             "/secret" => Err(Response::text(403, "")),
             _ => Ok(handshake),
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let mut headers = Headers::new();
     headers.insert("Cookie", "a=b")?;
-    let settings = ClientSettings::new().subprotocols(["chat".parse()?]);
+    let settings = ClientSettings::new().subprotocols(["chat"]);
     let mut ws = connect(&uri).settings(settings.clone()).headers(headers).await?;
     println!("client: {:?}", ws.subprotocol().map(|name| name.as_str()));
     println!("client: {:?}", ws.recv().await?);

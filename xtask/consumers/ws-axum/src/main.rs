@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Err(error) => println!("client: {:?}", error.response().map(|it| it.status_code)),
         Ok(_) => println!("client: opened without a subprotocol"),
     }
-    let mut ws = connect(&uri).subprotocols(["shout".parse()?]).await?;
+    let mut ws = connect(&uri).subprotocols(["shout"]).await?;
     ws.send("hello").await?;
     println!("client: {:?}", ws.recv().await?);
     let (report, end) = tokio::join!(connections.shutdown(), ws.recv());

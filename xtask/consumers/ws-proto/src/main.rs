@@ -58,10 +58,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The opening handshake; gives the extensions that both sides use.
 fn open() -> Result<[Extensions; 2], Box<dyn Error>> {
     let uri = "ws://example.com/chat".parse()?;
-    let options = ClientOptions::default().subprotocols(["chat".parse()?]);
+    let options = ClientOptions::default().subprotocols(["chat"]);
     let mut client = ClientHandshake::new(&uri, &options, [9; 16], Duration::ZERO)?;
 
-    let options = ServerOptions::default().subprotocols(["chat".parse()?]);
+    let options = ServerOptions::default().subprotocols(["chat"]);
     let mut server = ServerHandshake::new(&options, Duration::ZERO);
     let request = client.request().serialize();
     println!("whole: {}", server.receive_data(&request)? == Some(request.len()));

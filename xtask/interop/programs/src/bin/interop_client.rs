@@ -429,8 +429,7 @@ async fn subprotocol(server: &Server) -> Outcome {
         [(&["superchat"][..], "superchat"), (&["chat", "x"], "chat")].into_iter().enumerate()
     {
         let name = format!("subprotocol_{number}");
-        let offered: Result<Vec<_>, _> = offered.iter().map(|name| name.parse()).collect();
-        let connecting = server.connect("/subprotocol", &name).subprotocols(offered?);
+        let connecting = server.connect("/subprotocol", &name).subprotocols(offered);
         let mut link = server.link(connecting.await?, &name);
         expect("the subprotocol", link.ws.subprotocol().map(|name| name.as_str()), Some(chosen))?;
         link.expect(chosen.into()).await?;

@@ -35,9 +35,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut terminate = signal(SignalKind::terminate())?;
     let plain = serve("127.0.0.1:0", handle).compression(compression.clone()).await?;
-    let known = ["chat".parse()?, "superchat".parse()?];
-    let choosing =
-        serve("127.0.0.1:0", handle).compression(compression).subprotocols(known).await?;
+    let choosing = serve("127.0.0.1:0", handle)
+        .compression(compression)
+        .subprotocols(["chat", "superchat"])
+        .await?;
     println!("listening on ws://{} ws://{}", plain.local_addr(), choosing.local_addr());
     terminate.recv().await;
     tokio::join!(plain.shutdown(), choosing.shutdown());
