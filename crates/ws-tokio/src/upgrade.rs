@@ -102,6 +102,11 @@ pub struct Refusal {
 #[must_use = "the stream makes a connection of it"]
 pub struct Upgrade {
     response: Response,
+    opened: Opened,
+}
+
+/// All of a connection but the stream.
+struct Opened {
     info: Info,
     extensions: Extensions,
     config: Arc<Config>,
@@ -139,8 +144,7 @@ impl Upgrader {
     /// The [`Refusal`], with the response to send instead.
     #[expect(clippy::result_large_err, reason = "it is returned once for each connection")]
     pub fn negotiate(&self, request: Request) -> Result<Upgrade, Refusal> {
-        let ServerSettings { options, config, flow, trace_payloads, forwarded, .. } =
-            &*self.settings;
+        let options = &self.settings.options;
         if self.stop.as_ref().is_some_and(|stop| stop.refuses()) {
             let Response { status_code, headers, body, .. } = server::shutting_down(options, None);
             let error = AbortHandshake::new(status_code, headers, body);
@@ -159,16 +163,40 @@ impl Upgrader {
             subprotocol,
             ..Info::default()
         };
-        Ok(Upgrade {
-            response,
-            info,
-            extensions,
-            config: Arc::clone(config),
-            flow: *flow,
-            trace_payloads: *trace_payloads,
-            forwarded: forwarded.clone(),
-            client: None,
-        })
+        Ok(Upgrade { response, opened: Opened::server(&self.settings, info, extensions) })
+    }
+
+    /// Makes a server's connection of a stream whose opening handshake is done: by other means, or by a process that hands
+    /// its streams over. Nothing is checked. `read` are the bytes that were read behind the handshake; the extensions are
+    /// those that were agreed on, `Extensions::default()` for none.
+    ///
+    /// [`request`](WebSocket::request) and all else that comes from the handshake is absent. Call it within a runtime of
+    /// tokio, so that the connection looks after itself.
+    ///
+    /// ```
+    /// use ws_tokio::protocol::extension::Extensions;
+    /// use ws_tokio::{ClientSettings, ClientUpgrader, Error, ServerSettings, Upgrader};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let (near, far) = tokio::io::duplex(4096);
+    /// let server = Upgrader::new(ServerSettings::new())?;
+    /// let server = server.assume_open(far, b"", Extensions::default());
+    /// let client = ClientUpgrader::new("ws://localhost/", ClientSettings::new())?;
+    /// let mut client = client.assume_open(near, b"", Extensions::default());
+    ///
+    /// server.send("hello").await?;
+    /// assert_eq!(client.recv().await?, Some("hello".into()));
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "from_partially_read")]
+    #[doc(alias = "ServerProtocol")]
+    pub fn assume_open<S>(&self, stream: S, read: &[u8], extensions: Extensions) -> WebSocket<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Opened::server(&self.settings, Info::default(), extensions).into_web_socket(stream, read)
     }
 
     /// Refuses a request with this method and version of HTTP, for a reason of the program: makes the response, in which a
@@ -263,22 +291,25 @@ impl ClientUpgrader {
         let info = Info {
             request: Some(Box::new(request)),
             response: Some(Box::new(response.clone())),
-            ended: self.settings.ended,
             extensions: extension_headers.into(),
             subprotocol,
             ..Info::default()
         };
-        let ClientSettings { config, flow, trace_payloads, .. } = self.settings;
-        Ok(Upgrade {
-            response,
-            info,
-            extensions,
-            config,
-            flow,
-            trace_payloads,
-            forwarded: Forwarded::default(),
-            client: Some((self.uri, self.seed)),
-        })
+        let opened = Opened::client(self.settings, (self.uri, self.seed), info, extensions);
+        Ok(Upgrade { response, opened })
+    }
+
+    /// Makes a client's connection of a stream whose opening handshake is done: see [`Upgrader::assume_open`]. The URI is
+    /// for logs.
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "from_partially_read")]
+    #[doc(alias = "ClientProtocol")]
+    pub fn assume_open<S>(self, stream: S, read: &[u8], extensions: Extensions) -> WebSocket<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        Opened::client(self.settings, (self.uri, self.seed), Info::default(), extensions)
+            .into_web_socket(stream, read)
     }
 }
 
@@ -292,19 +323,19 @@ impl Upgrade {
     /// The subprotocol that was agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&Subprotocol> {
-        self.info.subprotocol.as_ref()
+        self.opened.info.subprotocol.as_ref()
     }
 
     /// Notes the address of the peer, which a stream of another HTTP library doesn't tell:
     /// [`WebSocket::peer_addr`].
     pub fn peer_addr(mut self, addr: impl Into<Option<SocketAddr>>) -> Self {
-        self.info.peer_addr = addr.into();
+        self.opened.info.peer_addr = addr.into();
         self
     }
 
     /// Leaves a value for the handler, which finds it by [`WebSocket::data`]. It replaces another of the same type.
     pub fn data<T: Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.info.data.insert(value);
+        self.opened.info.data.insert(value);
         self
     }
 
@@ -314,7 +345,45 @@ impl Upgrade {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { info, extensions, config, flow, trace_payloads, forwarded, client, .. } = self;
+        self.opened.into_web_socket(stream, read)
+    }
+}
+
+impl Opened {
+    fn server(settings: &ServerSettings, info: Info, extensions: Extensions) -> Self {
+        Self {
+            info,
+            extensions,
+            config: Arc::clone(&settings.config),
+            flow: settings.flow,
+            trace_payloads: settings.trace_payloads,
+            forwarded: settings.forwarded.clone(),
+            client: None,
+        }
+    }
+
+    fn client(
+        settings: ClientSettings,
+        client: (Uri, [u8; 32]),
+        info: Info,
+        extensions: Extensions,
+    ) -> Self {
+        Self {
+            info: Info { ended: settings.ended, ..info },
+            extensions,
+            config: settings.config,
+            flow: settings.flow,
+            trace_payloads: settings.trace_payloads,
+            forwarded: Forwarded::default(),
+            client: Some(client),
+        }
+    }
+
+    fn into_web_socket<S>(self, stream: S, read: &[u8]) -> WebSocket<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { info, extensions, config, flow, trace_payloads, forwarded, client } = self;
         let (origin, now) = (Instant::now(), Duration::ZERO);
         let noted = info.peer_addr;
         let mut info = info.with_addresses(&stream);

@@ -241,9 +241,9 @@ async fn a_request_of_the_crate_http_that_contradicts_the_handshake_is_refused()
     };
     let get = || http::Request::get("ws://localhost/?a=secret");
     let post = http::Request::post("ws://localhost/?a=secret").body(()).unwrap();
-    assert_eq!(error(post).await, "unsupported HTTP method: POST");
+    assert_eq!(error(post).await, "unsupported HTTP method: POST (expected GET)");
     let body = get().header("Content-Length", "3").body(()).unwrap();
-    let expected = "invalid Content-Length header: only the opening handshake itself may set it";
+    let expected = "invalid content-length header: only the opening handshake itself may set it";
     assert_eq!(error(body).await, expected);
     let relative = in_time(connect(http::Request::new(())).into_future()).await.unwrap_err();
     assert!(relative.get::<ws_errors::InvalidURI>().is_some(), "{relative}");

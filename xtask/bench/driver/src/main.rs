@@ -5,6 +5,7 @@
 //! is a file with a function from a [`Bench`] to sections of the [`Page`]; here they are put together,
 //! and no module imports another in a circle.
 
+mod axum;
 mod build;
 mod deflate;
 mod echo;
@@ -59,6 +60,7 @@ const PARTS: &[Part] = &[
     part("deflate", deflate::run, Kind::Shared),
     part("tls", tls::run, Kind::Apart),
     part("rooms", rooms::run, Kind::Apart),
+    part("axum", axum::run, Kind::Apart),
     part("build", build::run, Kind::OnDemand),
 ];
 
