@@ -1,10 +1,13 @@
 //! Helper program of the interop tests: our connections in other people's servers.
 //!
-//! usage: `interop_stacks hyper|axum [ADDR] [--tls]`
+//! usage: `interop_stacks hyper|axum|hyper-http2|axum-http2 [ADDR] [--tls]`
 //!
 //! Echoes, without a limit on messages, over HTTP/1.1 and HTTP/2; other requests get an empty page. With `--tls` it
 //! makes a certificate, which nobody trusts, and offers `h2` and `http/1.1`. On `/version` the first message is the
-//! version of HTTP. It prints `listening on ` and the URL. SIGINT or SIGTERM closes all connections.
+//! version of HTTP. It prints `listening on ` and the URL. SIGINT or SIGTERM closes all connections. With `-http2` the
+//! URL is that of a [`bridge`] for clients of HTTP/1.1.
+
+mod bridge;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -34,14 +37,19 @@ async fn main() -> Result<(), Failure> {
     for arg in std::env::args().skip(1) {
         match arg.as_str() {
             "--tls" => tls = Some(acceptor()?),
-            "hyper" | "axum" => stack = Some(arg),
+            "hyper" | "axum" | "hyper-http2" | "axum-http2" => stack = Some(arg),
             _ => addr = arg,
         }
     }
-    let stack = stack.ok_or("usage: interop_stacks hyper|axum [ADDR] [--tls]")?;
+    let stack =
+        stack.ok_or("usage: interop_stacks hyper|axum|hyper-http2|axum-http2 [ADDR] [--tls]")?;
+    let (stack, bridged) = match stack.strip_suffix("-http2") {
+        Some(stack) => (stack, true),
+        None => (&*stack, false),
+    };
     let settings = ServerSettings::new().max_message_size(None).max_fragments(None);
     let connections = Connections::with_on_error(|failure| eprintln!("{failure}"));
-    let app = match stack.as_str() {
+    let app = match stack {
         "hyper" => {
             let upgrader = Upgrader::new(settings)?.connections(&connections);
             axum::Router::new().fallback(by_hyper).with_state((upgrader, connections.clone()))
@@ -51,9 +59,15 @@ async fn main() -> Result<(), Failure> {
             axum::Router::new().fallback(any(by_axum)).with_state(state)
         }
     };
-    let listener = TcpListener::bind(&addr).await?;
+    let mut listener = TcpListener::bind(&addr).await?;
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     println!("listening on {scheme}://{}", listener.local_addr()?);
+    if bridged {
+        let behind = TcpListener::bind("127.0.0.1:0").await?;
+        let server = behind.local_addr()?;
+        let front = std::mem::replace(&mut listener, behind);
+        tokio::spawn(async move { bridge::run(front, server).await.expect("the bridge stands") });
+    }
     let serving = async {
         loop {
             let (tcp, _) = listener.accept().await?;
