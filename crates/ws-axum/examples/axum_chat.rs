@@ -1,6 +1,6 @@
 //! A chat with a login: middleware finds the user by a cookie, then the extractor opens the connection.
 //!
-//! usage: axum_chat; then open http://127.0.0.1:8080/ in two browsers. The password is sesame.
+//! usage: axum_chat [ADDR]; then open http://127.0.0.1:8080/ in two browsers. The password is sesame.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,7 @@ use axum::routing::{any, get, post};
 use ws_axum::ws_tokio::{OriginRule, PreparedMessage};
 use ws_axum::{Connections, ServerSettings, WebSocket, WebSocketUpgrade};
 
-type User = Arc<str>;
-type App = State<(Connections, Arc<Mutex<HashMap<String, User>>>)>;
+type App = State<(Connections, Arc<Mutex<HashMap<String, Arc<str>>>>)>;
 
 async fn log_in(app: App, Form(form): Form<HashMap<String, String>>) -> Response {
     let (Some(name), Some("sesame")) = (form.get("name"), form.get("pass").map(|it| &**it)) else {
@@ -31,13 +30,13 @@ async fn log_in(app: App, Form(form): Form<HashMap<String, String>>) -> Response
 async fn authenticate(app: App, mut request: Request, next: Next) -> Response {
     let cookies = request.headers().get(header::COOKIE).and_then(|it| it.to_str().ok());
     let token = cookies.and_then(|it| it.split("; ").find_map(|it| it.strip_prefix("session=")));
-    let user: Option<User> = token.and_then(|token| app.1.lock().unwrap().get(token).cloned());
+    let user: Option<Arc<str>> = token.and_then(|token| app.1.lock().unwrap().get(token).cloned());
     let Some(user) = user else { return StatusCode::UNAUTHORIZED.into_response() };
     request.extensions_mut().insert(user);
     next.run(request).await
 }
 
-async fn chat(app: App, Extension(name): Extension<User>, ws: WebSocketUpgrade) -> Response {
+async fn chat(app: App, Extension(name): Extension<Arc<str>>, ws: WebSocketUpgrade) -> Response {
     let State((members, _)) = app;
     let settings = ServerSettings::new().origins([OriginRule::SameHost]);
     ws.settings(settings).connections(&members).on_upgrade(move |mut ws: WebSocket| async move {
@@ -63,7 +62,8 @@ async fn main() -> std::io::Result<()> {
         .route("/login", post(log_in))
         .route("/", get(Html(include_str!("axum_chat.html"))))
         .with_state(app.clone());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let listener = tokio::net::TcpListener::bind(addr).await?;
     let stop = async { _ = tokio::signal::ctrl_c().await };
     axum::serve(listener, router).with_graceful_shutdown(stop).await?;
     let report = app.0.shutdown().close(1012, "restarting").await;

@@ -35,4 +35,4 @@ pub type Body = http_body_util::Full<ws_tokio::bytes::Bytes>;
 
 // The types in the signatures above, so that one dependency is enough.
 #[doc(no_inline)]
-pub use ws_tokio::{self, Error, ServerSettings, Upgrader};
+pub use ws_tokio::{self, ClientRequest, ClientSettings, Error, ServerSettings, Upgrader};

@@ -119,11 +119,16 @@ struct Opened {
 }
 
 impl Upgrader {
-    /// Takes the settings of a server.
+    /// Takes the settings of a server. The responses have no `Server` header unless it is set, since the server is
+    /// somebody else's.
     ///
     /// # Errors
     /// [`InvalidHeaderValue`](ws_errors::InvalidHeaderValue) when a setting is illegal.
-    pub fn new(settings: ServerSettings) -> Result<Self, Error> {
+    pub fn new(mut settings: ServerSettings) -> Result<Self, Error> {
+        if settings.options.server_header_value() == ServerOptions::default().server_header_value()
+        {
+            settings.options = settings.options.server_header(None);
+        }
         let settings = settings.complete();
         settings.options.validate()?;
         Ok(Self { settings: Arc::new(settings), stop: None })
@@ -227,19 +232,19 @@ fn check(request: Request, options: &ServerOptions) -> Result<Request, InvalidHa
 }
 
 impl ClientUpgrader {
-    /// Makes the request for a `ws://` or `wss://` URI.
+    /// Makes the request for a `ws://` or `wss://` URI, which HTTP clients may call `http://` or `https://`.
     ///
     /// # Errors
     /// [`InvalidURI`](ws_errors::InvalidURI), or an exception of the opening handshake when a setting is illegal;
     /// [`Error::Io`] when the system has no random bytes.
     pub fn new(request: impl Into<ClientRequest>, settings: ClientSettings) -> Result<Self, Error> {
-        let (uri, settings) = request.into().into_parts(settings)?;
+        let (uri, settings) = request.into().of_http_client().into_parts(settings)?;
         let (nonce, seed) = random()?;
         let handshake = ClientHandshake::new(&uri, &settings.options, nonce, Duration::ZERO)?;
         Ok(Self { handshake, settings, uri, seed })
     }
 
-    /// Makes the request for a `ws://` or `wss://` URI over HTTP/2, an extended `CONNECT` with a
+    /// Makes the request, as [`new`](Self::new), over HTTP/2, an extended `CONNECT` with a
     /// [`protocol`](Request::protocol) ([RFC 8441 §5]).
     ///
     /// # Errors
@@ -250,7 +255,7 @@ impl ClientUpgrader {
         request: impl Into<ClientRequest>,
         settings: ClientSettings,
     ) -> Result<Self, Error> {
-        let (uri, settings) = request.into().into_parts(settings)?;
+        let (uri, settings) = request.into().of_http_client().into_parts(settings)?;
         let (_, seed) = random()?;
         let handshake = ClientHandshake::over_http2(&uri, &settings.options, Duration::ZERO)?;
         Ok(Self { handshake, settings, uri, seed })
@@ -262,7 +267,8 @@ impl ClientUpgrader {
         self.settings.options.handshake_limits()
     }
 
-    /// The request to send: all of its headers, `Host` included, belong to the handshake.
+    /// The request to send: all of its headers belong to the handshake. An HTTP client that writes `Host` or `User-Agent`
+    /// itself may leave out these two.
     #[must_use]
     pub fn request(&self) -> &Request {
         self.handshake.request()

@@ -60,7 +60,7 @@ async fn a_refusal_is_an_error_with_its_body() {
 
     let mut sender = open(addr).await;
     let opening =
-        connect("http://localhost/", ClientSettings::new(), |request| sender.send_request(request));
+        connect("ftp://localhost/", ClientSettings::new(), |request| sender.send_request(request));
     assert!(in_time(opening).await.unwrap_err().get::<InvalidURI>().is_some());
 }
 

@@ -118,6 +118,12 @@ impl ServerOptions {
         self
     }
 
+    /// The `Server` header, as set; `None` sends none.
+    #[must_use]
+    pub fn server_header_value(&self) -> Option<&str> {
+        self.server_header.as_deref()
+    }
+
     /// Replaces the limits on requests, [`open_timeout`](Self::open_timeout) included.
     #[doc(alias = "max_line")]
     #[must_use]

@@ -42,6 +42,14 @@ pub struct ClientRequest {
 }
 
 impl ClientRequest {
+    /// The same with the schemes of WebSockets, for HTTP clients, which have their own for them.
+    pub(crate) fn of_http_client(mut self) -> Self {
+        if self.uri.starts_with("http://") || self.uri.starts_with("https://") {
+            self.uri.replace_range(.."http".len(), "ws");
+        }
+        self
+    }
+
     /// The URI, and the settings that go with it, complete.
     pub(crate) fn into_parts(
         self,

@@ -300,6 +300,10 @@ macro_rules! all {
             /// stream, at most for `close_timeout`. On a connection that is closing or closed already,
             /// only waits.
             ///
+            /// Hold no lock that others need while it waits; [`start_close`](Self::start_close) doesn't. A
+            /// stream of your own has to end for the peer when it is shut down, or each close takes
+            /// `close_timeout`.
+            ///
             /// Messages that arrive meanwhile can be received afterwards, as many as the backlog holds;
             /// what exceeds that is dropped. A receiver that waits meanwhile receives them. A reason
             /// has at most 123 bytes.
@@ -441,9 +445,10 @@ macro_rules! receiving {
             /// before the error.
             ///
             /// # Errors
-            /// [`Error::Closed`] when the connection ended in any other way; each further call repeats
-            /// it. It comes as soon as it is known: that the peer broke a rule, or didn't answer a keepalive
-            /// ping. The closing handshake goes on behind it.
+            /// [`Error::Closed`] when the connection ended in any other way, a close frame of the peer with
+            /// another code among them: [`rcvd`](Error::rcvd) has it. Each further call repeats it. It comes
+            /// as soon as it is known: that the peer broke a rule, or didn't answer a keepalive ping. The
+            /// closing handshake goes on behind it.
             /// [`Error::WebSocket`] with a [`PayloadTooBig`](ws_errors::PayloadTooBig), once, for a
             /// message that was too big and [skipped](crate::Oversize::Skip): the next call goes on with
             /// the message behind it.
@@ -457,7 +462,8 @@ macro_rules! receiving {
             /// Receives the next event: a message, the end of one that was too big and
             /// [skipped](crate::Oversize::Skip), a ping (answered already), a pong, or the peer's close
             /// frame; `None` once the connection was closed properly. For programs that want to see
-            /// control frames; [`recv`](Self::recv) is enough for all others.
+            /// control frames; [`recv`](Self::recv) is enough for all others. [`Event::Chunk`] isn't among
+            /// them: messages come whole.
             ///
             /// From the first call on, control frames that arrive while nobody receives are kept, too.
             ///

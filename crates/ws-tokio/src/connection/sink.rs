@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
+use ws_errors::{ConcurrencyError, ConcurrencyErrorKind};
 use ws_proto::{Event, Message};
 use ws_types::{Close, CloseCode};
 
@@ -134,7 +135,8 @@ impl<S> WebSocket<S> {
 /// gives the error once. Pings have been answered when they come.
 ///
 /// The sink takes messages, pings, pongs and a close frame, after which it takes nothing more. Pings and pongs wait with the
-/// messages before them, until the sink is flushed. Closing the sink closes the connection with 1000, unless a close frame
+/// messages before them, until the sink is flushed. A ping with the data of one that is unanswered isn't sent again: the
+/// peer owes that pong already. Closing the sink closes the connection with 1000, unless a close frame
 /// was sent. Both can be split by `StreamExt::split`; [`WebSocket::split`] costs less.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct EventStream<S = Transport> {
@@ -183,7 +185,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Event> for EventStream<S> {
         let mut driver = self.ws.shared.lock();
         match event {
             Event::Message(message) => driver.queue_message(message.into()),
-            Event::Ping(payload) => driver.queue_ping(Some(payload)).map(drop),
+            Event::Ping(payload) => match driver.queue_ping(Some(payload)) {
+                Err(e) if is_same_ping(&e) => Ok(()),
+                queued => queued.map(drop),
+            },
             Event::Pong { payload, .. } => driver.queue_pong(payload),
             Event::Close(close) => Ok(driver.start_close(close)?),
             _ => Err(Error::Other("only messages and control frames can be sent".into())),
@@ -197,6 +202,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Event> for EventStream<S> {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Pin::new(&mut self.ws).poll_close(cx)
     }
+}
+
+fn is_same_ping(error: &Error) -> bool {
+    let kind = error.get::<ConcurrencyError>().map(|error| error.kind);
+    kind == Some(ConcurrencyErrorKind::SamePing)
 }
 
 impl<S> fmt::Debug for EventStream<S> {

@@ -226,7 +226,10 @@ async fn events_go_both_ways_through_the_halves_of_futures() {
     let sending = tokio::spawn(async move {
         for n in 0..100 {
             sink.send(Event::Message(text(&format!("message {n}")))).await?;
-            sink.send(Event::Ping(format!("ping {n}").into_bytes().into())).await?;
+            let ping = Event::Ping(format!("ping {n}").into_bytes().into());
+            sink.feed(ping.clone()).await?;
+            // It isn't sent again.
+            sink.send(ping).await?;
         }
         Ok::<_, Error>(sink)
     });

@@ -260,3 +260,26 @@ async fn urls_of_the_crate_url_are_targets() {
         assert_eq!(upgrader.unwrap().request().target(), "/a%20b?c=%C3%A9");
     }
 }
+
+#[test]
+fn responses_name_no_server_unless_the_program_does() {
+    let server = |settings| {
+        let client = ClientUpgrader::new("http://localhost/", ClientSettings::new()).unwrap();
+        let upgrade = Upgrader::new(settings).unwrap().negotiate(client.request().clone()).unwrap();
+        upgrade.response().headers.get("Server").unwrap().map(str::to_owned)
+    };
+    assert_eq!(server(ServerSettings::new()), None);
+    assert_eq!(server(ServerSettings::new().server_header("mine")).as_deref(), Some("mine"));
+}
+
+#[test]
+fn http_clients_may_say_http_and_https() {
+    for (uri, host) in
+        [("http://localhost/a", "localhost"), ("https://localhost:80/a", "localhost:80")]
+    {
+        let upgrader = ClientUpgrader::new(uri, ClientSettings::new()).unwrap();
+        let request = upgrader.request();
+        assert_eq!((request.target(), request.host()), ("/a", Some(host)));
+    }
+    ClientUpgrader::new("httpx://localhost/", ClientSettings::new()).unwrap_err();
+}
