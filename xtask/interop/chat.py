@@ -7,67 +7,17 @@ debugging protocol, by Python's `websockets`. The server is restarted in the mid
 """
 
 import base64
-import itertools
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 
-from websockets.sync.client import connect
-
-from browser import FLAGS
-
-# Seconds until something has to have happened.
-PATIENCE = 20
+from tabs import PATIENCE, Tab, chromium
 
 
-class Tab:
-    def __init__(self, port, url):
-        request = urllib.request.Request("http://127.0.0.1:%d/json/new?%s" % (port, url), method="PUT")
-        with urllib.request.urlopen(request) as response:
-            url = json.load(response)["webSocketDebuggerUrl"]
-        # It ends with the browser.
-        self.socket = connect(url, max_size=None).__enter__()
-        self.numbers = itertools.count(1)
-
-    def call(self, method, **params):
-        number = next(self.numbers)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            answer = json.loads(self.socket.recv(timeout=PATIENCE))
-            if answer.get("id") == number:
-                if "error" in answer:
-                    sys.exit("%s: %s" % (method, answer["error"]))
-                return answer["result"]
-
-    def js(self, code):
-        result = self.call("Runtime.evaluate", expression=code, returnByValue=True)
-        if "exceptionDetails" in result:
-            sys.exit("%s: %s" % (code, result["exceptionDetails"]))
-        return result["result"].get("value")
-
-    def until(self, code, expected):
-        deadline = time.monotonic() + PATIENCE
-        while (value := self.js(code)) != expected:
-            if time.monotonic() > deadline:
-                sys.exit("%s is %r instead of %r" % (code, value, expected))
-            time.sleep(0.05)
-
-    def type(self, field, text):
-        self.js("document.getElementById('%s').focus()" % field)
-        self.js("document.getElementById('%s').value = ''" % field)
-        self.call("Input.insertText", text=text)
-
-    def press_enter(self):
-        for kind in ["keyDown", "keyUp"]:
-            self.call("Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", text="\r",
-                      windowsVirtualKeyCode=13)
-
+class Member(Tab):
     def join(self, name, room):
         # An empty page comes first, which is complete at once.
         self.until("document.getElementById('join') && document.readyState", "complete")
@@ -104,7 +54,7 @@ def talk(port, chat, picture):
     try:
         url = "http://%s/" % addr
         room = "caf\u00e9 & <b>"
-        ada, bob, eve = Tab(port, url), Tab(port, url), Tab(port, url)
+        ada, bob, eve = Member(port, url), Member(port, url), Member(port, url)
         ada.join("Ada", room)
         bob.join("Bob", room)
         eve.join("Eve", "elsewhere")
@@ -136,29 +86,11 @@ def talk(port, chat, picture):
 
 
 def main():
-    chromium, chat = sys.argv[1:3]
+    program, chat = sys.argv[1:3]
     picture = sys.argv[3] if len(sys.argv) > 3 else None
     start_time = time.monotonic()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        command = [chromium, *FLAGS, "--remote-debugging-port=0", "--window-size=800,700",
-                   "--user-data-dir=" + profile, "about:blank"]
-        browser = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, start_new_session=True,
-                                   env={**os.environ, "TMPDIR": profile})
-        try:
-            port_file = os.path.join(profile, "DevToolsActivePort")
-            deadline = time.monotonic() + PATIENCE
-            while not os.path.exists(port_file) or not open(port_file).read().strip():
-                if time.monotonic() > deadline:
-                    sys.exit("chromium doesn't listen")
-                time.sleep(0.05)
-            with open(port_file) as file:
-                port = int(file.readline())
-            talk(port, chat, picture)
-        finally:
-            # Its whole group: the browser is several processes.
-            os.killpg(browser.pid, signal.SIGKILL)
-            browser.wait()
+    with chromium(program, "--window-size=800,700") as port:
+        talk(port, chat, picture)
     seconds = round(time.monotonic() - start_time, 2)
     print(json.dumps({"scenario": "browser_chat", "ok": True, "seconds": seconds}))
 

@@ -7,15 +7,12 @@ when the browser has a connection of that version to the server, which the page 
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-from browser import FLAGS
-from chat import PATIENCE, Tab
+from tabs import PATIENCE, Tab, chromium
 
 ECHO = """
 new Promise((done, failed) => {
@@ -64,28 +61,12 @@ def talk(port, stacks, stack, version):
 
 
 def main():
-    chromium, stacks = sys.argv[1:3]
+    program, stacks = sys.argv[1:3]
     for version, flags in [("HTTP/2", []), ("HTTP/1.1", ["--disable-http2"])]:
         for stack in ["hyper", "axum"]:
             begun = time.monotonic()
-            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-                command = [chromium, *FLAGS, *flags, "--ignore-certificate-errors",
-                           "--remote-debugging-port=0", "--user-data-dir=" + profile, "about:blank"]
-                browser = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                           start_new_session=True,
-                                           env={**os.environ, "TMPDIR": profile})
-                try:
-                    file = os.path.join(profile, "DevToolsActivePort")
-                    while not os.path.exists(file) or not open(file).read().strip():
-                        if time.monotonic() > begun + PATIENCE:
-                            sys.exit("chromium doesn't listen")
-                        time.sleep(0.05)
-                    talk(int(open(file).readline()), stacks, stack, version)
-                finally:
-                    # Its whole group: the browser is several processes.
-                    os.killpg(browser.pid, signal.SIGKILL)
-                    browser.wait()
+            with chromium(program, "--ignore-certificate-errors", *flags) as port:
+                talk(port, stacks, stack, version)
             print(json.dumps({"scenario": "browser_%s %s" % (stack, version), "ok": True,
                               "seconds": round(time.monotonic() - begun, 2)}))
 

@@ -64,9 +64,9 @@ async fn main() -> std::io::Result<()> {
         .with_state(app.clone());
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
     let listener = tokio::net::TcpListener::bind(addr).await?;
-    let stop = async { _ = tokio::signal::ctrl_c().await };
-    axum::serve(listener, router).with_graceful_shutdown(stop).await?;
-    let report = app.0.shutdown().close(1012, "restarting").await;
-    println!("{} closed, {} cut", report.closed, report.cut);
-    Ok(())
+    let stop = async move {
+        _ = tokio::signal::ctrl_c().await;
+        println!("{:?}", app.0.shutdown().close(1012, "restarting").await);
+    };
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }

@@ -11,6 +11,6 @@ pub use ws_hyper::{Connections, Receiver, Sender, Upgraded, WebSocket};
 // The types in the signatures above, so that one dependency is enough.
 #[doc(no_inline)]
 pub use ws_tokio::{
-    self, Close, CloseCode, Error, Event, EventStream, Message, Outcome, ServerSettings,
-    ShutdownReport, Subprotocol,
+    self, Close, CloseCode, Error, Event, EventStream, Message, OriginRule, Outcome,
+    PreparedMessage, ServerSettings, ShutdownReport, Subprotocol,
 };

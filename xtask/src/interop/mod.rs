@@ -164,6 +164,7 @@ impl Serving {
 struct Ours {
     echo_server: PathBuf,
     client: PathBuf,
+    axum_chat: PathBuf,
     chat: PathBuf,
     interop_server: PathBuf,
     interop_client: PathBuf,
@@ -181,6 +182,7 @@ impl Ours {
         if matches!(part, Part::All | Part::Network) {
             let chat = ["websockets-kit", "--example", "chat", "--features", "nats,redis"];
             log.run(&mut build(&chat))?;
+            log.run(&mut build(&["ws-axum", "--example", "axum_chat", "--features", "http2"]))?;
             log.run(&mut build(&["interop-programs", "--features", "crowd,stacks"]))?;
         }
         let release = target.join("release");
@@ -188,6 +190,7 @@ impl Ours {
         Ok(Self {
             echo_server: example("echo_server"),
             client: example("client"),
+            axum_chat: example("axum_chat"),
             chat: example("chat"),
             interop_server: release.join("interop_server"),
             interop_client: release.join("interop_client"),

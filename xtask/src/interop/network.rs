@@ -35,14 +35,17 @@ pub(super) fn test(log: &mut Log, peers: &Peers, programs: &Ours) -> Result<()> 
     let mut command = Command::new(&programs.interop_network);
     command.arg(&programs.echo_server).arg(&peers.python).arg(ours("tls_server.py"));
     let network = log.run(command.env("PATH", &path));
-    let crowd = log.run(Command::new(&programs.interop_crowd).env("PATH", path));
+    let crowd = log.run(Command::new(&programs.interop_crowd).env("PATH", &path));
     let mut all = network.and(crowd);
     if let Some(chromium) = &peers.chromium {
-        for (script, server) in
-            [("chat.py", &programs.chat), ("http2.py", &programs.interop_stacks)]
-        {
+        for (script, server) in [
+            ("chat.py", &programs.chat),
+            ("axum_chat.py", &programs.axum_chat),
+            ("http2.py", &programs.interop_stacks),
+        ] {
             let mut browser = peers.script(script);
-            all = all.and(log.run(browser.arg(chromium).arg(server)));
+            let talk = browser.arg(chromium).arg(server).env("PATH", &path);
+            all = all.and(log.run(talk));
         }
     }
     all
