@@ -3,10 +3,12 @@
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
 //! The scenarios are theirs and `interop_client`'s; here is who talks to whom, and in [`deflate`] with
-//! which compression. [`network`] has TLS servers, proxies and failures, crowds and engines.
+//! which compression. [`network`] has TLS servers, proxies and failures, crowds and engines. The programs of [`stacks`]
+//! use other libraries, or stand beside ours in one program with them.
 
 mod deflate;
 mod network;
+mod stacks;
 mod tap;
 
 use std::{
@@ -38,17 +40,20 @@ enum Part {
     Deflate,
     /// Only TLS servers, proxies and failures.
     Network,
+    /// Only the programs with other libraries.
+    Stacks,
 }
 
 /// Reads the options and runs the scenarios.
 pub(crate) fn command(args: lexopt::Parser) -> Result {
-    let [self_test, without_chromium, deflate, all, network] =
-        run::flags(args, ["self-test", "without-chromium", "deflate", "all", "network"])?;
-    let part = match (deflate, all, network) {
-        (false, false, false) => Part::Usual,
-        (true, false, false) => Part::Deflate,
-        (false, true, false) if !self_test => Part::All,
-        (false, false, true) if !self_test => Part::Network,
+    let names = ["self-test", "without-chromium", "deflate", "all", "network", "stacks"];
+    let [self_test, without_chromium, deflate, all, network, stacks] = run::flags(args, names)?;
+    let part = match (deflate, all, network, stacks) {
+        (false, false, false, false) => Part::Usual,
+        (true, false, false, false) => Part::Deflate,
+        (false, true, false, false) if !self_test => Part::All,
+        (false, false, true, false) if !self_test => Part::Network,
+        (false, false, false, true) if !self_test => Part::Stacks,
         _ => return Err("options that exclude each other; see `cargo xtask --help`".to_owned()),
     };
     run(&mut Log::screen(), Options { self_test, chromium: !without_chromium, part })
@@ -64,6 +69,10 @@ fn run(log: &mut Log, options: Options) -> Result {
     let out = target.join("interop");
     run::make_folder(&out)?;
     let peers = Peers::set_up(log, if options.chromium { chromium() } else { None })?;
+    if options.part == Part::Stacks {
+        stacks::test(log, &target, &peers)?;
+        return Ok(Outcome::Done);
+    }
     let ours =
         if options.self_test { None } else { Some(Ours::build(log, &target, options.part)?) };
 
@@ -79,6 +88,9 @@ fn run(log: &mut Log, options: Options) -> Result {
     }
     if let (Some(ours), Part::All | Part::Network) = (&ours, options.part) {
         failed.extend(network::test(log, &peers, ours).err());
+    }
+    if options.part == Part::All {
+        failed.extend(stacks::test(log, &target, &peers).err());
     }
     if !failed.is_empty() {
         return Err(failed.join("\n"));

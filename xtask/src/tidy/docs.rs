@@ -168,6 +168,34 @@ pub(super) fn readme_code_is_compiled(tree: &Tree, findings: &mut Vec<Finding>) 
     }
 }
 
+/// The block behind a line `<!-- file: PATH -->` of a page is that file, so that pages show what the tests run.
+pub(super) fn files_are_shown_as_they_are(tree: &Tree, findings: &mut Vec<Finding>) {
+    for (path, text) in tree.ending(".md").filter(|(path, _)| path.starts_with("docs/")) {
+        let lines: Vec<_> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let Some(file) =
+                line.strip_prefix("<!-- file: ").and_then(|it| it.strip_suffix(" -->"))
+            else {
+                continue;
+            };
+            let block = lines.get(index + 1..).unwrap_or_default();
+            let shown = block.split_first().filter(|(fence, _)| fence.starts_with("```"));
+            let advice = match (tree.files.get(file), shown) {
+                (None, _) => format!("there is no `{file}`"),
+                (_, None) => "put the fenced block on the next line".to_owned(),
+                (Some(text), Some((_, shown))) => {
+                    let shown = shown.iter().copied().take_while(|line| *line != "```");
+                    if text.lines().eq(shown) {
+                        continue;
+                    }
+                    format!("copy `{file}` into the block")
+                }
+            };
+            findings.push(finding(path, index + 1, "shown-file", advice));
+        }
+    }
+}
+
 /// The fenced Rust blocks: line, what stands behind `rust`, content. Lines that rustdoc hides are
 /// left out.
 fn rust_blocks(text: &str) -> impl Iterator<Item = (usize, &str, String)> {
@@ -307,6 +335,26 @@ mod tests {
         ] {
             check(rfc_links, &[("crates/a/src/a.rs", bad)], &[("crates/a/src/a.rs", 1)]);
         }
+    }
+
+    #[test]
+    fn a_block_that_differs_from_its_file_is_found() {
+        let page = |block: &str| format!("# A\n\n<!-- file: xtask/a.rs -->\n{block}\ntext\n");
+        let check = |block: &str, expected| {
+            let files = [("xtask/a.rs", "a();\n\nb();\n"), ("docs/howto/a.md", &page(block))];
+            check(files_are_shown_as_they_are, &files, expected);
+        };
+        check("```rust\na();\n\nb();\n```", &[]);
+        let found = &[("docs/howto/a.md", 3)];
+        for bad in [
+            "```rust\na();\n```",
+            "```rust\na();\n\nb();\nc();\n```",
+            "\n```rust\na();\n\nb();\n```",
+        ] {
+            check(bad, found);
+        }
+        let files = [("docs/howto/a.md", &*page("```rust\n```"))];
+        super::super::tests::check(files_are_shown_as_they_are, &files, found);
     }
 
     #[test]

@@ -57,6 +57,7 @@ const RULES: &[Rule] = &[
     docs::links,
     docs::rfc_links,
     docs::readme_code_is_compiled,
+    docs::files_are_shown_as_they_are,
     docs::tests_exist,
 ];
 
