@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use super::{Peers, ours};
+use super::{Peers, copy, ours};
 use crate::run::{Log, Result, cargo};
 
 /// Builds the programs and runs their tests.
 pub(super) fn test(log: &mut Log, target: &Path, peers: &Peers) -> Result<()> {
-    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    // Node looks for packages beside the script.
+    let script = peers.node.join("guide.mjs");
+    copy(&ours("stacks/guides/src/node.mjs"), &script)?;
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast", "--test", "*"]);
     tests.current_dir(ours("stacks")).env("CARGO_TARGET_DIR", target.join("stacks"));
-    // The interpreter with its packages, and the folder that has those of Node.
-    log.run(tests.env("STACKS_PYTHON", &peers.python).env("STACKS_NODE", &peers.node))
+    log.run(tests.env("STACKS_PYTHON", &peers.python).env("STACKS_NODE", script))
 }
