@@ -16,6 +16,7 @@ const SERVER: &str = "closed: 4000 done";
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Program {
     Ours,
+    Events,
     Tungstenite,
     FastWebSockets,
     Axum,
@@ -24,7 +25,7 @@ enum Program {
     Node,
 }
 
-use Program::{Axum, AxumOurs, FastWebSockets, Node, Ours, Python, Tungstenite};
+use Program::{Axum, AxumOurs, Events, FastWebSockets, Node, Ours, Python, Tungstenite};
 
 impl Program {
     fn command(self) -> Command {
@@ -35,6 +36,7 @@ impl Program {
         };
         match self {
             Ours => Command::new(env!("CARGO_BIN_EXE_ours")),
+            Events => Command::new(env!("CARGO_BIN_EXE_events")),
             Tungstenite => Command::new(env!("CARGO_BIN_EXE_tungstenite")),
             FastWebSockets => Command::new(env!("CARGO_BIN_EXE_fastwebsockets")),
             Axum => Command::new(env!("CARGO_BIN_EXE_axum")),
@@ -100,7 +102,7 @@ async fn check(clients: &[Program], servers: &[Program]) {
 
 #[tokio::test]
 async fn tokio_tungstenite_can_be_replaced_on_each_side() {
-    check(&[Tungstenite, Ours], &[Tungstenite, Ours]).await;
+    check(&[Tungstenite, Ours, Events], &[Tungstenite, Ours, Events]).await;
 }
 
 #[tokio::test]

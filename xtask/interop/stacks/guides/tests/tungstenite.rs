@@ -248,7 +248,7 @@ async fn a_server_may_leave_the_subprotocol_out() {
     assert_eq!(error, "WebSocket protocol error: SubProtocol error: Server sent no subprotocol");
 
     let (near, far) = duplex(4096);
-    let opening = client(near, "ws://localhost/").subprotocols(["a".parse().unwrap()]);
+    let opening = client(near, "ws://localhost/").subprotocols(["a"]);
     let (opened, _) =
         in_time(async { join!(opening.into_future(), Peer(far).serve("", b"")) }).await;
     assert_eq!(opened.unwrap().subprotocol(), None);

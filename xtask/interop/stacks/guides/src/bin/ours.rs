@@ -29,9 +29,8 @@ async fn check(handshake: Handshake) -> Result<Handshake, Response> {
 }
 
 async fn talk(url: &str, token: &str) -> Result<(), Box<dyn StdError>> {
-    let connecting = connect(url)
-        .subprotocols(["shout".parse()?])
-        .header("Authorization", &format!("Bearer {token}"));
+    let connecting =
+        connect(url).subprotocols(["shout"]).header("Authorization", &format!("Bearer {token}"));
     let mut ws = match connecting.await {
         Ok(ws) => ws,
         Err(error) => match error.response() {
@@ -73,7 +72,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
         return talk(url, token).await;
     }
     let server = serve("127.0.0.1:0", shout)
-        .subprotocols(["shout".parse()?])
+        .subprotocols(["shout"])
         .process_request(check)
         .on_error(|failure| eprintln!("{failure}"))
         .await?;
