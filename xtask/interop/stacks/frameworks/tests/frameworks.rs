@@ -3,10 +3,16 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper::{Request, StatusCode, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-use websockets::{Error, connect};
+use websockets::bytes::Bytes;
+use websockets::hyper::connect_over_http2;
+use websockets::{ClientSettings, Error, connect};
 
 /// A program that runs, until it is dropped.
 struct Program {
@@ -127,4 +133,30 @@ async fn salvo_serves_websockets_by_the_extensions_of_its_requests() {
 #[tokio::test]
 async fn warp_serves_websockets_by_a_filter() {
     check(env!("CARGO_BIN_EXE_warp")).await;
+}
+
+#[tokio::test]
+async fn salvo_serves_websockets_over_http2_too() {
+    let mut program = Program::start(env!("CARGO_BIN_EXE_salvo")).await;
+    let checked = tokio::time::timeout(Duration::from_secs(60), async {
+        let io = TokioIo::new(TcpStream::connect(&program.addr).await.unwrap());
+        let (mut sender, connection) =
+            http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        // The settings of the server come before its first answer.
+        let page = Request::get(format!("http://{}/page", program.addr)).body(Empty::new());
+        let page = sender.send_request(page.unwrap()).await.unwrap();
+        assert_eq!((page.status(), page.version()), (StatusCode::OK, Version::HTTP_2));
+
+        let uri = format!("ws://{}/echo", program.addr);
+        let send = |request| sender.send_request(request);
+        let mut ws = connect_over_http2(uri, ClientSettings::new(), send).await.unwrap();
+        ws.send("hello").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some("hello".into()));
+        program.interrupt().await;
+        assert_eq!((ws.recv().await.unwrap(), ws.close_code()), (None, Some(1001.into())));
+        program.lines.next_line().await.unwrap()
+    });
+    let words = checked.await.expect("it takes less than a minute");
+    assert_eq!(words.as_deref(), Some("1 closed, 0 cut"));
 }

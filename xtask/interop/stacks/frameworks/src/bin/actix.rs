@@ -1,8 +1,8 @@
-//! WebSockets beside the routes of actix-web, which hands out no stream: two tasks copy between its streams of bytes and a
-//! pair of pipes.
+//! WebSockets beside the routes of actix-web, which hands out no stream: the bytes of both sides pass through pipes.
 
 use std::time::Duration;
 
+use actix_web::error::ErrorBadRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, get, rt, web};
@@ -16,12 +16,13 @@ async fn upgrade(
     payload: Payload,
     upgrader: Data<Upgrader>,
     connections: Data<Connections<DuplexStream>>,
-) -> Result<HttpResponse, Box<dyn std::error::Error>> {
-    let upgrade = match upgrader.negotiate(convert(&request)?) {
+) -> actix_web::Result<HttpResponse> {
+    let head = convert(&request).map_err(ErrorBadRequest)?;
+    let upgrade = match upgrader.negotiate(head) {
         Ok(upgrade) => upgrade.peer_addr(request.peer_addr()),
-        Err(refusal) => return Ok(answer(&refusal.response)?.body(refusal.response.body)),
+        Err(refusal) => return Ok(answer(&refusal.response).body(refusal.response.body)),
     };
-    let mut answer = answer(upgrade.response())?;
+    let mut answer = answer(upgrade.response());
     let (near, far) = tokio::io::duplex(64 << 10);
     let (sent, received) = tokio::io::split(far);
     rt::spawn(copy(payload, received));
@@ -31,23 +32,24 @@ async fn upgrade(
 }
 
 /// The head of a request.
-fn convert(request: &HttpRequest) -> Result<Request, Box<dyn std::error::Error>> {
+fn convert(request: &HttpRequest) -> Result<Request, Error> {
     let mut converted = Request::new(request.method().to_string(), request.uri().to_string())?;
     for (name, value) in request.headers() {
-        converted.headers_mut().insert(name.as_str(), value.to_str()?)?;
+        converted.headers_mut().insert_latin1(name.as_str(), value.as_bytes())?;
     }
     Ok(converted)
 }
 
 /// The head of a response; what is about the connection is actix-web's.
-fn answer(response: &Response) -> Result<HttpResponseBuilder, Box<dyn std::error::Error>> {
-    let mut builder = HttpResponse::build(StatusCode::from_u16(response.status_code)?);
+fn answer(response: &Response) -> HttpResponseBuilder {
+    let status = StatusCode::from_u16(response.status_code);
+    let mut builder = HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     for (name, value) in response.headers.raw_items() {
         if !name.eq_ignore_ascii_case("Connection") {
             builder.append_header((name, value));
         }
     }
-    Ok(builder)
+    builder
 }
 
 /// Copies what the client sends, until its end.

@@ -66,7 +66,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on {}", listener.local_addr()?);
-    let server = Server::new(TcpAcceptor::try_from(listener)?);
+    let mut server = Server::new(TcpAcceptor::try_from(listener)?);
+    // Clients of HTTP/2 may open WebSockets, too.
+    server.http2_mut().enable_connect_protocol();
     let handle = server.handle();
     let serving = tokio::spawn(server.serve(router));
 
