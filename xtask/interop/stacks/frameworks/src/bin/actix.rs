@@ -83,7 +83,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let app = App::new().app_data(upgrader.clone()).app_data(shared.clone());
         app.service(page).route("/echo", web::route().to(upgrade))
     });
-    let server = server.disable_signals().bind("127.0.0.1:0")?;
+    let server = server.disable_signals().tcp_nodelay(true).bind("127.0.0.1:0")?;
     for addr in server.addrs() {
         println!("listening on {addr}");
     }
