@@ -27,7 +27,7 @@ fn outside_packages() -> Result<Vec<PathBuf>> {
     let mut manifests = vec![
         run::root().join("crates/ws-proto/fuzz/Cargo.toml"),
         run::root().join("xtask/bench/Cargo.toml"),
-        run::root().join("xtask/interop/stacks/Cargo.toml"),
+        run::root().join("xtask/interop/guides/Cargo.toml"),
     ];
     let consumers = run::root().join("xtask/consumers");
     for entry in std::fs::read_dir(&consumers).map_err(run::about(&consumers))? {

@@ -51,11 +51,11 @@ Options:
     server --url URL       the same against a server that is already running
     server --through LIB   the same with our connections in a server of hyper or axum
     client -- COMMAND...   the same with another client; it finds AUTOBAHN_URL and AUTOBAHN_AGENT
-  interop [--deflate] [--self-test] [--without-chromium] [--all | --network | --stacks]
+  interop [--deflate] [--self-test] [--without-chromium] [--all | --network | --guides]
                            --deflate: only what is about compression; --self-test lets the peers
                            talk to each other, without our library; --all: also TLS servers,
                            proxies and failures of the network, with programs of Debian, and
-                           programs with other libraries; --network, --stacks: only these
+                           programs with other libraries; --network, --guides: only these
 
 Besides the steps:
   bench [OPTION]...        our server and the peers, side by side; `bench --help` lists the options,

@@ -3,12 +3,12 @@
 //! The peers are in `xtask/interop/`: Python `websockets` (`peer.py`), Node's `ws` (`node.js`) and
 //! Chromium (`browser.py`). What they need is installed into the cache; Chromium has to be there.
 //! The scenarios are theirs and `interop_client`'s; here is who talks to whom, and in [`deflate`] with
-//! which compression. [`network`] has TLS servers, proxies and failures, crowds and engines. The programs of [`stacks`]
+//! which compression. [`network`] has TLS servers, proxies and failures, crowds and engines. The programs of [`guides`]
 //! use other libraries, or stand beside ours in one program with them.
 
 mod deflate;
+mod guides;
 mod network;
-mod stacks;
 mod tap;
 
 use std::{
@@ -41,19 +41,19 @@ enum Part {
     /// Only TLS servers, proxies and failures.
     Network,
     /// Only the programs with other libraries.
-    Stacks,
+    Guides,
 }
 
 /// Reads the options and runs the scenarios.
 pub(crate) fn command(args: lexopt::Parser) -> Result {
-    let names = ["self-test", "without-chromium", "deflate", "all", "network", "stacks"];
-    let [self_test, without_chromium, deflate, all, network, stacks] = run::flags(args, names)?;
-    let part = match (deflate, all, network, stacks) {
+    let names = ["self-test", "without-chromium", "deflate", "all", "network", "guides"];
+    let [self_test, without_chromium, deflate, all, network, guides] = run::flags(args, names)?;
+    let part = match (deflate, all, network, guides) {
         (false, false, false, false) => Part::Usual,
         (true, false, false, false) => Part::Deflate,
         (false, true, false, false) if !self_test => Part::All,
         (false, false, true, false) if !self_test => Part::Network,
-        (false, false, false, true) if !self_test => Part::Stacks,
+        (false, false, false, true) if !self_test => Part::Guides,
         _ => return Err("options that exclude each other; see `cargo xtask --help`".to_owned()),
     };
     run(&mut Log::screen(), Options { self_test, chromium: !without_chromium, part })
@@ -69,8 +69,8 @@ fn run(log: &mut Log, options: Options) -> Result {
     let out = target.join("interop");
     run::make_folder(&out)?;
     let peers = Peers::set_up(log, if options.chromium { chromium() } else { None })?;
-    if options.part == Part::Stacks {
-        stacks::test(log, &target, &peers)?;
+    if options.part == Part::Guides {
+        guides::test(log, &target, &peers)?;
         return Ok(Outcome::Done);
     }
     let ours =
@@ -90,7 +90,7 @@ fn run(log: &mut Log, options: Options) -> Result {
         failed.extend(network::test(log, &peers, ours).err());
     }
     if options.part == Part::All {
-        failed.extend(stacks::test(log, &target, &peers).err());
+        failed.extend(guides::test(log, &target, &peers).err());
     }
     if !failed.is_empty() {
         return Err(failed.join("\n"));

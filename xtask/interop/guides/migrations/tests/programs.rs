@@ -43,17 +43,17 @@ impl Program {
             AxumOurs => Command::new(env!("CARGO_BIN_EXE_axum_ours")),
             Python => {
                 let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/python.py");
-                script(variable("STACKS_PYTHON"), path)
+                script(variable("GUIDES_PYTHON"), path)
             }
-            Node => script("node".into(), variable("STACKS_NODE")),
+            Node => script("node".into(), variable("GUIDES_NODE")),
         }
     }
 }
 
-/// Where `cargo xtask interop --stacks` has put something.
+/// Where `cargo xtask interop --guides` has put something.
 fn variable(name: &str) -> PathBuf {
     let value = std::env::var_os(name);
-    value.unwrap_or_else(|| panic!("{name} is set by `cargo xtask interop --stacks`")).into()
+    value.unwrap_or_else(|| panic!("{name} is set by `cargo xtask interop --guides`")).into()
 }
 
 /// A server that runs, until it is dropped.

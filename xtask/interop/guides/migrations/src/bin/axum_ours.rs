@@ -45,8 +45,9 @@ async fn main() -> std::io::Result<()> {
     let app = Router::new().route("/", any(upgrade)).with_state(connections.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on ws://{}/", listener.local_addr()?);
-    let stop = async { _ = tokio::signal::ctrl_c().await };
-    axum::serve(listener, app).with_graceful_shutdown(stop).await?;
-    connections.shutdown().await;
-    Ok(())
+    let stop = async move {
+        _ = tokio::signal::ctrl_c().await;
+        connections.shutdown().await;
+    };
+    axum::serve(listener, app).with_graceful_shutdown(stop).await
 }

@@ -1,4 +1,4 @@
-//! Programs with other people's libraries, in `xtask/interop/stacks/`: those that the guides show.
+//! Programs with other people's libraries, in `xtask/interop/guides/`: those that the guides show.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use crate::run::{Log, Result, cargo};
 pub(super) fn test(log: &mut Log, target: &Path, peers: &Peers) -> Result<()> {
     // Node looks for packages beside the script.
     let script = peers.node.join("guide.mjs");
-    copy(&ours("stacks/guides/src/node.mjs"), &script)?;
+    copy(&ours("guides/migrations/src/node.mjs"), &script)?;
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast", "--test", "*"]);
-    tests.current_dir(ours("stacks")).env("CARGO_TARGET_DIR", target.join("stacks"));
-    log.run(tests.env("STACKS_PYTHON", &peers.python).env("STACKS_NODE", script))
+    tests.current_dir(ours("guides")).env("CARGO_TARGET_DIR", target.join("guides"));
+    log.run(tests.env("GUIDES_PYTHON", &peers.python).env("GUIDES_NODE", script))
 }
