@@ -411,8 +411,15 @@ impl Opened {
                 (Connection::server(config, extensions, now), trace)
             }
         };
+        let is_http2 = |request: &Request| request.version() == HttpVersion::Http2;
+        let lingers = !info.request.as_deref().is_some_and(is_http2);
         let ws = begin(stream, conn, read, info, origin, flow, trace);
-        ws.shared().lock().spawn_background();
+        {
+            let shared = ws.shared();
+            let mut driver = shared.lock();
+            driver.lingers = lingers;
+            driver.spawn_background();
+        }
         ws
     }
 }

@@ -9,7 +9,9 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http2::SendRequest;
+use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use ws_hyper::{Connections, WebSocket, connect_over_http2, upgrade};
 use ws_tokio::exceptions::InvalidStatus;
@@ -69,6 +71,26 @@ async fn rfc8441_5_several_connections_share_one_of_http2() {
     let (report, end) = tokio::join!(in_time(connections.shutdown()), in_time(other.recv()));
     assert_eq!(end.unwrap(), None);
     assert_eq!((report.closed, report.cut), (1, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_its_stream_open_holds_up_no_closing() {
+    let connections = Connections::new();
+    let addr = serve(ServerSettings::new().close_timeout(None), &connections).await;
+    let mut sender = open(addr).await;
+    let request = Request::connect(format!("http://{addr}/"))
+        .extension(Protocol::from_static("websocket"))
+        .header("Sec-WebSocket-Version", "13");
+    let request = request.body(Empty::new()).unwrap();
+    let response = in_time(sender.send_request(request)).await.unwrap();
+    let mut stream = TokioIo::new(in_time(hyper::upgrade::on(response)).await.unwrap());
+    until(|| connections.len() == 1).await;
+    stream.write_all(b"\x88\x82\0\0\0\0\x03\xE8").await.unwrap();
+    let mut received = Vec::new();
+    // As a browser does, it sends nothing after this.
+    in_time(stream.read_to_end(&mut received)).await.unwrap();
+    assert_eq!(received, b"\x88\x02\x03\xE8");
+    until(|| connections.is_empty()).await;
 }
 
 #[tokio::test]

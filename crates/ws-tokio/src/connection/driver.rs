@@ -89,6 +89,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.abort();
             return Poll::Ready(());
         };
+        if self.writing == Writing::Shut && !self.lingers {
+            self.conn.receive_eof();
+            return Poll::Ready(());
+        }
         let cx = &mut Context::from_waker(&self.waker);
         let now = self.origin.elapsed();
         let read =

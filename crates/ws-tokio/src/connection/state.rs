@@ -56,6 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Shared<S> {
             timer: Timer::default(),
             writing: Writing::Done,
             failed: None,
+            lingers: true,
             unwritten_pongs: 0,
             reader: Reader::Here,
             wants_control: false,
@@ -115,6 +116,8 @@ pub(crate) struct Driver<S> {
     pub(super) writing: Writing,
     /// The error of the stream, if it failed.
     pub(super) failed: Option<Arc<io::Error>>,
+    /// Waits for the peer to end the stream, too. In HTTP/2 nothing is lost without: the stream is one of many.
+    pub(crate) lingers: bool,
     /// The bytes of pongs that were queued since everything was written.
     pub(super) unwritten_pongs: usize,
     pub(super) reader: Reader,
