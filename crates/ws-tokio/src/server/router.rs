@@ -294,10 +294,11 @@ impl Router {
                 }
             }
             Route::Redirect(to) => {
+                let (to, fragment) = to.split_at(to.find('#').unwrap_or(to.len()));
                 let query = request.query().filter(|_| !to.contains('?'));
                 let location = match query {
-                    Some(query) => format!("{to}?{query}"),
-                    None => to.to_string(),
+                    Some(query) => format!("{to}?{query}{fragment}"),
+                    None => format!("{to}{fragment}"),
                 };
                 let mut headers = Headers::new();
                 match headers.insert("Location", &location) {

@@ -142,7 +142,7 @@ async fn plain_http_is_served_on_the_same_port() {
             let pairs: Vec<_> = handshake.request().query_pairs().collect();
             Response::text(200, format!("{name} {pairs:?}\n"))
         })
-        .redirect("/old", "/hello/you")
+        .redirect("/old", "/hello/you#top")
         .serve("127.0.0.1:0")
         .await
         .unwrap();
@@ -159,7 +159,7 @@ async fn plain_http_is_served_on_the_same_port() {
         let response = ask(&server, &format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
         assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{request}: {response}");
         assert!(response.ends_with(end), "{request}: {response}");
-        let is_redirect = response.contains("\r\nLocation: /hello/you?a=b\r\n");
+        let is_redirect = response.contains("\r\nLocation: /hello/you?a=b#top\r\n");
         assert_eq!(is_redirect, request.contains("/old"), "{response}");
         assert_eq!(response.contains("\r\nAllow: GET, HEAD\r\n"), request.contains("POST"));
     }
