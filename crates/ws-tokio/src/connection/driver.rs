@@ -85,14 +85,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once. Pending when nothing has arrived.
     fn poll_arrived(&mut self) -> Poll<()> {
+        if self.is_shut() && !self.lingers {
+            self.conn.receive_eof();
+            return Poll::Ready(());
+        }
         let Some(stream) = &mut self.stream else {
             self.abort();
             return Poll::Ready(());
         };
-        if self.writing == Writing::Shut && !self.lingers {
-            self.conn.receive_eof();
-            return Poll::Ready(());
-        }
         let cx = &mut Context::from_waker(&self.waker);
         let now = self.origin.elapsed();
         let read =
@@ -414,9 +414,15 @@ impl<S> Driver<S> {
         if self.conn.has_failed() || lost { Err(self.closed_error()) } else { Ok(()) }
     }
 
-    /// How the connection ended, if it did.
+    /// How the connection ended, if it did, and no frame can change that any more.
     pub(super) fn ended(&self) -> Option<ConnectionClosed> {
-        (self.conn.state() == State::Closed).then(|| self.conn.closed())
+        let is_over = self.is_shut() || self.conn.state() == State::Closed;
+        is_over.then(|| self.conn.closed())
+    }
+
+    /// Nothing will be received or sent any more; the peer may still have to end the stream.
+    pub(super) fn is_shut(&self) -> bool {
+        self.writing == Writing::Shut
     }
 
     /// How the connection ended, for a reader: a proper end is none of its errors.

@@ -143,9 +143,8 @@ macro_rules! all {
                 self.shared.lock().conn.state()
             }
 
-            /// The code of the close frame that was received, 1006 if there was none; `None` before the
-            /// [`state`](Self::state) is closed, which may be a moment after a call has failed: what has
-            /// arrived is looked at first.
+            /// The code of the close frame that was received, 1006 if there was none; `None` before that
+            /// is sure, which may be a moment after a call has failed: what has arrived is looked at first.
             #[must_use]
             pub fn close_code(&self) -> Option<CloseCode> {
                 self.shared.lock().ended().map(|closed| closed.code())
@@ -441,7 +440,8 @@ macro_rules! receiving {
         /// # Receiving messages
         impl<S: AsyncRead + AsyncWrite + Unpin> $handle<S> {
             /// Receives the next message; `None` once the connection was closed properly: with 1000,
-            /// 1001 or no code, by both sides. Messages that arrived whole before a failure are received
+            /// 1001 or no code, by both sides. A server needn't wait for the client to end the stream, too:
+            /// that goes on behind it, for `close_timeout` at most. Messages that arrived whole before a failure are received
             /// before the error.
             ///
             /// # Errors

@@ -165,8 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         self.wakers.add_reader(cx.waker());
         let event = match self.poll_event(pieces) {
             Poll::Ready(event) => event,
-            // Nothing will come: the reader needn't wait for the closing handshake.
-            Poll::Pending if self.conn.has_failed() => {
+            // Nothing will come: the reader needn't wait for the rest of the closing.
+            Poll::Pending if self.conn.has_failed() || self.is_shut() => {
                 self.finish_closing();
                 None
             }

@@ -20,17 +20,40 @@ async fn a_receiver_alone_answers_pings_and_the_closing_handshake() {
     drop(sender);
     let receiving = tokio::spawn(async move {
         let message = receiver.recv().await.unwrap();
-        let end = receiver.recv().await.unwrap();
-        (message, end, receiver.state())
+        (message, receiver.recv().await.unwrap(), receiver)
     });
     raw.send(PING, "are you there?").await;
     assert_eq!(soon(raw.next()).await, Some((PONG, b"are you there?".to_vec())));
     raw.send(TEXT, "hello").await;
     raw.send(CLOSE, close(1001, "bye")).await;
     assert_eq!(soon(raw.rest()).await, [(CLOSE, close(1001, "bye"))]);
+    let (message, end, receiver) = soon(receiving).await.unwrap();
+    assert_eq!((message, end), (Some(text("hello")), None));
     drop(raw);
-    let (message, end, state) = soon(receiving).await.unwrap();
-    assert_eq!((message, end, state), (Some(text("hello")), None, State::Closed));
+    settle().await;
+    assert_eq!(receiver.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_is_told_of_a_proper_end_before_the_peer_ends_the_stream() {
+    for split in [false, true] {
+        let (ws, mut raw) = server(4096, |accept| accept.close_timeout(None)).await;
+        raw.send(CLOSE, close(1000, "bye")).await;
+        let (sender, mut receiver) = ws.split();
+        let sender = Some(sender).filter(|_| split);
+        assert_eq!(soon(receiver.recv()).await.unwrap(), None);
+        let state = (receiver.state(), receiver.close_code(), receiver.close_reason());
+        assert_eq!(state, (State::Closing, Some(1000.into()), Some("bye".to_owned())));
+        assert_eq!(soon(receiver.recv()).await.unwrap(), None);
+        // What comes behind the close frame is dropped.
+        raw.send(TEXT, "late").await;
+        assert_eq!(soon(raw.rest()).await, [(CLOSE, close(1000, "bye"))]);
+        drop(raw);
+        // Without a `close_timeout` the background role has to look.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((receiver.state(), soon(receiver.recv()).await.unwrap()), (State::Closed, None));
+        drop(sender);
+    }
 }
 
 #[tokio::test(start_paused = true)]
