@@ -46,7 +46,8 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    /// Topics that came or went since the engine was told last.
+    /// Topics that came or went since the engine was told last. One that came and went isn't among them: peers may
+    /// choose topics, and the engine may be away for long.
     changed: HashSet<Arc<str>>,
     messages: VecDeque<(Box<str>, Outgoing)>,
     bytes: usize,
@@ -57,7 +58,7 @@ struct State {
 /// The next work.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// Look whether these topics have members.
+    /// These topics came, if the engine doesn't know them, or went.
     Changed(HashSet<Arc<str>>),
     Publish(Vec<(Box<str>, Outgoing)>),
     Nothing,
@@ -81,8 +82,17 @@ impl Outbox {
 
     /// A topic has its first member, or none any more.
     pub(crate) fn changed(&self, topic: Arc<str>) {
-        self.state().changed.insert(topic);
+        let mut state = self.state();
+        if !state.changed.remove(&topic) {
+            state.changed.insert(topic);
+        }
+        drop(state);
         self.notify.notify_one();
+    }
+
+    /// The engine is told of all topics anew.
+    pub(super) fn forget_changes(&self) {
+        self.state().changed = HashSet::new();
     }
 
     /// The rooms are gone.
@@ -171,9 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_comes_and_goes_is_looked_at_once_and_before_messages() {
+    fn a_topic_that_comes_again_is_told_once_and_before_messages() {
         let outbox = Outbox::default();
         publish(&outbox, 1);
+        // It comes, goes, and comes.
         for _ in 0..3 {
             outbox.changed("t".into());
         }
@@ -183,6 +194,18 @@ mod tests {
         assert!(matches!(outbox.pop(true), Work::Nothing));
         outbox.close();
         assert!(matches!(outbox.pop(true), Work::Closed));
+    }
+
+    #[test]
+    fn topics_that_come_and_go_while_the_engine_is_away_leave_nothing() {
+        let outbox = Outbox::default();
+        for n in 0..1000 {
+            let topic: Arc<str> = n.to_string().into();
+            outbox.changed(Arc::clone(&topic));
+            outbox.changed(topic);
+        }
+        assert!(outbox.state().changed.is_empty());
+        assert!(matches!(outbox.pop(true), Work::Nothing));
     }
 
     #[test]

@@ -106,10 +106,12 @@ impl Wire {
 
     /// Says that the engine is there. All topics that have members are to be subscribed now.
     pub fn connected(&self) {
-        let topics: Vec<_> = match self.0.rooms.upgrade() {
-            Some(rooms) => rooms.table().topics().cloned().collect(),
-            None => Vec::new(),
-        };
+        let rooms = self.0.rooms.upgrade();
+        let table = rooms.as_ref().map(|rooms| rooms.table());
+        let topics: Vec<_> = table.iter().flat_map(|table| table.topics()).cloned().collect();
+        // Under the lock of the table: what changes after this look at it counts from here.
+        self.0.outbox.forget_changes();
+        drop(table);
         let mut progress = self.progress();
         let subjects = topics.iter().map(|topic| self.subject(topic)).collect();
         let commands = batches(subjects).into_iter().map(Command::Subscribe).collect();
@@ -156,16 +158,15 @@ impl Wire {
 
     /// Makes commands of topics that came or went.
     fn subscribe(&self, topics: HashSet<Arc<str>>) {
-        let Some(rooms) = self.0.rooms.upgrade() else { return };
         let (mut new, mut old) = (Vec::new(), Vec::new());
         let mut progress = self.progress();
         for topic in topics {
-            let wanted = rooms.table().has(&topic);
             let subject = self.subject(&topic);
-            if wanted && progress.subscribed.insert(Arc::clone(&topic)) {
-                new.push(subject);
-            } else if !wanted && progress.subscribed.remove(&topic) {
+            if progress.subscribed.remove(&topic) {
                 old.push(subject);
+            } else {
+                progress.subscribed.insert(topic);
+                new.push(subject);
             }
         }
         let new = batches(new).into_iter().map(Command::Subscribe);
