@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,7 +125,7 @@ pub(crate) struct Inner {
     settings: MemberSettings,
     max_topics: usize,
     pub(crate) max_message_size: usize,
-    pub(crate) on_event: Box<dyn Fn(BackplaneEvent) + Send + Sync>,
+    on_event: Box<dyn Fn(BackplaneEvent) + Send + Sync>,
     seats: AtomicU64,
     pub(crate) outbox: Option<Arc<Outbox>>,
 }
@@ -251,7 +252,7 @@ impl RoomsBuilder {
     }
 
     /// A function that is told what happens to the backplane. It is called in the task of the backplane, and must
-    /// not block. Default: nobody is told.
+    /// not block; a panic of it has no effect. Default: nobody is told.
     pub fn on_event(mut self, tell: impl Fn(BackplaneEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(tell);
         self
@@ -396,6 +397,11 @@ impl Inner {
             self.remove(seat);
         }
         published
+    }
+
+    /// Calls `on_event`, whose panic ends nothing.
+    pub(crate) fn tell(&self, event: BackplaneEvent) {
+        _ = catch_unwind(AssertUnwindSafe(|| (self.on_event)(event)));
     }
 
     /// Takes a member out of all rooms, for good.

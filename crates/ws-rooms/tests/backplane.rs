@@ -321,3 +321,38 @@ async fn messages_that_were_leaving_when_the_engine_broke_count_as_lost() {
         assert_eq!(events.recv().await.as_deref(), Some(expected));
     }
 }
+
+/// An engine whose first run panics.
+struct Panicking(Local, bool);
+
+impl Backplane for Panicking {
+    async fn run(&mut self, wire: &Wire) -> Result<(), BackplaneError> {
+        if std::mem::replace(&mut self.1, false) {
+            panic!("a defect");
+        }
+        self.0.run(wire).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn panics_of_the_engine_and_of_those_who_are_told_end_nothing() {
+    let engine = Engine::new();
+    let (tell, mut events) = mpsc::unbounded_channel();
+    let builder = Rooms::builder().on_event(move |event| {
+        _ = tell.send(event);
+        panic!("told");
+    });
+    let backplane = Panicking(Local(engine.clone(), 1), true);
+    let rooms = builder.backplane("app", backplane).build();
+    let Some(BackplaneEvent::Disconnected { error, .. }) = events.recv().await else { panic!() };
+    assert_eq!(error.to_string(), "the backplane panicked: a defect");
+    assert_eq!(connected(&mut events).await, 0);
+
+    let mut ada = Peer::new(&rooms, &["lobby"]).await;
+    engine.until_subjects(&["app.lobby"]).await;
+    engine.publish("app.lobby", "not from rooms");
+    assert!(matches!(events.recv().await, Some(BackplaneEvent::Ignored { .. })));
+    let (other, _events) = process(&engine, 2);
+    other.publish("lobby", "hello");
+    assert_eq!(ada.recv().await, "hello".into());
+}

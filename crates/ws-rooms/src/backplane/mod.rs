@@ -80,7 +80,7 @@ pub trait Backplane: Send + 'static {
     /// Connects to the engine, says so by [`Wire::connected`], then does what [`Wire::next`] says, in its order, and
     /// hands on what arrives by [`Wire::deliver`]. It returns with `Ok` when `next` gives `None`, and with the
     /// error when the connection is lost; then it is called again, after a time that grows from 100 ms to
-    /// 1 s.
+    /// 1 s. So it is after a panic.
     fn run(&mut self, wire: &Wire) -> impl Future<Output = Result<(), BackplaneError>> + Send;
 }
 

@@ -1,9 +1,14 @@
 //! The rooms, as a backplane sees them, and the task that runs it.
 
+use std::any::Any;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +16,7 @@ use ws_tokio::PreparedMessage;
 
 use super::envelope::{self, Publisher};
 use super::outbox::{Outbox, Publication, Work, batches};
-use super::{Backplane, BackplaneEvent, Command, Ignored};
+use super::{Backplane, BackplaneError, BackplaneEvent, Command, Ignored};
 use crate::rooms::Inner;
 use crate::topic;
 
@@ -82,7 +87,7 @@ impl Wire {
     async fn run(self, mut backplane: impl Backplane) {
         let mut retry_in = FIRST_RETRY;
         while !self.0.outbox.is_closed() {
-            let ended = backplane.run(&self).await;
+            let ended = self.run_once(&mut backplane).await;
             let Progress { phase, leaving, .. } = mem::take(&mut *self.progress());
             self.progress().phase = Phase::Away;
             self.lost(leaving);
@@ -102,6 +107,17 @@ impl Wire {
             }
             retry_in = LONGEST_RETRY.min(retry_in * 2);
         }
+    }
+
+    /// Runs a backplane until it ends. A panic is an end like others, or these rooms would be alone from then on.
+    async fn run_once(&self, backplane: &mut impl Backplane) -> Result<(), BackplaneError> {
+        let mut running = pin!(backplane.run(self));
+        poll_fn(|cx| {
+            let poll = || running.as_mut().poll(cx);
+            catch_unwind(AssertUnwindSafe(poll))
+                .unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
+        })
+        .await
     }
 
     /// Says that the engine is there. All topics that have members are to be subscribed now.
@@ -187,7 +203,7 @@ impl Wire {
             Err(reason) => {
                 // It is somebody else's text.
                 let subject = subject.chars().take(800).collect();
-                (rooms.on_event)(BackplaneEvent::Ignored { subject, reason });
+                rooms.tell(BackplaneEvent::Ignored { subject, reason });
             }
         }
     }
@@ -219,7 +235,7 @@ impl Wire {
 
     fn tell(&self, event: BackplaneEvent) {
         if let Some(rooms) = self.0.rooms.upgrade() {
-            (rooms.on_event)(event);
+            rooms.tell(event);
         }
     }
 
@@ -232,6 +248,14 @@ impl fmt::Debug for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").field("prefix", &self.0.prefix).finish_non_exhaustive()
     }
+}
+
+fn panicked(value: &(dyn Any + Send)) -> BackplaneError {
+    let text = match value.downcast_ref::<&str>() {
+        Some(text) => text,
+        None => value.downcast_ref::<String>().map_or("its value isn't a string", String::as_str),
+    };
+    format!("the backplane panicked: {text}").into()
 }
 
 fn random() -> Option<Publisher> {
