@@ -1067,6 +1067,14 @@ fn rfc8441_5_requests_of_http2_are_checked_in_this_order() {
             400,
             "invalid Content-Length header: 3",
         ),
+        // Each frame would be more than that.
+        (
+            "CONNECT",
+            Some("websocket"),
+            vec![version, origin, ("content-length", "0")],
+            400,
+            "invalid Content-Length header: 0",
+        ),
         ("CONNECT", Some("websocket"), vec![], 400, "missing Sec-WebSocket-Version header"),
         ("CONNECT", Some("websocket"), vec![version], 403, "missing Origin header"),
         (

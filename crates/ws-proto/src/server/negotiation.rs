@@ -39,7 +39,8 @@ pub struct Negotiated {
 /// ([RFC 6455 §4.2.1], [§4.2.2]).
 ///
 /// A request of HTTP/2 ([`Request::with_protocol`]) passes the checks of [RFC 8441 §5] instead: method and `:protocol`, no
-/// body, then `Sec-WebSocket-Version` and all that follows. It has neither a key nor `Connection` and `Upgrade`.
+/// `Content-Length`, not even 0, then `Sec-WebSocket-Version` and all that follows. It has neither a key nor
+/// `Connection` and `Upgrade`.
 ///
 /// `date` is the value of the `Date` header (`Tue, 15 Nov 1994 08:12:31 GMT`, [RFC 9110 §5.6.7]),
 /// from the driver's clock. Without it, or when a header can't hold it, the header is left out.
@@ -51,7 +52,7 @@ pub struct Negotiated {
 /// - in HTTP/2, instead of these two, [`InvalidHeader`] unless it is `CONNECT` with a `:protocol`,
 ///   [`InvalidHeaderValue`] unless that is `websocket`;
 /// - [`InvalidHeaderValue`] for `Content-Length` or `Transfer-Encoding` when there is a body: its
-///   bytes would be taken for frames;
+///   bytes would be taken for frames; in HTTP/2 for any `Content-Length`;
 /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) or
 ///   [`InvalidUpgrade`](ws_errors::InvalidUpgrade) unless `Connection` lists `upgrade` and `Upgrade`
 ///   is `websocket`;
@@ -79,6 +80,10 @@ pub fn negotiate(
     let key = match request.version() {
         HttpVersion::Http2 => {
             check_protocol(request)?;
+            // RFC 9113 §8.1.1: the length is that of all DATA frames, those of the connection among them.
+            if headers.contains(CONTENT_LENGTH) {
+                return Err(unexpected(headers, CONTENT_LENGTH));
+            }
             check_no_body(headers)?;
             None
         }
@@ -156,8 +161,11 @@ fn check_no_body(headers: &Headers) -> Result<(), InvalidHandshake> {
         Ok(None | Some(0)) => return Ok(()),
         Ok(Some(_)) | Err(_) => CONTENT_LENGTH,
     };
-    let value = join(headers.get_all(name));
-    Err(InvalidHeaderValue::new(name, Some(value)).into())
+    Err(unexpected(headers, name))
+}
+
+fn unexpected(headers: &Headers, name: &str) -> InvalidHandshake {
+    InvalidHeaderValue::new(name, Some(join(headers.get_all(name)))).into()
 }
 
 /// Checks the origin of the page that made the browser connect ([RFC 6455 §10.2]).
