@@ -78,8 +78,11 @@ pub fn is_upgrade_request<B>(request: &Request<B>) -> bool {
 /// # Errors
 /// The [`Refusal`] of a request that isn't one for a WebSocket, that breaks a rule, or that the settings refuse. Its
 /// error is an [`InvalidHandshake`] without a class, its status 500, when the request doesn't come from a server of
-/// hyper that allows upgrades: `serve_connection` needs `with_upgrades()`, the servers of hyper-util
-/// `serve_connection_with_upgrades`. A request can be upgraded once.
+/// hyper, or was upgraded before.
+///
+/// A server of HTTP/1.1 has to allow upgrades: `serve_connection` needs `with_upgrades()`, the servers of hyper-util
+/// `serve_connection_with_upgrades`. That can't be seen here: without, the client gets the response, then the end of
+/// the stream, and the [`Upgrade`] fails.
 ///
 /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
 #[expect(clippy::result_large_err, reason = "it is returned once for each connection")]
@@ -97,7 +100,8 @@ pub fn upgrade<B>(
     let converted = convert(request).map_err(|error| refuse(request, error))?;
     let upgrade = upgrader.negotiate(converted)?;
     if request.extensions().get::<OnUpgrade>().is_none() {
-        let error = "the request can't be upgraded: the server of hyper doesn't allow it, or it was upgraded before";
+        let error =
+            "the request can't be upgraded: it isn't of a server of hyper, or was upgraded before";
         return Err(refuse(request, InvalidHandshake::new(error)));
     }
     let response = response(upgrade.response());
@@ -142,8 +146,8 @@ fn response(response: &ws_tokio::Response) -> Response<Body> {
 /// It gives the connection by itself; [`Connections::run`](ws_tokio::Connections::run) runs a handler for it.
 ///
 /// # Errors
-/// [`Error::Io`] when the client is gone, or the response was never sent, with hyper's error within;
-/// [`HandshakeTimeout`] when the response could not be sent within the
+/// [`Error::Io`], with hyper's error within, when the client is gone, the response was never sent, or the server allows
+/// no upgrades; [`HandshakeTimeout`] when the response could not be sent within the
 /// [`open_timeout`](ws_tokio::ServerSettings::open_timeout), counted from when it is awaited.
 ///
 /// # Cancel safety
