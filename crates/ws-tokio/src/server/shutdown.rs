@@ -56,7 +56,11 @@ impl Shutdown {
         self
     }
 
-    /// Cuts the connections that are left after this time, whatever their handlers do. Default: waits without limit.
+    /// Cuts the connections that are left after this time, at whatever point their handlers wait. Default: waits without
+    /// limit.
+    ///
+    /// A handler that blocks its thread can't be cut, and neither can a future of [`run`](crate::Connections::run) that
+    /// nobody polls: the wait for them goes on.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
