@@ -36,6 +36,12 @@ pub fn is_upgrade_request<B>(request: &Request<B>) -> bool {
         Version::HTTP_2 => request.method() == Method::CONNECT,
         _ => request.headers().contains_key(header::UPGRADE),
     };
+    #[cfg(not(feature = "http2"))]
+    if request.version() == Version::HTTP_2 {
+        // Its `:protocol` isn't known. A page in response, with a status of success, would open a connection for the
+        // client.
+        return may_be && request.headers().contains_key(header::SEC_WEBSOCKET_VERSION);
+    }
     may_be && convert(request).is_ok_and(|request| is_opening(&request))
 }
 

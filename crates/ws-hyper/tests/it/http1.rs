@@ -133,3 +133,20 @@ async fn frames_that_come_with_the_request_are_the_first_ones() {
         answer.escape_ascii()
     );
 }
+
+#[cfg(not(feature = "http2"))]
+#[test]
+fn without_the_feature_requests_of_http2_are_refused_with_505() {
+    let upgrader = Upgrader::new(ServerSettings::new()).unwrap();
+    let mut request = Request::connect("https://example.com/chat")
+        .version(http::Version::HTTP_2)
+        .header("Sec-WebSocket-Version", "13")
+        .body(())
+        .unwrap();
+    assert!(ws_hyper::is_upgrade_request(&request));
+    let refusal = upgrade(&mut request, &upgrader).unwrap_err();
+    assert_eq!(refusal.response.status(), 505);
+    // A tunnel, or another protocol.
+    request.headers_mut().clear();
+    assert!(!ws_hyper::is_upgrade_request(&request));
+}
