@@ -114,7 +114,7 @@ impl WebSocketUpgrade {
     }
 
     /// The first of the [supported](Self::protocols) subprotocols that the client offers; `None` if it offers none of
-    /// them.
+    /// them. Those of [`settings`](Self::settings) don't count here: call `protocols`.
     #[must_use]
     pub fn selected_protocol(&self) -> Option<&Subprotocol> {
         self.selected.as_ref()

@@ -241,7 +241,7 @@ impl RoomsBuilder {
     }
 
     /// Connects the rooms of several processes by an engine. `prefix` keeps applications apart that share an
-    /// engine. Default: the rooms of each process are its own.
+    /// engine; it may be empty. Default: the rooms of each process are its own.
     ///
     /// The connection to the engine is made in the background, and again whenever it is lost; what happens is
     /// told to [`on_event`](Self::on_event).

@@ -29,9 +29,12 @@ pub(crate) fn check(topic: &str) -> Result<(), TopicError> {
     }
 }
 
-/// The subject of a topic: `prefix.topic`, with two tokens whatever the topic.
+/// The subject of a topic: `prefix.topic`, with two tokens whatever the topic; without a prefix, one.
 pub(crate) fn encode(prefix: &str, topic: &str) -> String {
-    format!("{}.{}", encode_token(prefix), encode_token(topic))
+    match prefix {
+        "" => encode_token(topic),
+        _ => format!("{}.{}", encode_token(prefix), encode_token(topic)),
+    }
 }
 
 fn encode_token(text: &str) -> String {
@@ -40,7 +43,10 @@ fn encode_token(text: &str) -> String {
 
 /// The topic of a subject, if it is one of ours.
 pub(crate) fn decode(prefix: &str, subject: &str) -> Option<String> {
-    let topic = subject.strip_prefix(&encode_token(prefix))?.strip_prefix('.')?;
+    let topic = match prefix {
+        "" => Some(subject).filter(|subject| !subject.contains('.'))?,
+        _ => subject.strip_prefix(&encode_token(prefix))?.strip_prefix('.')?,
+    };
     let topic = percent_decode_str(topic).decode_utf8().ok()?;
     check(&topic).is_ok().then(|| topic.into_owned())
 }
@@ -85,6 +91,9 @@ mod tests {
             assert_eq!(decode("chat", subject).as_deref(), Some(topic), "{topic:?}");
         }
         assert_eq!(encode("a.>", "b"), "a%2E%3E.b");
+        // No token is empty, which NATS refuses.
+        assert_eq!(encode("", "a.b"), "a%2Eb");
+        assert_eq!(decode("", "a%2Eb").as_deref(), Some("a.b"));
     }
 
     #[test]
@@ -92,6 +101,7 @@ mod tests {
         for subject in ["", "chat", "chat.", "other.a", "chatter.a", "chat.%FF"] {
             assert_eq!(decode("chat", subject), None, "{subject:?}");
         }
+        assert_eq!(decode("", "chat.a"), None);
         assert_eq!(decode("chat", &format!("chat.{}", "a".repeat(256))), None);
     }
 }
