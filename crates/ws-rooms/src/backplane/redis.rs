@@ -1,23 +1,29 @@
 //! Rooms over Redis, by its publish and subscribe.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::aio::{MultiplexedConnection, PubSub, PubSubSink};
-use ::redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError};
-use futures_util::StreamExt;
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{
+    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
+    RedisError, Value,
+};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{Backplane, BackplaneError, Command, Wire};
 
 /// The longest time to connect, and to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The time between two checks of the connections.
+/// The time between two checks of the connection.
 const CHECK: Duration = Duration::from_secs(15);
 
-/// A backplane over Redis, or a server that speaks its protocol, such as Valkey.
+/// A backplane over Redis 6 or later, or a server that speaks the third version of its protocol, such as Valkey.
 ///
 /// Each topic is a channel, `prefix.topic`, and needs the commands `PUBLISH`, `SUBSCRIBE`, `UNSUBSCRIBE` and `PING`. It
-/// makes two connections, which are checked every 15 s.
+/// makes one connection, which is checked every 15 s. What this process can't take in time stays in the server, which
+/// cuts it off above `client-output-buffer-limit pubsub`, 32 MiB by default; that is told like every loss of the
+/// connection.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,79 +47,77 @@ impl RedisBackplane {
     /// # Errors
     /// The error of `redis` when that isn't a URL. Nothing is connected yet.
     pub fn new(server: impl IntoConnectionInfo) -> Result<Self, RedisError> {
-        Ok(Self(Client::open(server)?))
+        let server = server.into_connection_info()?;
+        let settings = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        Ok(Self(Client::open(server.set_redis_settings(settings))?))
     }
 }
 
 impl Backplane for RedisBackplane {
     async fn run(&mut self, wire: &Wire) -> Result<(), BackplaneError> {
-        let connecting = async {
-            // Its own limits are a second to connect, and half of one to answer: less than a busy machine needs.
-            let config = AsyncConnectionConfig::new()
-                .set_connection_timeout(Some(PATIENCE))
-                .set_response_timeout(Some(PATIENCE));
-            let publisher = self.0.get_multiplexed_async_connection_with_config(&config).await?;
-            Ok::<_, RedisError>((publisher, self.0.get_async_pubsub().await?))
-        };
-        let (publisher, subscriber) = timeout(PATIENCE, connecting).await??;
-        serve(wire, publisher, subscriber).await
+        let lost = Arc::new(Notify::new());
+        let config = config(wire, &lost);
+        let connecting = self.0.get_multiplexed_async_connection_with_config(&config);
+        serve(wire, timeout(PATIENCE, connecting).await??, &lost).await
     }
 }
 
-/// Carries messages both ways, until a connection is lost.
+/// Settings of a connection that hands on what arrives, and says when it is lost.
+fn config(wire: &Wire, lost: &Arc<Notify>) -> AsyncConnectionConfig {
+    let (wire, lost) = (wire.clone(), Arc::clone(lost));
+    // Called by the task of the connection, which reads on only afterwards.
+    let take = move |push: PushInfo| {
+        match (push.kind, &*push.data) {
+            (PushKind::Message, [Value::BulkString(channel), Value::BulkString(payload)]) => {
+                wire.deliver(&String::from_utf8_lossy(channel), payload);
+            }
+            (PushKind::Disconnection, _) => lost.notify_one(),
+            _ => {}
+        }
+        Ok::<_, RedisError>(())
+    };
+    // Its own limits are a second to connect, and half of one to answer: less than a busy machine needs.
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+        .set_push_sender(take)
+}
+
+/// Carries messages both ways, until the connection is lost.
 async fn serve(
     wire: &Wire,
-    publisher: MultiplexedConnection,
-    subscriber: PubSub,
+    connection: MultiplexedConnection,
+    lost: &Notify,
 ) -> Result<(), BackplaneError> {
-    let (subscriber, mut messages) = subscriber.split();
     wire.connected();
-    let receiving = async {
-        while let Some(message) = messages.next().await {
-            wire.deliver(message.get_channel_name(), message.get_payload_bytes());
-        }
-        Err("the connection of the subscriptions was lost".into())
-    };
     tokio::select! {
-        ended = receiving => ended,
-        ended = check(publisher.clone(), subscriber.clone()) => ended,
-        ended = work(wire, publisher, subscriber) => ended,
+        () = lost.notified() => Err("the connection was lost".into()),
+        ended = check(connection.clone()) => ended,
+        ended = work(wire, connection) => ended,
     }
 }
 
-/// Checks both connections, also while there is work: it may need only one of them.
-async fn check(
-    mut publisher: MultiplexedConnection,
-    mut subscriber: PubSubSink,
-) -> Result<(), BackplaneError> {
+/// Checks the connection.
+async fn check(mut connection: MultiplexedConnection) -> Result<(), BackplaneError> {
     loop {
         sleep(CHECK).await;
-        ::redis::cmd("PING").query_async::<()>(&mut publisher).await?;
-        timeout(PATIENCE, subscriber.ping::<::redis::Value>()).await??;
+        ::redis::cmd("PING").query_async::<()>(&mut connection).await?;
     }
 }
 
 /// Does what the rooms want.
-async fn work(
-    wire: &Wire,
-    mut publisher: MultiplexedConnection,
-    mut subscriber: PubSubSink,
-) -> Result<(), BackplaneError> {
+async fn work(wire: &Wire, mut connection: MultiplexedConnection) -> Result<(), BackplaneError> {
     while let Some(command) = wire.next().await {
         match command {
-            Command::Subscribe(subjects) => {
-                timeout(PATIENCE, subscriber.subscribe(subjects)).await??;
-            }
-            Command::Unsubscribe(subjects) => {
-                timeout(PATIENCE, subscriber.unsubscribe(subjects)).await??;
-            }
+            Command::Subscribe(subjects) => connection.subscribe(subjects).await?,
+            Command::Unsubscribe(subjects) => connection.unsubscribe(subjects).await?,
             Command::Publish(publications) => {
                 let mut commands = ::redis::pipe();
                 for it in &publications {
                     commands.cmd("PUBLISH").arg(&it.subject).arg(&*it.payload).ignore();
                 }
                 // Of those that fail some may have arrived: they count as lost nevertheless.
-                commands.query_async::<()>(&mut publisher).await?;
+                commands.query_async::<()>(&mut connection).await?;
             }
         }
     }
@@ -129,17 +133,18 @@ mod tests {
     use super::*;
     use crate::{BackplaneEvent, Rooms};
 
-    /// A server, over streams in memory, that stops to answer subscribers at their first ping.
+    /// A server, over a stream in memory, that falls silent at the first ping.
     struct Silent;
 
     impl Backplane for Silent {
         async fn run(&mut self, wire: &Wire) -> Result<(), BackplaneError> {
-            let info = RedisConnectionInfo::default();
-            let config = AsyncConnectionConfig::new();
-            let (publisher, driver) =
+            let info = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+            let lost = Arc::new(Notify::new());
+            let config = config(wire, &lost);
+            let (connection, driver) =
                 MultiplexedConnection::new_with_config(&info, server(), config).await?;
             tokio::spawn(driver);
-            serve(wire, publisher, PubSub::new(&info, server()).await?).await
+            serve(wire, connection, &lost).await
         }
     }
 
@@ -148,15 +153,17 @@ mod tests {
         let (near, far) = tokio::io::duplex(1 << 16);
         tokio::spawn(async move {
             let mut far = BufReader::new(far);
-            let mut subscribes = false;
             while let Some(command) = command(&mut far).await {
                 let answer = match &*command[0] {
+                    "HELLO" => "%1\r\n$5\r\nproto\r\n:3\r\n".to_owned(),
                     "SUBSCRIBE" => {
-                        subscribes = true;
                         let (len, topic) = (command[1].len(), &command[1]);
-                        format!("*3\r\n$9\r\nsubscribe\r\n${len}\r\n{topic}\r\n:1\r\n")
+                        format!(
+                            ">3\r\n$9\r\nsubscribe\r\n${len}\r\n{topic}\r\n:1\r\n\
+                             >3\r\n$7\r\nmessage\r\n$9\r\napp.lobby\r\n$4\r\nnews\r\n"
+                        )
                     }
-                    "PING" if subscribes => std::future::pending().await,
+                    "PING" => std::future::pending().await,
                     "PUBLISH" => ":0\r\n".to_owned(),
                     _ => "+OK\r\n".to_owned(),
                 };
@@ -185,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_subscriber_is_noticed_while_others_are_published_to() {
+    async fn what_the_server_pushes_is_looked_at_and_its_silence_is_noticed() {
         let (tell, mut events) = mpsc::unbounded_channel();
         let rooms = Rooms::builder().backplane("app", Silent);
         let rooms = rooms.on_event(move |event| _ = tell.send(event)).build();
@@ -195,7 +202,11 @@ mod tests {
         let ws = ws.assume_open(near, b"", Default::default());
         let member = rooms.member(ws.sender());
         member.join("lobby").unwrap();
-        assert!(matches!(events.recv().await, Some(BackplaneEvent::Connected { lost: 0, .. })));
+        let first = [events.recv().await.unwrap(), events.recv().await.unwrap()];
+        let is_connected = |event| matches!(event, &BackplaneEvent::Connected { lost: 0, .. });
+        assert!(first.iter().any(is_connected), "{first:?}");
+        let is_ignored = |event: &BackplaneEvent| matches!(event, BackplaneEvent::Ignored { subject, .. } if subject == "app.lobby");
+        assert!(first.iter().any(is_ignored), "{first:?}");
         // Longer than a check takes.
         for _ in 0..10 {
             rooms.publish("elsewhere", "news");
