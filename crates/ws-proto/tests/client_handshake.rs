@@ -812,10 +812,27 @@ fn what_a_request_for_another_library_carries_by_habit_is_taken_over() {
 
 #[test]
 fn what_options_say_counts_more_than_a_request_that_is_taken_over() {
-    let request = habitual([("X-Tenant", "theirs"), ("Sec-WebSocket-Protocol", "theirs")]);
-    let options = plain().header("X-Tenant", "ours").subprotocols(subprotocols(["ours"]));
-    let sent = sent("ws://localhost/", options.take_over(&request).expect("no contradiction"));
-    assert!(sent.contains("X-Tenant: ours\r\n") && !sent.contains("theirs"), "{sent}");
+    let request = habitual([
+        ("X-Tenant", "theirs"),
+        ("Sec-WebSocket-Protocol", "theirs"),
+        ("Origin", "https://theirs.example"),
+        ("User-Agent", "theirs"),
+        ("Authorization", "Basic theirs"),
+    ]);
+    let taken = |options: ClientOptions| {
+        sent("ws://localhost/", options.take_over(&request).expect("no contradiction"))
+    };
+    let ours = ClientOptions::default()
+        .header("X-Tenant", "ours")
+        .subprotocols(["ours"])
+        .origin(Origin::from("https://ours.example"))
+        .user_agent("ours")
+        .basic_auth("ours", "");
+    let sent_by_us = taken(ours);
+    assert!(!sent_by_us.contains("theirs"), "{sent_by_us}");
+    assert_eq!(sent_by_us.matches("ours").count(), 4, "{sent_by_us}");
+    assert!(!taken(plain()).contains("User-Agent"), "none was wished for");
+    assert_eq!(taken(ClientOptions::default()).matches("theirs").count(), 5);
 }
 
 #[test]

@@ -166,11 +166,11 @@ impl ClientOptions {
         self
     }
 
-    /// Takes over what a request that was made for another library says, unless these options say it, too: its headers, and
-    /// `Sec-WebSocket-Protocol` as the [subprotocols](Self::subprotocols). Path and query are those of the URI.
+    /// Takes over what a request that was made for another library says, unless these options say it, too: its headers,
+    /// and `Sec-WebSocket-Protocol` as the [subprotocols](Self::subprotocols). Path and query are those of the URI.
     ///
     /// The handshake has a key, offers of extensions, `Upgrade`, `Connection` and a version of its own, in place of the
-    /// request's.
+    /// request's ([RFC 6455 §4.1]).
     ///
     /// # Errors
     /// - [`InvalidMethod`] unless the method is `GET`;
@@ -178,17 +178,30 @@ impl ClientOptions {
     /// - [`InvalidUpgrade`](ws_errors::InvalidUpgrade) when it asks for an upgrade to another protocol;
     /// - [`InvalidHeaderFormat`](ws_errors::InvalidHeaderFormat) for a subprotocol that isn't a token;
     /// - [`InvalidHeader`] when it announces a body, or has another header of the handshake.
+    ///
+    /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     pub fn take_over(mut self, request: &Request) -> Result<Self, InvalidHandshake> {
         if request.in_http1().method() != "GET" {
             return Err(InvalidMethod::new(request.method()).into());
         }
         let (mut headers, subprotocols) = request::take_over(request.headers().clone())?;
-        headers.retain(|name, _| !self.headers.contains(name));
+        headers.retain(|name, _| !self.sets(name));
         self.headers.extend_from(&headers);
         if self.subprotocols.as_ref().is_ok_and(Vec::is_empty) {
             self.subprotocols = Ok(subprotocols);
         }
         Ok(self)
+    }
+
+    /// Whether a header was set by one of the methods.
+    fn sets(&self, name: &str) -> bool {
+        let is_default = || self.user_agent.as_deref() == Some(PRODUCT);
+        match name {
+            _ if self.headers.contains(name) => true,
+            _ if name.eq_ignore_ascii_case("Origin") => self.origin.is_some(),
+            _ if name.eq_ignore_ascii_case("User-Agent") => !is_default(),
+            _ => false,
+        }
     }
 
     /// Replaces the `User-Agent` header; `None` sends none. Default: `websockets/` and the version
@@ -296,8 +309,8 @@ impl ClientHandshake {
     /// - the first of [`ClientOptions::header`] and [`ClientOptions::basic_auth`]: [`InvalidHeaderValue`]
     ///   when a header can't hold the value, or Basic authentication the credentials; [`InvalidHeader`] when
     ///   a name isn't a token;
-    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, a name of the subprotocols, or the
-    ///   user information of the URI;
+    /// - [`InvalidHeaderValue`] when a header can't hold the `Origin`, the `User-Agent`, a name of the subprotocols, or
+    ///   the user information of the URI;
     /// - [`InvalidHeader`] when the added headers have one that only the handshake may set, or repeat one
     ///   that may appear once;
     /// - [`NegotiationError`](ws_errors::NegotiationError) when the name of an extension isn't a
@@ -313,8 +326,9 @@ impl ClientHandshake {
         Self::begin(uri, options, Some(key(nonce)), now)
     }
 
-    /// Begins a handshake over HTTP/2 ([RFC 8441 §5]), whose request and response another HTTP library writes and reads: see
-    /// [`Request::protocol`] and [`receive_response`](Self::receive_response). Otherwise as [`new`](Self::new).
+    /// Begins a handshake over HTTP/2 ([RFC 8441 §5]), whose request and response another HTTP library writes and
+    /// reads: see [`Request::protocol`] and [`receive_response`](Self::receive_response). Otherwise as
+    /// [`new`](Self::new).
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -405,8 +419,8 @@ impl ClientHandshake {
         }
     }
 
-    /// Whether a response with this status may open the connection: 101, in HTTP/2 one of success. The body of another one
-    /// explains a refusal.
+    /// Whether a response with this status may open the connection: 101, in HTTP/2 one of success. The body of another
+    /// one explains a refusal.
     #[must_use]
     pub fn opens(&self, status_code: u16) -> bool {
         match self.key {
@@ -419,8 +433,8 @@ impl ClientHandshake {
     /// [`receive_data`](Self::receive_data).
     ///
     /// # Errors
-    /// [`InvalidStatus`] unless its status is 101, in HTTP/2 one of success; exceptions of negotiation, and those about headers, when they aren't
-    /// as [RFC 6455 §4.1] demands.
+    /// [`InvalidStatus`] unless its status is 101, in HTTP/2 one of success; exceptions of negotiation, and those about
+    /// headers, when they aren't as [RFC 6455 §4.1] demands.
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     pub fn receive_response(&mut self, response: Response) -> Result<(), InvalidHandshake> {
@@ -521,8 +535,8 @@ impl ClientHandshake {
         error
     }
 
-    /// Validates the headers of a response that opens the connection ([RFC 6455 §4.1]; [RFC 8441 §5], where nothing shows
-    /// that the server has read the request but the status).
+    /// Validates the headers of a response that opens the connection ([RFC 6455 §4.1]; [RFC 8441 §5], where nothing
+    /// shows that the server has read the request but the status).
     ///
     /// [RFC 6455 §4.1]: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     /// [RFC 8441 §5]: https://www.rfc-editor.org/rfc/rfc8441#section-5
