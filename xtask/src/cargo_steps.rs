@@ -61,7 +61,8 @@ pub(crate) fn docs(log: &mut Log) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Runs all tests, doc tests included, and those of the benchmark's driver. Without HTTP/2, `ws-hyper` behaves otherwise.
+/// Runs all tests, doc tests included, and those of the benchmark's driver. Without HTTP/2, `ws-hyper` behaves
+/// otherwise.
 pub(crate) fn test(log: &mut Log) -> Result {
     log.run(&mut cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]))?;
     log.run(&mut cargo(&["test", "--package", "ws-hyper", "--tests"]))?;

@@ -12,13 +12,13 @@ use ws_proto::server::{ForwardedHeader, forwarded_client};
 /// The proxies and load balancers in front of a server that are believed when they name the client, by their networks:
 /// for [`Listen::proxy_protocol`](crate::Listen) and [`forwarded`](crate::Serve::forwarded).
 ///
-/// It is made of a text, such as a setting: addresses, networks as address and length of the prefix, and `unix:`, between
-/// commas. `unix:` stands for peers without an address: those of Unix sockets, of [listeners](crate::Listener) that give
-/// none, and, behind another HTTP server, all whose address [isn't noted](crate::Upgrade::peer_addr). An address of IPv4
-/// within one of IPv6 (`::ffff:10.0.0.1`) counts as one of IPv4. An empty text trusts nobody.
+/// It is made of a text, such as a setting: addresses, networks as address and length of the prefix, and `unix:`,
+/// between commas. `unix:` stands for peers without an address: those of Unix sockets, of [listeners](crate::Listener)
+/// that give none, and, behind another HTTP server, all whose address [isn't noted](crate::Upgrade::peer_addr). An
+/// address of IPv4 within one of IPv6 (`::ffff:10.0.0.1`) counts as one of IPv4. An empty text trusts nobody.
 ///
-/// Name all networks from which a connection of your proxies can come, and none from which clients connect: a client that
-/// is trusted can claim any address.
+/// Name all networks from which a connection of your proxies can come, and none from which clients connect: a client
+/// that is trusted can claim any address.
 ///
 /// ```
 /// use ws_tokio::TrustedProxies;

@@ -356,16 +356,16 @@ macro_rules! server_settings {
         /// Believes these peers when they name the client in this header of a request, as proxies do that speak HTTP.
         /// Then `peer_addr`, in hooks, on connections and in reports, is the client's address: of the addresses in the
         /// header the last one that isn't a trusted proxy's, since all in front of it may be invented
-        /// ([`forwarded_client`](ws_proto::server::forwarded_client)). Without a valid address there it stays that of the
-        /// proxy. The port is 0 unless the header has one. Default: nobody is believed.
+        /// ([`forwarded_client`](ws_proto::server::forwarded_client)). Without a valid address there it stays that of
+        /// the proxy. The port is 0 unless the header has one. Default: nobody is believed.
         ///
         /// Choose the header that the proxies write, which has to be one that they don't pass on unseen: nginx writes
         /// `X-Forwarded-For` with `proxy_set_header`, haproxy with `option forwardfor`.
         ///
         /// The client is known as soon as there is a whole request; earlier failures, such as that of a TLS handshake,
         /// have the address of the proxy. [`max_connections_per_address`](crate::Serve::max_connections_per_address)
-        /// then answers those above the limit with 429. With [`Upgrader`](crate::Upgrader), the peer is that of the stream;
-        /// a stream that has no address of TCP counts as a Unix socket.
+        /// then answers those above the limit with 429. With [`Upgrader`](crate::Upgrader), the peer is that of the
+        /// stream; a stream that has no address of TCP counts as a Unix socket.
         ///
         /// ```
         /// # use ws_tokio::{ForwardedHeader, WebSocket, serve};

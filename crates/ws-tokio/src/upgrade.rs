@@ -55,8 +55,8 @@ use crate::trace::Trace;
 /// # Ok(()) }
 /// ```
 ///
-/// Hooks and the time limit of the opening handshake are those of the HTTP server. Its graceful shutdown knows nothing of
-/// a connection once it is upgraded: [`Connections`] end them, and run their handlers.
+/// Hooks and the time limit of the opening handshake are those of the HTTP server. Its graceful shutdown knows nothing
+/// of a connection once it is upgraded: [`Connections`] end them, and run their handlers.
 #[derive(Clone)]
 pub struct Upgrader {
     settings: Arc<ServerSettings>,
@@ -171,12 +171,12 @@ impl Upgrader {
         Ok(Upgrade { response, opened: Opened::server(&self.settings, info, extensions) })
     }
 
-    /// Makes a server's connection of a stream whose opening handshake is done: by other means, or by a process that hands
-    /// its streams over. Nothing is checked. `read` are the bytes that were read behind the handshake; the extensions are
-    /// those that were agreed on, `Extensions::default()` for none.
+    /// Makes a server's connection of a stream whose opening handshake is done: by other means, or by a process that
+    /// hands its streams over. Nothing is checked. `read` are the bytes that were read behind the handshake; the
+    /// extensions are those that were agreed on, `Extensions::default()` for none.
     ///
-    /// [`request`](WebSocket::request) and all else that comes from the handshake is absent. Call it within a runtime of
-    /// tokio, so that the connection looks after itself.
+    /// [`request`](WebSocket::request) and all else that comes from the handshake is absent. Call it within a runtime
+    /// of tokio, so that the connection looks after itself.
     ///
     /// ```
     /// use ws_tokio::protocol::extension::Extensions;
@@ -204,8 +204,8 @@ impl Upgrader {
         Opened::server(&self.settings, Info::default(), extensions).into_web_socket(stream, read)
     }
 
-    /// Refuses a request with this method and version of HTTP, for a reason of the program: makes the response, in which a
-    /// reason that isn't the client's fault stays untold (500). [`AbortHandshake`] has a response of its own.
+    /// Refuses a request with this method and version of HTTP, for a reason of the program: makes the response, in
+    /// which a reason that isn't the client's fault stays untold (500). [`AbortHandshake`] has a response of its own.
     #[must_use]
     pub fn refuse(&self, error: InvalidHandshake, method: &str, version: HttpVersion) -> Refusal {
         let response = server::reject(&error, Some(method), &self.settings.options, None);
@@ -267,15 +267,15 @@ impl ClientUpgrader {
         self.settings.options.handshake_limits()
     }
 
-    /// The request to send: all of its headers belong to the handshake. An HTTP client that writes `Host` or `User-Agent`
-    /// itself may leave out these two.
+    /// The request to send: all of its headers belong to the handshake. An HTTP client that writes `Host` or
+    /// `User-Agent` itself may leave out these two.
     #[must_use]
     pub fn request(&self) -> &Request {
         self.handshake.request()
     }
 
-    /// Whether a response with this status may open the connection: 101, over HTTP/2 one of success. The body of another one
-    /// explains a refusal.
+    /// Whether a response with this status may open the connection: 101, over HTTP/2 one of success. The body of
+    /// another one explains a refusal.
     #[must_use]
     pub fn opens(&self, status_code: u16) -> bool {
         self.handshake.opens(status_code)
@@ -284,8 +284,8 @@ impl ClientUpgrader {
     /// Judges the response; then take the stream from behind it.
     ///
     /// # Errors
-    /// [`InvalidStatus`](ws_errors::InvalidStatus) unless the status is 101, over HTTP/2 one of success; other exceptions of the opening handshake when
-    /// the headers aren't what was asked for.
+    /// [`InvalidStatus`](ws_errors::InvalidStatus) unless the status is 101, over HTTP/2 one of success; other
+    /// exceptions of the opening handshake when the headers aren't what was asked for.
     pub fn receive_response(mut self, response: Response) -> Result<Upgrade, Error> {
         self.handshake.receive_response(response)?;
         let request = self.handshake.request().clone();
@@ -305,8 +305,8 @@ impl ClientUpgrader {
         Ok(Upgrade { response, opened })
     }
 
-    /// Makes a client's connection of a stream whose opening handshake is done: see [`Upgrader::assume_open`]. The URI is
-    /// for logs.
+    /// Makes a client's connection of a stream whose opening handshake is done: see [`Upgrader::assume_open`]. The URI
+    /// is for logs.
     #[doc(alias = "from_raw_socket")]
     #[doc(alias = "from_partially_read")]
     #[doc(alias = "ClientProtocol")]

@@ -6,12 +6,12 @@ use ws_headers::{Headers, InvalidHeaderField};
 
 use super::{HttpVersion, Request};
 
-/// The head. The target is the path and the query, or the whole URI if it has an authority. The `:protocol` of HTTP/2 is
-/// elsewhere, in an extension of another crate: [`Request::with_protocol`].
+/// The head. The target is the path and the query, or the whole URI if it has an authority. The `:protocol` of HTTP/2
+/// is elsewhere, in an extension of another crate: [`Request::with_protocol`].
 ///
 /// # Errors
-/// [`InvalidProtocol`] unless it is HTTP/1.0, 1.1 or 2; [`InvalidHeaderValue`] when the target has characters that aren't
-/// visible ASCII.
+/// [`InvalidProtocol`] unless it is HTTP/1.0, 1.1 or 2; [`InvalidHeaderValue`] when the target has characters that
+/// aren't visible ASCII.
 impl<T> TryFrom<&::http::Request<T>> for Request {
     type Error = InvalidHandshake;
 

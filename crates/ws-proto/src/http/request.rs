@@ -64,7 +64,8 @@ impl fmt::Display for HttpVersion {
 /// `{:?}` leaves out the query, and credentials as [`Headers`] does.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Request {
-    /// Followed by a space and the `:protocol` of HTTP/2, if there is one: connections keep their requests, and few have it.
+    /// Followed by a space and the `:protocol` of HTTP/2, if there is one: connections keep their requests, and few
+    /// have it.
     method: Cow<'static, str>,
     target: Box<str>,
     version: HttpVersion,

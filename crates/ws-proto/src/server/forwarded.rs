@@ -21,15 +21,16 @@ pub enum ForwardedHeader {
     XForwardedFor,
 }
 
-/// The address of the client for whom a trusted proxy has forwarded a request; `None` if that isn't told. Port 0 stands for
-/// one that isn't told; an address of IPv4 within one of IPv6 becomes one of IPv4.
+/// The address of the client for whom a trusted proxy has forwarded a request; `None` if that isn't told. Port 0 stands
+/// for one that isn't told; an address of IPv4 within one of IPv6 becomes one of IPv4.
 ///
-/// Each proxy adds an element behind those that it has received ([RFC 7239 §4]). So the search goes from the last
-/// one to the first one, passes the addresses for which `is_trusted` holds, and ends at the first other one: all in
-/// front of it may be the client's invention. It also ends at an element that has no address (`unknown`, `_hidden`) or is
+/// Each proxy adds an element behind those that it has received ([RFC 7239 §4]). So the search goes from the last one
+/// to the first one, passes the addresses for which `is_trusted` holds, and ends at the first other one: all in front
+/// of it may be the client's invention. It also ends at an element that has no address (`unknown`, `_hidden`) or is
 /// malformed: then the address behind it is the last one that is known, and the result.
 ///
-/// Call it only for a request from a trusted peer. It allocates little, and its time is linear in the size of the headers.
+/// Call it only for a request from a trusted peer. It allocates little, and its time is linear in the size of the
+/// headers.
 ///
 /// ```
 /// use ws_proto::Headers;
@@ -75,8 +76,8 @@ pub fn forwarded_client(
 /// The parts of a text from the last one to the first one, without the spaces and tabs around them. A separator within
 /// a quoted string separates nothing.
 ///
-/// Backwards, since what a proxy has added is well-formed, whatever the client has sent in front of it: a quotation mark
-/// that the client has left open must not swallow it.
+/// Backwards, since what a proxy has added is well-formed, whatever the client has sent in front of it: a quotation
+/// mark that the client has left open must not swallow it.
 struct Backwards<'a> {
     rest: Option<&'a str>,
     at: u8,

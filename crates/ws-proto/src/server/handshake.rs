@@ -86,8 +86,8 @@ impl ServerHandshake {
     ///
     /// # Errors
     /// As there, in this order: those of limits and of the grammar, then those about `Host`, `Content-Length` and
-    /// `Transfer-Encoding`. In HTTP/2, the limits hold for the same head in HTTP/1.1, and a `Host` must equal the authority
-    /// of the target ([RFC 9113 §8.3.1]).
+    /// `Transfer-Encoding`. In HTTP/2, the limits hold for the same head in HTTP/1.1, and a `Host` must equal the
+    /// authority of the target ([RFC 9113 §8.3.1]).
     ///
     /// [RFC 9113 §8.3.1]: https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1
     pub fn receive_request(&mut self, request: Request) -> Result<(), InvalidHandshake> {

@@ -38,8 +38,8 @@ pub struct Negotiated {
 /// `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`, `Origin`, extensions, subprotocol
 /// ([RFC 6455 §4.2.1], [§4.2.2]).
 ///
-/// A request of HTTP/2 ([`Request::with_protocol`]) passes the checks of [RFC 8441 §5] instead: method and `:protocol`, no
-/// `Content-Length`, not even 0, then `Sec-WebSocket-Version` and all that follows. It has neither a key nor
+/// A request of HTTP/2 ([`Request::with_protocol`]) passes the checks of [RFC 8441 §5] instead: method and `:protocol`,
+/// no `Content-Length`, not even 0, then `Sec-WebSocket-Version` and all that follows. It has neither a key nor
 /// `Connection` and `Upgrade`.
 ///
 /// `date` is the value of the `Date` header (`Tue, 15 Nov 1994 08:12:31 GMT`, [RFC 9110 §5.6.7]),

@@ -149,8 +149,8 @@ impl ServerOptions {
     /// Checks the settings that a setter can't: call it once, before the server starts.
     ///
     /// # Errors
-    /// [`InvalidHeaderValue`] when a header can't hold the value of [`server_header`](Self::server_header), or the name of
-    /// one of the [`subprotocols`](Self::subprotocols).
+    /// [`InvalidHeaderValue`] when a header can't hold the value of [`server_header`](Self::server_header), or the name
+    /// of one of the [`subprotocols`](Self::subprotocols).
     ///
     /// ```
     /// use ws_proto::server::ServerOptions;

@@ -68,8 +68,8 @@ pub type BackplaneError = Box<dyn StdError + Send + Sync>;
 ///
 /// Messages that are published while the engine is away wait, up to 1,024 messages and 16 MiB. They leave two seconds
 /// after it is back, so that the other processes, which try once a second, are there, too. Those that don't fit are
-/// lost: [`Published`] says so at once, and [`BackplaneEvent::Connected`] tells their number. A process that was cut off
-/// alone never gets what others published meanwhile: after [`BackplaneEvent::Connected`], members may have to be
+/// lost: [`Published`] says so at once, and [`BackplaneEvent::Connected`] tells their number. A process that was cut
+/// off alone never gets what others published meanwhile: after [`BackplaneEvent::Connected`], members may have to be
 /// told the present state.
 ///
 /// Each message of the engine is checked as one of a peer: its size, its text, and its topic. But everybody who can

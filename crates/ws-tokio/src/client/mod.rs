@@ -45,8 +45,8 @@ pub use tcp::{Resolve, Resolving};
 #[cfg(feature = "tls")]
 pub use tls::ClientTls;
 
-/// Connects to a WebSocket server at a `ws://` or `wss://` URI; the latter needs the feature `tls`. A request of the crate
-/// `http` brings headers along: see [`ClientRequest`].
+/// Connects to a WebSocket server at a `ws://` or `wss://` URI; the latter needs the feature `tls`. A request of the
+/// crate `http` brings headers along: see [`ClientRequest`].
 ///
 /// The addresses of the host are tried one after the other, a quarter of a second apart, and the first
 /// connection wins ([RFC 8305 §5]). Redirects are followed, proxies of the environment are used.
@@ -92,12 +92,12 @@ impl IntoFuture for Connect {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     /// Fails with [`InvalidURI`](ws_errors::InvalidURI), with an exception of the opening handshake that the
-    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is one of these: an exception of the opening handshake, among them
-    /// [`HandshakeTimeout`](ws_errors::HandshakeTimeout) and, for redirects,
-    /// [`SecurityError`](ws_errors::SecurityError); [`Error::Resolve`] for a host without an address;
-    /// [`Error::Io`] when the network failed; [`Error::Tls`], or [`Error::TlsUnavailable`] for `wss://`
-    /// without the feature `tls`; [`InvalidProxy`](ws_errors::InvalidProxy) and
-    /// [`ProxyError`](ws_errors::ProxyError); an error of [`headers_with`](Connect::headers_with).
+    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is one of these: an exception of the
+    /// opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout) and, for redirects,
+    /// [`SecurityError`](ws_errors::SecurityError); [`Error::Resolve`] for a host without an address; [`Error::Io`]
+    /// when the network failed; [`Error::Tls`], or [`Error::TlsUnavailable`] for `wss://` without the feature `tls`;
+    /// [`InvalidProxy`](ws_errors::InvalidProxy) and [`ProxyError`](ws_errors::ProxyError); an error of
+    /// [`headers_with`](Connect::headers_with).
     ///
     /// If the future is dropped, the attempt ends, and nothing is left of it.
     fn into_future(self) -> Self::IntoFuture {
@@ -156,8 +156,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> IntoFuture for Client<S
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     /// Fails with [`InvalidURI`](ws_errors::InvalidURI), with an exception of the opening handshake that the
-    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is an exception of the opening handshake, among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout),
-    /// or [`Error::Io`] when the stream failed.
+    /// [`ClientRequest`] contradicts, or with [`Error::Connect`], whose cause is an exception of the opening handshake,
+    /// among them [`HandshakeTimeout`](ws_errors::HandshakeTimeout), or [`Error::Io`] when the stream failed.
     fn into_future(self) -> Self::IntoFuture {
         let Self { io, request, settings } = self;
         Box::pin(async move {

@@ -10,12 +10,13 @@ use ws_proto::http::Request;
 use crate::error::Error;
 use crate::settings::ClientSettings;
 
-/// The URI that a client connects to, and what the program has put into a request for it. Functions take it as
-/// `impl Into<ClientRequest>`: a text, a [`Uri`], with the feature `http` an `http::Uri` or a whole `http::Request<()>`,
-/// with the feature `url` a `url::Url`.
+/// The URI that a client connects to, and what the program has put into a request for it.
 ///
-/// Of a request, the headers are sent, unless the settings have them, too. `Sec-WebSocket-Protocol` offers subprotocols.
-/// The rest of an opening handshake, which requests for other libraries carry, is made anew:
+/// Functions take it as `impl Into<ClientRequest>`: a text, a [`Uri`], with the feature `http` an `http::Uri` or a whole
+/// `http::Request<()>`, with the feature `url` a `url::Url`.
+///
+/// Of a request, the headers are sent, unless the settings have them, too. `Sec-WebSocket-Protocol` offers
+/// subprotocols. The rest of an opening handshake, which requests for other libraries carry, is made anew:
 /// [`take_over`](ws_proto::client::ClientOptions::take_over) has the rules.
 #[cfg_attr(
     feature = "http",

@@ -299,7 +299,7 @@ macro_rules! all {
             /// stream, at most for `close_timeout`. On a connection that is closing or closed already,
             /// only waits.
             ///
-            /// Hold no lock that others need while it waits; [`start_close`](Self::start_close) doesn't. A
+            /// Hold no lock meanwhile that others need; [`start_close`](Self::start_close) waits for nobody. A
             /// stream of your own has to end for the peer when it is shut down, or each close takes
             /// `close_timeout`.
             ///
@@ -439,10 +439,9 @@ macro_rules! receiving {
     ($($handle:ident)*) => {$(
         /// # Receiving messages
         impl<S: AsyncRead + AsyncWrite + Unpin> $handle<S> {
-            /// Receives the next message; `None` once the connection was closed properly: with 1000,
-            /// 1001 or no code, by both sides. A server needn't wait for the client to end the stream, too:
-            /// that goes on behind it, for `close_timeout` at most. Messages that arrived whole before a failure are received
-            /// before the error.
+            /// Receives the next message; `None` once the connection was closed properly: with 1000, 1001 or no code,
+            /// by both sides. A server needn't wait for the client to end the stream, too: that goes on behind it, for
+            /// `close_timeout` at most. Messages that arrived whole before a failure are received before the error.
             ///
             /// # Errors
             /// [`Error::Closed`] when the connection ended in any other way, a close frame of the peer with

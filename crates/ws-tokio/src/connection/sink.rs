@@ -96,8 +96,8 @@ macro_rules! events {
 events!(WebSocket Receiver);
 
 impl<S> WebSocket<S> {
-    /// Makes it a `Stream` and a `Sink` of [events](Event), control frames among them: the shape that connections of other
-    /// libraries have.
+    /// Makes it a `Stream` and a `Sink` of [events](Event), control frames among them: the shape that connections of
+    /// other libraries have.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -131,13 +131,13 @@ impl<S> WebSocket<S> {
 
 /// A connection as a `Stream` and a `Sink` of events: see [`WebSocket::into_events`].
 ///
-/// The stream has what [`recv_event`](WebSocket::recv_event) gives, and ends after a proper close; after any other end, it
-/// gives the error once. Pings have been answered when they come.
+/// The stream has what [`recv_event`](WebSocket::recv_event) gives, and ends after a proper close; after any other end,
+/// it gives the error once. Pings have been answered when they come.
 ///
-/// The sink takes messages, pings, pongs and a close frame, after which it takes nothing more. Pings and pongs wait with the
-/// messages before them, until the sink is flushed. A ping with the data of one that is unanswered isn't sent again: the
-/// peer owes that pong already. Closing the sink closes the connection with 1000, unless a close frame
-/// was sent. Both can be split by `StreamExt::split`; [`WebSocket::split`] costs less.
+/// The sink takes messages, pings, pongs and a close frame, after which it takes nothing more. Pings and pongs wait
+/// with the messages before them, until the sink is flushed. A ping with the data of one that is unanswered isn't sent
+/// again: the peer owes that pong already. Closing the sink closes the connection with 1000, unless a close frame was
+/// sent. Both can be split by `StreamExt::split`; [`WebSocket::split`] costs less.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct EventStream<S = Transport> {
     ws: WebSocket<S>,

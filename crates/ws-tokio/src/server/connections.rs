@@ -17,9 +17,9 @@ use crate::connection::state::Shared;
 use crate::error::Error;
 use crate::{Sender, Transport, WebSocket};
 
-/// Connections that belong together, of a program whose HTTP server isn't [`serve`](crate::serve()): runs a handler for each
-/// as `serve` does, lists them, and ends them all properly. An HTTP server knows nothing of a connection once it is
-/// upgraded, so its own shutdown leaves these out.
+/// Connections that belong together, of a program whose HTTP server isn't [`serve`](crate::serve()): runs a handler for
+/// each as `serve` does, lists them, and ends them all properly. An HTTP server knows nothing of a connection once it
+/// is upgraded, so its own shutdown leaves these out.
 ///
 /// Clones are one. Dropping them all changes nothing for the connections.
 ///
@@ -78,9 +78,10 @@ impl<S> Connections<S> {
         Self(Arc::new(Group { open: Mutex::default(), stop: Arc::new(Stop::new()), reports }))
     }
 
-    /// The open connections, those whose handlers run: as handles that send, which have the facts, the counters and
-    /// the [data](Sender::data) of each. Close one with [`start_close`](Sender::start_close), send with
-    /// [`try_send`](Sender::try_send), which wait for nobody. A handle keeps the memory of its connection: drop it soon.
+    /// The open connections, those whose handlers run: as handles that send, which have the facts, the counters and the
+    /// [data](Sender::data) of each. Close one with [`start_close`](Sender::start_close), send with
+    /// [`try_send`](Sender::try_send), which wait for nobody. A handle keeps the memory of its connection: drop it
+    /// soon.
     #[must_use]
     pub fn list(&self) -> Vec<Sender<S>> {
         // Dropped after the lock: what is dropped last may do more.
@@ -124,8 +125,8 @@ impl<S> Connections<S> {
     /// A handler that doesn't return is waited for without limit, unless there is a [limit](Shutdown::limit); so are
     /// connections that are being opened. One that is opened later is closed at once. Once this is over, it is cut.
     ///
-    /// End the HTTP server first, or at the same time, so that no new requests come; but don't wait for its end first:
-    /// with HTTP/2, it waits for the connections.
+    /// End the HTTP server behind them, or at the same time, not before: over HTTP/2 it waits for the connections.
+    /// Requests that come meanwhile are refused with 503, if an [`Upgrader`](crate::Upgrader::connections) judges them.
     pub fn shutdown(&self) -> Shutdown {
         Shutdown::new(AbortOnDrop(Arc::clone(self.stop())))
     }
@@ -148,12 +149,12 @@ impl<S> Connections<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connections<S> {
-    /// Waits until a connection is open, then runs its handler, as [`serve`](crate::serve()) does: closes the connection
-    /// when the handler returns, with 1000 or, after an error or a panic, with 1011; reports what goes wrong; lists the
-    /// connection; closes it when these connections are [shut down](Self::shutdown).
+    /// Waits until a connection is open, then runs its handler, as [`serve`](crate::serve()) does: closes the
+    /// connection when the handler returns, with 1000 or, after an error or a panic, with 1011; reports what goes
+    /// wrong; lists the connection; closes it when these connections are [shut down](Self::shutdown).
     ///
-    /// Spawn the future: the shutdown waits for it. `opening` is [`accept`](crate::accept()), for example. It should have
-    /// a limit of time.
+    /// Spawn the future: the shutdown waits for it. `opening` is [`accept`](crate::accept()), for example. It should
+    /// have a limit of time.
     ///
     /// # Cancel safety
     /// Dropping the future drops the connection; its peer sees an abnormal closure, code 1006.

@@ -95,8 +95,8 @@ impl Failure {
         self.kind
     }
 
-    /// The address of the client; `None` if no connection was accepted, or not by TCP. That of a proxy, if the client wasn't
-    /// known yet when the connection failed.
+    /// The address of the client; `None` if no connection was accepted, or not by TCP. That of a proxy, if the client
+    /// wasn't known yet when the connection failed.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.caller.as_ref()?.addr

@@ -33,8 +33,8 @@ impl Slots {
         }
     }
 
-    /// The slot of a connection that was accepted; an error if its address has no more, which may not be known yet. Waits
-    /// until its handshake may begin.
+    /// The slot of a connection that was accepted; an error if its address has no more, which may not be known yet.
+    /// Waits until its handshake may begin.
     pub(super) async fn enter(&self, addr: Option<IpAddr>) -> Result<Slot, Full> {
         if self.connections.is_none() && self.handshakes.is_none() && self.addresses.is_none() {
             return Ok(Slot(None));

@@ -138,10 +138,10 @@ impl Listen {
         self
     }
 
-    /// Expects a header of the [PROXY protocol], version 1 or 2, in front of each connection from these peers: proxies and
-    /// load balancers that pass on bytes, TLS included. Then `peer_addr`, in hooks, on connections and in reports, and
-    /// [`max_connections_per_address`](crate::Serve::max_connections_per_address) mean the address of the client that is
-    /// in it. The proxy's own is that of the [stream](Transport::peer_addr). Default: nobody sends one.
+    /// Expects a header of the [PROXY protocol], version 1 or 2, in front of each connection from these peers: proxies
+    /// and load balancers that pass on bytes, TLS included. Then `peer_addr`, in hooks, on connections and in reports,
+    /// and [`max_connections_per_address`](crate::Serve::max_connections_per_address) mean the address of the client
+    /// that is in it. The proxy's own is that of the [stream](Transport::peer_addr). Default: nobody sends one.
     ///
     /// The header is read within [`open_timeout`](crate::Serve::open_timeout), of version 2 up to 4096 bytes; TLVs are
     /// skipped, a checksum isn't verified. A peer that sends none, or a malformed one, is dropped, and reported as

@@ -164,9 +164,9 @@ impl<H> Serve<H> {
     /// 64 bits counts as one address. A connection above it is dropped as soon as it is accepted, without a response,
     /// which costs least. `None`, the default: no limit.
     ///
-    /// Behind a proxy all clients have its address, unless it names them: then the limit holds for the addresses that it
-    /// names, and not for its own. A connection above it is dropped behind the header of the PROXY protocol, or answered
-    /// with 429 and `Retry-After: 5` when the address is in a header of the request.
+    /// Behind a proxy all clients have its address, unless it names them: then the limit holds for the addresses that
+    /// it names, and not for its own. A connection above it is dropped behind the header of the PROXY protocol, or
+    /// answered with 429 and `Retry-After: 5` when the address is in a header of the request.
     pub fn max_connections_per_address(mut self, connections: impl Into<Option<usize>>) -> Self {
         self.limits.per_address = connections.into();
         self

@@ -1,5 +1,6 @@
 //! The header of the PROXY protocol that a proxy sends in front of all that its client sends. The format is that of the
-//! crate `proxy_header`; here it is read, and not a byte behind it. `no_proxy_header.rs` is the face without the feature.
+//! crate `proxy_header`; here it is read, and not a byte behind it. `no_proxy_header.rs` is the face without the
+//! feature.
 //!
 //! The protocol: <https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt>
 

@@ -25,8 +25,8 @@ pub struct Shutdown {
     running: Option<Pin<Box<dyn Future<Output = ShutdownReport> + Send>>>,
 }
 
-/// The outcome of a [shutdown](crate::Server::shutdown): of the connections that were open when it began, and of those that were
-/// opened in that moment.
+/// The outcome of a [shutdown](crate::Server::shutdown): of the connections that were open when it began, and of those
+/// that were opened in that moment.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -56,8 +56,8 @@ impl Shutdown {
         self
     }
 
-    /// Cuts the connections that are left after this time, at whatever point their handlers wait. Default: waits without
-    /// limit.
+    /// Cuts the connections that are left after this time, at whatever point their handlers wait. Default: waits
+    /// without limit.
     ///
     /// A handler that blocks its thread can't be cut, and neither can a future of [`run`](crate::Connections::run) that
     /// nobody polls: the wait for them goes on.

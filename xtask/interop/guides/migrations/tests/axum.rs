@@ -1,4 +1,5 @@
-//! The differences that break programs, as `docs/howto/from-axum.md` lists them: both extractors in the same situations.
+//! The differences that break programs, as `docs/howto/from-axum.md` lists them: both extractors in the same
+//! situations.
 
 use std::future::IntoFuture;
 use std::time::Duration;

@@ -21,9 +21,9 @@ const HALF_OPEN: usize = 1000;
 const DEAF: usize = 200;
 const GOOD: usize = 20;
 const DURATION: Duration = Duration::from_secs(10);
-/// The most memory that all of this may take, in MiB. One that never reads can have four times 64 KiB: replies that wait,
-/// one reply more, messages that wait, and one that is being received; 200 have 50 MiB. The rest is for all others, and
-/// for what the allocator keeps of it.
+/// The most memory that all of this may take, in MiB. One that never reads can have four times 64 KiB: replies that
+/// wait, one reply more, messages that wait, and one that is being received; 200 have 50 MiB. The rest is for all
+/// others, and for what the allocator keeps of it.
 const MEMORY: u64 = 128;
 
 /// The attackers' counts, and whether they are to end.

@@ -1,7 +1,7 @@
 //! The server of the scenarios: `interop_crowd serve [ADDR] [OPTION]...`.
 //!
-//! On `/echo` it echoes. Any other path is a topic: it publishes each text to all its members, the sender too; `burst N`
-//! makes it publish the texts `burst 0` to `burst N - 1` on its own, and tell how many other processes don't get.
+//! On `/echo` it echoes. Any other path is a topic: it publishes each text to all its members, the sender too;
+//! `burst N` makes it publish the texts `burst 0` to `burst N - 1` on its own, and tell how many other processes don't get.
 //!
 //! - `--redis URL`, `--nats URL`: the engine of the rooms
 //! - `--tls CERT KEY`: files in PEM
